@@ -1,0 +1,201 @@
+"""The narrow protocols by which screens see and drive a running project, and the shapes they pass.
+
+The supervisor implements them in its own process; `api.client` implements them over HTTP. A screen that is written
+against these works with either, and with `tests/fakes`. Field names are the JSON names of CONTRACTS (`ps -o json`).
+Every method may raise NotRunningError; those that take names raise NotFoundError for one that does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from sandbox.events import Event
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    BUILDING = "building"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    BACKOFF = "backoff"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceStatus:
+    id: str
+    version: str
+    status: Status
+    address: str | None  # "127.0.0.1:43121"; None where nothing listens yet or it has no port
+    pid: int | None
+    container: str | None
+    restarts: int
+    started_at: str | None  # RFC 3339, UTC
+    reason: str | None  # why it is in this status, in plain words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStatus:
+    name: str
+    status: Status
+    reason: str | None
+    url: str | None  # where a person opens it; None when it is not public
+    ports: tuple[str, ...]  # as declared, "8000" or "5432/tcp" or "18000:8000"
+    versions: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    replicas: int  # wanted
+    ready: int  # taking traffic
+    instances: tuple[InstanceStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyStatus:
+    status: Status
+    reason: str | None
+    pid: int | None
+    version: str | None  # Envoy's
+    rejected: tuple[str, ...]  # what Envoy refused and still has not accepted, in its own words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectStatus:
+    project: str
+    id: str  # unique on this machine: two copies of one project differ
+    root: str
+    runtime: str
+    runtime_reason: str  # why this runtime was chosen
+    gateway: str | None
+    ui: str | None
+    otlp: str | None
+    logs: str  # folder
+    supervisor_pid: int
+    services: tuple[ServiceStatus, ...]
+    proxy: ProxyStatus
+    notices: tuple[str, ...]  # what was moved, guessed or skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """The golden signals over the last `window` seconds. Latencies are milliseconds; None without traffic."""
+
+    window: float
+    requests_per_second: float
+    errors_per_second: float  # 5xx and requests that got no answer
+    p50: float | None
+    p99: float | None
+
+    @property
+    def error_ratio(self) -> float:
+        return self.errors_per_second / self.requests_per_second if self.requests_per_second else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """Traffic of one caller towards one version of one callee."""
+
+    caller: str
+    callee: str
+    version: str
+    signals: Signals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySnapshot:
+    at: float  # seconds since the epoch
+    services: Mapping[str, Signals]  # by callee
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogQuery:
+    services: tuple[str, ...] = ()  # empty: all
+    tail: int | None = None  # the newest lines, of all chosen services together; None: all that is kept
+    follow: bool = False
+    since: float | None = None  # seconds since the epoch
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    at: float  # seconds since the epoch, when we read it
+    service: str
+    instance: str
+    text: str  # without the line end; control characters other than colours removed
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecSpec:
+    """How a client runs a command inside an instance: `argv` started by the client itself, on its own terminal."""
+
+    argv: tuple[str, ...]
+    cwd: str | None
+    environment: Mapping[str, str] | None  # None: the client's own
+
+
+class StatusControl(Protocol):
+    async def status(self) -> ProjectStatus: ...
+
+    def events(self, *, after: int = 0, follow: bool = False) -> AsyncIterator[Event]:
+        """Kept events with a greater sequence, oldest first; with `follow`, then every new one."""
+        ...
+
+
+class LifecycleControl(Protocol):
+    """Each returns once the wish is recorded; `wait` for the effect. Empty `services` means all."""
+
+    async def start(self, services: Sequence[str] = ()) -> None: ...
+
+    async def stop(self, services: Sequence[str] = ()) -> None: ...
+
+    async def restart(self, services: Sequence[str] = ()) -> None: ...
+
+    async def scale(self, service: str, replicas: int, version: str | None = None) -> None:
+        """UsageError for a negative or absurd number, or when a version must be named."""
+        ...
+
+    async def down(self) -> None:
+        """Stop everything, the supervisor last."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpRequest:
+    """What `sandbox up` asks for; kept beside the project's state so that a new supervisor can read it again."""
+
+    files: tuple[str, ...]  # absolute paths, merged in this order
+    profiles: tuple[str, ...] = ()
+    runtime: str | None = None  # None: as the files and profiles say
+    project: str | None = None  # overrides the file's name
+
+
+class ConfigurationControl(Protocol):
+    async def apply(self, request: UpRequest) -> None:
+        """Read the configuration again and reconcile to it. ConfigError leaves everything as it was."""
+        ...
+
+
+class LogsControl(Protocol):
+    def logs(self, query: LogQuery) -> AsyncIterator[LogLine]: ...
+
+
+class TelemetryControl(Protocol):
+    async def telemetry(self) -> TelemetrySnapshot: ...
+
+
+class ExecControl(Protocol):
+    async def exec_spec(self, target: str, argv: Sequence[str]) -> ExecSpec:
+        """`target` is a service (its first running instance) or an instance id."""
+        ...
+
+
+class Control(
+    StatusControl, LifecycleControl, ConfigurationControl, LogsControl, TelemetryControl, ExecControl, Protocol
+):
+    """All of it, for the client and the supervisor; a screen asks for the part it needs."""

@@ -1,0 +1,105 @@
+"""What can go wrong, in the shape a person reads: a place, a reason and a next step.
+
+Only `cli.main` turns these into text on stderr and an exit code; nothing below it prints or exits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_RUNNING = 3
+    INTERRUPTED = 130
+
+
+class SandboxError(Exception):
+    """Something failed that a person can do something about.
+
+    place: where it is (`file:line:column`, a service, a port); may be empty.
+    hint: the next step, in the imperative; may be empty.
+    code: a stable word for scripts, used in the API's error shape.
+    """
+
+    exit_code = ExitCode.FAILED
+    code = "failed"
+
+    def __init__(self, message: str, *, place: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A position in a text file; line and column count from 1, 0 means unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a configuration."""
+
+    location: Location
+    message: str
+    hint: str = ""
+
+
+class ConfigError(SandboxError):
+    """The configuration can't be used. Raised with every problem found, in the order of the text."""
+
+    exit_code = ExitCode.USAGE
+    code = "invalid_config"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        if not problems:
+            raise ValueError("a ConfigError needs at least one problem")
+        first = problems[0]
+        super().__init__(first.message, place=str(first.location), hint=first.hint)
+        self.problems = tuple(problems)
+
+
+class UsageError(SandboxError):
+    """The command was given something it can't take: an unknown service, a bad number."""
+
+    exit_code = ExitCode.USAGE
+    code = "bad_usage"
+
+
+class NotFoundError(UsageError):
+    """A service, instance or project of that name does not exist."""
+
+    code = "not_found"
+
+
+class NotRunningError(SandboxError):
+    """The project has no supervisor to talk to."""
+
+    exit_code = ExitCode.NOT_RUNNING
+    code = "not_running"
+
+
+class RuntimeFailure(SandboxError):
+    """A driver could not do what it was asked: build, start, stop or inspect."""
+
+    code = "runtime_failure"
+
+
+class ProxyError(SandboxError):
+    """Envoy is missing, did not start, or refused what it was given."""
+
+    code = "proxy_failure"

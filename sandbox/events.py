@@ -1,0 +1,113 @@
+"""What happened, as frozen records, and the bus that hands them on.
+
+Events are facts: the supervisor's reducers turn them into state, the screens show them, nobody edits them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Kind(StrEnum):
+    """A stable word for each sort of event; scripts filter by it."""
+
+    PROJECT_STARTING = "project_starting"
+    PROJECT_RECOVERED = "project_recovered"  # a new supervisor took over what runs
+    PROJECT_STOPPING = "project_stopping"
+    PORT_MOVED = "port_moved"
+    BUILD_STARTED = "build_started"
+    BUILD_FINISHED = "build_finished"
+    BUILD_FAILED = "build_failed"
+    INSTANCE_STARTING = "instance_starting"
+    INSTANCE_STARTED = "instance_started"
+    INSTANCE_HEALTHY = "instance_healthy"
+    INSTANCE_UNHEALTHY = "instance_unhealthy"
+    INSTANCE_EXITED = "instance_exited"
+    INSTANCE_BACKOFF = "instance_backoff"
+    INSTANCE_STOPPING = "instance_stopping"
+    INSTANCE_STOPPED = "instance_stopped"
+    INSTANCE_FAILED = "instance_failed"
+    SERVICE_SCALED = "service_scaled"
+    SERVICE_RESTARTED = "service_restarted"
+    PROXY_STARTED = "proxy_started"
+    PROXY_EXITED = "proxy_exited"
+    PROXY_REFUSED = "proxy_refused"  # a NACK; `detail` has Envoy's own words
+    POLICY_APPLIED = "policy_applied"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    kind: Kind
+    message: str  # one plain sentence, no trailing full stop
+    service: str | None = None
+    instance: str | None = None
+    severity: Severity = Severity.INFO
+    detail: str = ""  # more lines, such as the last log lines
+    at: float = field(default_factory=time.time)  # seconds since the epoch
+    sequence: int = 0  # given by the bus, counts from 1
+
+
+class Subscription:
+    """A bounded view of the bus. A slow reader loses the oldest events, and `dropped` counts them."""
+
+    def __init__(self, limit: int) -> None:
+        self._events: deque[Event] = deque()
+        self._limit = limit
+        self._ready = asyncio.Event()
+        self.dropped = 0
+
+    def push(self, event: Event) -> None:
+        if len(self._events) >= self._limit:
+            self._events.popleft()
+            self.dropped += 1
+        self._events.append(event)
+        self._ready.set()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while True:
+            while self._events:
+                yield self._events.popleft()
+            self._ready.clear()
+            await self._ready.wait()
+
+
+class Bus:
+    """Hands every event to every subscriber and keeps the newest `history` of them."""
+
+    def __init__(self, history: int = 1000) -> None:
+        self._history: deque[Event] = deque(maxlen=history)
+        self._subscriptions: set[Subscription] = set()
+        self._sequence = 0
+
+    def publish(self, event: Event) -> Event:
+        self._sequence += 1
+        event = replace(event, sequence=self._sequence)
+        self._history.append(event)
+        for subscription in self._subscriptions:
+            subscription.push(event)
+        return event
+
+    def history(self, after: int = 0) -> tuple[Event, ...]:
+        return tuple(event for event in self._history if event.sequence > after)
+
+    @contextmanager
+    def subscribe(self, limit: int = 1000) -> Iterator[Subscription]:
+        subscription = Subscription(limit)
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)

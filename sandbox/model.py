@@ -1,0 +1,272 @@
+"""The desired state: what a person asked for, resolved and checked, as frozen data.
+
+`config` makes it; every other layer only reads it. Times are seconds, sizes are bytes, paths are absolute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+DEFAULT_VERSION = "v1"
+"""The version of a service that declares none."""
+
+GATEWAY = "gateway"
+"""The caller's name under which requests from outside the cluster appear; no service may be called this."""
+
+
+class AppProtocol(StrEnum):
+    """What is spoken on a port, after Kubernetes' `appProtocol`."""
+
+    HTTP = "http"
+    GRPC = "grpc"  # HTTP/2 without TLS towards the service
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    number: int
+    protocol: AppProtocol = AppProtocol.HTTP
+    published: int | None = None  # also reachable on 127.0.0.1:published
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    context: Path
+    dockerfile: str | None = None
+    target: str | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpProbe:
+    """Healthy when GET `path` on the service's first port answers 200-399."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandProbe:
+    """Healthy when the command exits 0 inside the instance."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpProbe:
+    """Healthy when the service's first port accepts a connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoProbe:
+    """Healthy as long as it runs (no port to ask, or the check is disabled)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalleeRef:
+    """`${services.NAME.url|host|port}`: where the caller finds a callee, known only once addresses are given out."""
+
+    service: str
+    attribute: str  # url | host | port
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A value with references to callees in it."""
+
+    parts: tuple[str | CalleeRef, ...]
+
+    def render(self, resolve: Callable[[CalleeRef], str]) -> str:
+        return "".join(part if isinstance(part, str) else resolve(part) for part in self.parts)
+
+    @property
+    def callees(self) -> tuple[str, ...]:
+        return tuple(part.service for part in self.parts if isinstance(part, CalleeRef))
+
+
+Probe = HttpProbe | CommandProbe | TcpProbe | NoProbe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healthcheck:
+    """Compose's semantics: failures within `start_period` seconds of the start do not count."""
+
+    probe: Probe
+    interval: float = 2.0
+    timeout: float = 2.0
+    retries: int = 3
+    start_period: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    memory: int | None = None  # bytes
+    cpus: float | None = None
+
+
+class RestartPolicy(StrEnum):
+    NO = "no"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+    UNLESS_STOPPED = "unless-stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchRule:
+    """One entry of Compose's `develop.watch`."""
+
+    path: Path
+    action: str
+    target: str | None = None
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One deployable variant of a service. Exactly one of `build` and `image` is set."""
+
+    name: str
+    build: Build | None
+    image: str | None = None
+    command: tuple[str, ...] | None = None  # None: detected from the folder
+    environment: Mapping[str, Template] = field(default_factory=dict)
+    healthcheck: Healthcheck
+    replicas: int = 1
+    limits: Limits = field(default_factory=Limits)
+    restart: RestartPolicy = RestartPolicy.ON_FAILURE
+    stop_grace_period: float = 10.0
+    watch: tuple[WatchRule, ...] = ()
+
+
+class Condition(StrEnum):
+    STARTED = "service_started"
+    HEALTHY = "service_healthy"
+    COMPLETED = "service_completed_successfully"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    service: str
+    condition: Condition = Condition.STARTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    name: str
+    versions: tuple[Version, ...]  # at least one, in the order of the file
+    ports: tuple[Port, ...] = ()  # the first is the one `PORT` names
+    public: bool = False
+    depends_on: tuple[Dependency, ...] = ()  # what it calls; also its edges in the graph
+
+    def version(self, name: str) -> Version:
+        """Raises KeyError when there is no such version."""
+        for version in self.versions:
+            if version.name == name:
+                return version
+        raise KeyError(name)
+
+    @property
+    def callees(self) -> tuple[str, ...]:
+        return tuple(dependency.service for dependency in self.depends_on)
+
+
+# --- traffic policy, in Gateway API's and Istio's words -----------------------------------------------------------
+
+
+class MatchType(StrEnum):
+    """Gateway API's HeaderMatchType, and `Present`."""
+
+    EXACT = "Exact"
+    REGULAR_EXPRESSION = "RegularExpression"
+    PRESENT = "Present"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderMatch:
+    name: str  # lower case
+    value: str = ""
+    type: MatchType = MatchType.EXACT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """All conditions must hold. No conditions match every request."""
+
+    headers: tuple[HeaderMatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendRef:
+    version: str
+    weight: int = 1  # proportion of the sum of the rule's weights; 0 means none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Gateway API's HTTPRouteTimeouts. None means no limit."""
+
+    request: float | None = None  # the whole request, all attempts together
+    backend_request: float | None = None  # one attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Gateway API's HTTPRouteRetry. `attempts` counts retries, not the first try.
+
+    Applies to idempotent methods (RFC 9110 §9.2.2); other methods are only retried where the request provably
+    never reached the service.
+    """
+
+    attempts: int
+    codes: tuple[int, ...] = ()
+    backoff: float = 0.025
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """The first rule with a matching `matches` entry wins; empty `matches` match everything."""
+
+    matches: tuple[Match, ...] = ()
+    backends: tuple[BackendRef, ...] = ()  # empty: all versions alike
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retry: Retry | None = None  # None: only connection failures are retried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficPolicy:
+    rules: tuple[Rule, ...] = ()
+
+
+# --- the project --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What profiles set: ports are preferences, taken ones are replaced and named."""
+
+    runtime: str = "auto"  # auto | process | docker
+    gateway_port: int = 8080
+    ui_port: int = 8090
+    otlp_port: int = 4318
+    stats_interval: float = 1.0
+    log_max_bytes: int = 16 * 1024 * 1024  # per instance, all rotated files together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    name: str
+    root: Path  # folder of the first file; relative paths in the file start here
+    files: tuple[Path, ...]  # every file read, profiles included
+    services: Mapping[str, Service]  # in the order of the file
+    traffic: Mapping[str, TrafficPolicy] = field(default_factory=dict)  # by callee
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def default_service(self) -> Service | None:
+        """The first public service: it also answers on hosts the gateway does not know."""
+        return next((service for service in self.services.values() if service.public), None)
+
+    def callers_of(self, callee: str) -> tuple[str, ...]:
+        return tuple(name for name, service in self.services.items() if callee in service.callees)

@@ -1,0 +1,89 @@
+"""What the proxy must serve, as data: the input of `resources`.
+
+The gateway takes requests from outside; each caller (a service that calls others) has listeners of its own, so the
+proxy knows who is calling: one for every declared callee port (`EdgeListener`), and one HTTP proxy
+(`HTTP_PROXY`) that finds callees by host name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.model import AppProtocol, Port, TrafficPolicy
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshService:
+    name: str
+    versions: tuple[str, ...]
+    ports: tuple[Port, ...]  # empty: it can't be called
+    public: bool = False
+    policy: TrafficPolicy = field(default_factory=TrafficPolicy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeListener:
+    """Where one caller reaches one port of one callee."""
+
+    callee: str
+    port: int  # as the callee declares it
+    bind: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    name: str
+    http_proxy: Address | None
+    edges: tuple[EdgeListener, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A declared port of a service, open to the host: `ports: ["18000:8000"]`. The caller is the gateway."""
+
+    service: str
+    port: int
+    bind: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    gateway: Address
+    default_service: str | None  # answers on hosts the gateway does not know
+    services: tuple[MeshService, ...]
+    callers: tuple[Caller, ...]
+    published: tuple[Published, ...]
+    outbound_socket: Path  # where the callers' HTTP proxies hand on what no declared edge covers
+    parent_proxy: Address | None = None  # the user's own HTTP proxy for hosts outside, when there is one
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EndpointKey:
+    """One version of one service on one of its declared ports."""
+
+    service: str
+    version: str
+    port: int
+
+
+Endpoints = Mapping[EndpointKey, tuple[Address, ...]]
+"""The instances that take traffic. A missing key means none."""
+
+
+def protocol_of(service: MeshService, port: int) -> AppProtocol:
+    """KeyError when the service declares no such port."""
+    for declared in service.ports:
+        if declared.number == port:
+            return declared.protocol
+    raise KeyError(port)

@@ -1,0 +1,129 @@
+"""The contract between the supervisor and a runtime."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from sandbox.control import ExecSpec
+from sandbox.model import Port, Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One version of one service, to be made ready to run."""
+
+    service: str
+    version: Version
+    ports: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A prepared workload. Two artifacts with the same fingerprint run the same thing."""
+
+    fingerprint: str
+    argv: tuple[str, ...]
+    cwd: Path
+    environment: Mapping[str, str] = field(default_factory=dict)  # what the runtime adds, such as PATH and VIRTUAL_ENV
+    image: str | None = None
+    origin: str = ""  # where the command came from, for people: "command", "Procfile", "app.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSpec:
+    """All that is needed to start one instance."""
+
+    id: str  # "steamer-v1-1", unique in the project; its log is <logs>/<id>.log
+    service: str
+    version: str
+    artifact: Artifact
+    environment: Mapping[str, str]  # complete, PORT and the callees' addresses included
+    log_max_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    id: str
+    pid: int | None
+    container: str | None
+    started_at: float  # seconds since the epoch
+    host: str  # the address at which the proxy reaches it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """An instance ended, asked to or not. Exactly one of `code` and `signal` is set."""
+
+    id: str
+    pid: int | None
+    code: int | None
+    signal: int | None
+    at: float
+    reason: str | None = None  # what is known beyond code and signal: "out of memory"
+
+    def describe(self) -> str:
+        """In plain words: "exit code 1", "killed by signal 9 (SIGKILL)"."""
+        import signal as signals
+
+        if self.signal is not None:
+            try:
+                name = f" ({signals.Signals(self.signal).name})"
+            except ValueError:
+                name = ""
+            text = f"killed by signal {self.signal}{name}"
+        else:
+            text = f"exit code {self.code}"
+        return f"{text}, {self.reason}" if self.reason else text
+
+
+Output = Callable[[str], None]
+"""Takes one line of a build's output."""
+
+
+class Driver(Protocol):
+    """Runs instances. Methods raise RuntimeFailure with a reason and a hint; cancelling one leaves nothing half done.
+
+    Instances outlive the driver object: after `close`, a new driver's `running` finds them again.
+    """
+
+    name: str  # process | docker | fake
+
+    async def open(self) -> None:
+        """Connect to what runs the instances."""
+
+    async def close(self) -> None:
+        """Let go of everything but the instances."""
+
+    async def prepare(self, workload: Workload, output: Output) -> Artifact:
+        """Detect, install, build. Quick when nothing changed since the last time."""
+        ...
+
+    async def start(self, spec: InstanceSpec) -> Running:
+        """Start it and return as soon as it runs, ready or not. RuntimeFailure when the command can't be started."""
+        ...
+
+    async def stop(self, instance: str, grace: float) -> None:
+        """SIGTERM, then SIGKILL after `grace` seconds, for it and all its descendants. Unknown ids are no error."""
+        ...
+
+    async def running(self) -> tuple[Running, ...]:
+        """Every instance of this project that runs now, whoever started it."""
+        ...
+
+    def exits(self) -> AsyncIterator[Exit]:
+        """Every end of an instance since `open`, once each, in order. One consumer."""
+        ...
+
+    async def run(self, instance: str, argv: Sequence[str], timeout: float) -> tuple[int, str]:
+        """Run a command inside an instance, for health checks: exit code and the last 4 KiB of output.
+
+        Raises TimeoutError when it takes longer (it is killed then), RuntimeFailure when it can't start.
+        """
+        ...
+
+    def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
+        """How a client runs a command inside an instance itself. KeyError for an unknown instance."""
+        ...
