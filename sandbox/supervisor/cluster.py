@@ -1,0 +1,301 @@
+"""The loop at the centre: plan, act, and fold what comes of it into the state.
+
+Only `tell` changes the state, and only on the event loop, so there is one writer and no lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from sandbox.control import Status
+from sandbox.errors import RuntimeFailure, SandboxError
+from sandbox.events import Bus, Event, Severity
+from sandbox.model import Project, Version
+from sandbox.proxy.topology import Address, Caller, EndpointKey, Endpoints
+from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Workload
+from sandbox.supervisor import plan as actions
+from sandbox.supervisor import state as facts
+from sandbox.supervisor import wiring
+from sandbox.supervisor.buildlog import BuildLog
+from sandbox.supervisor.desired import Desired, VersionKey
+from sandbox.supervisor.narrate import narrate
+from sandbox.supervisor.plan import Action, Target, next_deadline, plan
+from sandbox.supervisor.probes import Probes
+from sandbox.supervisor.state import ClusterState, Fact, InstanceState
+from sandbox.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+LEAVE_TRAFFIC = 0.1
+"""Seconds between taking an instance out of traffic and asking it to end, for requests on their way to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What instances are given beside their own configuration; replaced when the project's wiring changes."""
+
+    callers: Mapping[str, Caller]
+    otlp: wiring.Otlp | None
+    host_environment: Mapping[str, str]  # the user's, as inherited by services
+    user_environment: Mapping[str, str]  # the user's, untouched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What the cluster tells the rest: where traffic may go, and that something worth remembering changed.
+
+    `traffic_changed` returns once the proxy serves the new endpoints.
+    """
+
+    endpoints_changed: Callable[[Endpoints], None]
+    endpoints_served: Callable[[], asyncio.Future[None]]
+    state_changed: Callable[[], None]
+    last_lines: Callable[[str], str]  # instance → the end of its log
+    claim_ports: Callable[[str, tuple[int, ...], bool], dict[int, int]]  # instance, declared ports, anew?
+
+
+class Cluster:
+    """Keeps the instances like `desired` says."""
+
+    def __init__(self, driver: Driver, desired: Desired, surroundings: Surroundings, bus: Bus, hooks: Hooks) -> None:
+        self._driver = driver
+        self._surroundings = surroundings
+        self._bus = bus
+        self._hooks = hooks
+        self._tasks = Tasks(self._task_failed)
+        self._probes = Probes(driver, self.tell)
+        self._changed = asyncio.Event()
+        self._endpoints: Endpoints = {}
+        self.desired = desired
+        self.state = ClusterState()
+
+    # --- what others call ---------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep reconciling until cancelled."""
+        self._tasks.spawn(self._hear_exits(), name="hear exits")
+        while True:
+            self._changed.clear()
+            for action in plan(self.desired, self.state, self._targets(), time.time()):
+                self._take(action)
+            await self._until_something_changes()
+
+    def wish(self, desired: Desired, surroundings: Surroundings | None = None) -> None:
+        """Replace what is wanted."""
+        self.desired = desired
+        self._surroundings = surroundings or self._surroundings
+        self._probes.follow(self.state, desired.project)
+        self._hooks.state_changed()
+        self._changed.set()
+
+    def tell(self, fact: Fact) -> None:
+        """Fold a fact into the state and let everything that depends on it follow."""
+        before, self.state = self.state, facts.reduce(self.state, fact)
+        if self.state == before:
+            return
+        if (event := narrate(before, self.state, fact)) is not None:
+            self._bus.publish(self._with_evidence(event))
+        self._probes.follow(self.state, self.desired.project)
+        self._tell_endpoints()
+        self._hooks.state_changed()
+        self._changed.set()
+
+    async def stop_everything(self) -> None:
+        """End every instance at once and stay ended."""
+        await self._tasks.close()
+        await self._probes.close()
+        names = [instance.id for instance in self.state.instances.values()]
+        await asyncio.gather(*(self._end(name) for name in names))
+
+    async def close(self) -> None:
+        """Let go without touching the instances."""
+        await self._tasks.close()
+        await self._probes.close()
+
+    # --- planning -----------------------------------------------------------------------------------------------
+
+    def _targets(self) -> dict[VersionKey, Target]:
+        return {
+            VersionKey(service.name, version.name): self._target(service.name, version)
+            for service in self.desired.project.services.values()
+            for version in service.versions
+        }
+
+    def _target(self, service: str, version: Version) -> Target:
+        workload = _digest(self._workload(service, version))
+        known = self.state.versions.get(VersionKey(service, version.name))
+        if known is None or known.artifact is None or known.workload != workload:
+            return Target(workload, None)
+        return Target(workload, _digest((known.artifact.fingerprint, sorted(self._environment(service, version).items()))))
+
+    def _workload(self, service: str, version: Version) -> Workload:
+        return Workload(service=service, version=version, ports=self.desired.project.services[service].ports)
+
+    def _environment(self, service: str, version: Version) -> dict[str, str]:
+        project, around = self.desired.project, self._surroundings
+        return wiring.environment(
+            project,
+            project.services[service],
+            version,
+            around.callers[service],
+            around.otlp,
+            around.user_environment,
+        )
+
+    async def _until_something_changes(self) -> None:
+        deadline = next_deadline(self.state)
+        delay = None if deadline is None else max(0.0, deadline - time.time())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), delay)
+
+    # --- acting -------------------------------------------------------------------------------------------------
+
+    def _take(self, action: Action) -> None:
+        match action:
+            case actions.Prepare(key, workload, generation):
+                self.tell(facts.PrepareAsked(key, workload, generation))
+                self._tasks.spawn(self._prepare(key), name=f"prepare {key}")
+            case actions.Start(wanted, fingerprint, generation):
+                before = self.state.instances.get(wanted.id)
+                self.tell(facts.StartAsked(wanted, fingerprint, generation))
+                self._tasks.spawn(self._start(wanted.id, before), name=f"start {wanted.id}")
+            case actions.Stop(instance, reason):
+                self.tell(facts.StopAsked(instance, reason))
+                self._tasks.spawn(self._stop(instance), name=f"stop {instance}")
+            case actions.Forget(instance):
+                self.tell(facts.Stopped(instance))
+            case actions.ForgetVersion(key):
+                self.tell(facts.VersionGone(key))
+
+    async def _prepare(self, key: VersionKey) -> None:
+        version = self.desired.project.services[key.service].version(key.version)
+        output = BuildLog()
+        try:
+            artifact = await self._driver.prepare(self._workload(key.service, version), output.add)
+        except SandboxError as error:
+            hint = f"; {error.hint}" if error.hint else ""
+            self.tell(facts.PrepareFailed(key, f"{error.message}{hint}"))
+            return
+        self.tell(facts.Prepared(key, artifact))
+
+    async def _start(self, name: str, before: InstanceState | None) -> None:
+        instance = self.state.instances[name]
+        service = self.desired.project.services[instance.service]
+        declared = tuple(port.number for port in service.ports)
+        # A port that somebody else took in the meantime would crash it for ever: after two short lives, others.
+        ports = self._hooks.claim_ports(name, declared, before is not None and before.streak >= 2)
+        try:
+            running = await self._driver.start(self._spec(instance, ports))
+        except SandboxError as error:
+            self.tell(facts.StartFailed(name, f"it could not be started: {error.message}", time.time()))
+            return
+        self.tell(facts.Started(running, ports))
+
+    def _spec(self, instance: InstanceState, ports: Mapping[int, int]) -> InstanceSpec:
+        project, around = self.desired.project, self._surroundings
+        version = project.services[instance.service].version(instance.version)
+        artifact = self._artifact(instance.key)
+        return InstanceSpec(
+            id=instance.id,
+            service=instance.service,
+            version=instance.version,
+            artifact=artifact,
+            environment={
+                **around.host_environment,
+                **artifact.environment,
+                **self._environment(instance.service, version),
+                **wiring.own(project.name, instance.service, instance.version, instance.id, ports),
+            },
+            log_max_bytes=project.settings.log_max_bytes,
+        )
+
+    def _artifact(self, key: VersionKey) -> Artifact:
+        version = self.state.versions.get(key)
+        if version is None or version.artifact is None:
+            raise RuntimeFailure("is not prepared", place=str(key))
+        return version.artifact
+
+    async def _stop(self, name: str) -> None:
+        await self._hooks.endpoints_served()
+        await asyncio.sleep(LEAVE_TRAFFIC)
+        await self._end(name)
+        self.tell(facts.Stopped(name))
+
+    async def _end(self, name: str) -> None:
+        try:
+            await self._driver.stop(name, self._grace(name))
+        except SandboxError as error:
+            self._bus.publish(_failure(f"{name} could not be stopped: {error}", name))
+
+    def _grace(self, name: str) -> float:
+        instance = self.state.instances[name]
+        try:
+            version = self.desired.project.services[instance.service].version(instance.version)
+        except KeyError:
+            return 10.0
+        return version.stop_grace_period
+
+    # --- hearing ------------------------------------------------------------------------------------------------
+
+    async def _hear_exits(self) -> None:
+        async for exit in self._driver.exits():
+            if (instance := self.state.instances.get(exit.id)) is not None:
+                self._exited(instance, exit)
+
+    def _exited(self, instance: InstanceState, exit: Exit) -> None:
+        try:
+            policy = self.desired.project.services[instance.service].version(instance.version).restart
+        except KeyError:
+            return  # no longer in the project; its stop is planned
+        self.tell(facts.Exited(exit, policy))
+
+    def _with_evidence(self, event: Event) -> Event:
+        if event.severity is Severity.INFO or event.instance is None:
+            return event
+        return replace(event, detail=self._hooks.last_lines(event.instance))
+
+    def _tell_endpoints(self) -> None:
+        endpoints = endpoints_of(self.state)
+        if endpoints != self._endpoints:
+            self._endpoints = endpoints
+            self._hooks.endpoints_changed(endpoints)
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        self._bus.publish(_failure(f"internal error in '{name}': {error}", None))
+
+
+def endpoints_of(state: ClusterState) -> Endpoints:
+    """The instances that take traffic, by version and declared port."""
+    found: dict[EndpointKey, list[Address]] = {}
+    for instance in state.instances.values():
+        if not instance.ready:
+            continue
+        for declared, actual in instance.ports.items():
+            key = EndpointKey(instance.service, instance.version, declared)
+            found.setdefault(key, []).append(Address(instance.host, actual))
+    return {key: tuple(sorted(addresses)) for key, addresses in found.items()}
+
+
+def adoptable(remembered: InstanceState, project: Project) -> bool:
+    """Whether what an earlier supervisor started can be kept: its service and version still exist."""
+    service = project.services.get(remembered.service)
+    return service is not None and any(version.name == remembered.version for version in service.versions)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
+
+
+def _failure(message: str, instance: str | None) -> Event:
+    from sandbox.events import Kind
+
+    return Event(kind=Kind.NOTICE, severity=Severity.ERROR, message=message, instance=instance)
+
+
+__all__ = ["Cluster", "Hooks", "Status", "Surroundings", "adoptable", "endpoints_of"]

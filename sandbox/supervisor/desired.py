@@ -1,0 +1,85 @@
+"""The desired state in the planner's terms: which instances should exist, in which generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sandbox.model import Project, Service, Version
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VersionKey:
+    service: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.service}/{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a person changed by command since the file was read. Remembered across supervisors."""
+
+    replicas: Mapping[VersionKey, int] = field(default_factory=dict)
+    stopped: frozenset[str] = frozenset()  # services
+    generations: Mapping[str, int] = field(default_factory=dict)  # by service; a restart adds one
+
+    def scaled(self, key: VersionKey, replicas: int) -> Wishes:
+        return replace(self, replicas={**self.replicas, key: replicas})
+
+    def with_stopped(self, services: frozenset[str]) -> Wishes:
+        return replace(self, stopped=self.stopped | services)
+
+    def with_started(self, services: frozenset[str]) -> Wishes:
+        return replace(self, stopped=self.stopped - services)
+
+    def restarted(self, services: frozenset[str]) -> Wishes:
+        more = {name: self.generations.get(name, 0) + 1 for name in services}
+        return replace(self, generations={**self.generations, **more})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedInstance:
+    id: str
+    service: str
+    version: str
+    index: int  # from 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    project: Project
+    wishes: Wishes = field(default_factory=Wishes)
+
+    def replicas(self, service: Service, version: Version) -> int:
+        if service.name in self.wishes.stopped:
+            return 0
+        return self.wishes.replicas.get(VersionKey(service.name, version.name), version.replicas)
+
+    def instances(self) -> dict[str, WantedInstance]:
+        """By id, in the order of the file."""
+        return {
+            wanted.id: wanted
+            for service in self.project.services.values()
+            for version in service.versions
+            for wanted in self._of_version(service, version)
+        }
+
+    def _of_version(self, service: Service, version: Version) -> list[WantedInstance]:
+        return [
+            WantedInstance(
+                id=instance_id(service.name, version.name, index),
+                service=service.name,
+                version=version.name,
+                index=index,
+            )
+            for index in range(1, self.replicas(service, version) + 1)
+        ]
+
+    def generation(self, service: str) -> int:
+        return self.wishes.generations.get(service, 0)
+
+
+def instance_id(service: str, version: str, index: int) -> str:
+    return f"{service}-{version}-{index}"

@@ -1,0 +1,186 @@
+"""Keeps Envoy running and serving what the cluster says: one writer, the newest wish wins."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from sandbox.control import ProxyStatus, Status
+from sandbox.errors import SandboxError
+from sandbox.events import Bus, Event, Kind, Severity
+from sandbox.proxy.topology import Endpoints, Topology
+from sandbox.supervisor.state import SETTLED_AFTER, backoff
+from sandbox.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+ENVOY = "envoy"
+"""The id under which the shim runs it."""
+
+CONNECTS_WITHIN = 15.0
+"""Seconds an Envoy may take from its start to its first request to the control plane."""
+
+
+class ControlPlane(Protocol):
+    """What is used of `proxy.control_plane`."""
+
+    @property
+    def rejected(self) -> tuple[str, ...]: ...
+
+    async def apply(self, topology: Topology, endpoints: Endpoints) -> None: ...
+
+    async def wait_connected(self, timeout: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyProcess:
+    pid: int
+    started_at: float
+
+
+class EnvoyHost(Protocol):
+    """Starts and stops the Envoy process."""
+
+    version: str
+
+    async def start(self) -> EnvoyProcess: ...
+
+    async def stop(self) -> None: ...
+
+
+class ProxyKeeper:
+    """Owns the proxy's life. `publish` never blocks; `served` resolves once all published so far is in force."""
+
+    def __init__(self, host: EnvoyHost, plane: ControlPlane, bus: Bus, on_change: Callable[[], None]) -> None:
+        self._host = host
+        self._plane = plane
+        self._bus = bus
+        self._on_change = on_change
+        self._tasks = Tasks()
+        self._process: EnvoyProcess | None = None
+        self._status = Status.PENDING
+        self._reason: str | None = "has not been started yet"
+        self._topology: Topology | None = None
+        self._endpoints: Endpoints = {}
+        self._published = 0
+        self._applied = 0
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Condition()
+        self._streak = 0
+        self._refusal = ""
+
+    def open(self, running: EnvoyProcess | None) -> None:
+        """Begin: take over an Envoy that runs, or start one."""
+        self._process = running
+        self._tasks.spawn(self._write(), name="write to the proxy")
+        self._tasks.spawn(self._bring_up(0.0, adopted=running is not None), name="start the proxy")
+
+    async def close(self) -> None:
+        """Let go of Envoy; it keeps serving what it has."""
+        await self._tasks.close()
+
+    async def stop(self) -> None:
+        await self.close()
+        self._set(Status.STOPPED, None)
+        await self._host.stop()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def status(self) -> ProxyStatus:
+        return ProxyStatus(
+            status=self._status,
+            reason=self._reason,
+            pid=self.pid,
+            version=self._host.version or None,
+            rejected=self._plane.rejected,
+        )
+
+    def publish(self, *, topology: Topology | None = None, endpoints: Endpoints | None = None) -> None:
+        """Replace what should be served."""
+        self._topology = topology if topology is not None else self._topology
+        self._endpoints = endpoints if endpoints is not None else self._endpoints
+        self._published += 1
+        self._wake.set()
+
+    async def served(self, patience: float = 2.0) -> None:
+        """Wait until what was published before this call is in force, `patience` seconds at most: an ailing proxy
+        must not keep an instance from being stopped."""
+        number = self._published
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience), self._progress:
+                await self._progress.wait_for(lambda: self._applied >= number)
+
+    def exited(self, pid: int | None, why: str) -> None:
+        """The Envoy process ended unasked: start another, which asks the control plane for everything anew."""
+        if self._process is None or pid != self._process.pid:
+            return
+        short = time.time() - self._process.started_at < SETTLED_AFTER
+        self._streak = self._streak + 1 if short else 0
+        delay = backoff(self._streak - 1) if self._streak else 0.0
+        self._process = None
+        self._set(Status.BACKOFF, f"ended: {why}; next start in {delay:g} s")
+        self._say(Kind.PROXY_EXITED, f"Envoy {self._reason}", Severity.ERROR)
+        self._tasks.spawn(self._bring_up(delay, adopted=False), name="restart the proxy")
+
+    async def _bring_up(self, delay: float, *, adopted: bool) -> None:
+        await asyncio.sleep(delay)
+        try:
+            if not adopted:
+                self._set(Status.STARTING, "starts")
+                self._process = await self._host.start()
+            await self._plane.wait_connected(CONNECTS_WITHIN)
+        except SandboxError as error:
+            self._failed(error)
+            return
+        except TimeoutError:
+            self._set(Status.UNHEALTHY, f"did not ask for its configuration within {CONNECTS_WITHIN:g} s")
+            self._say(Kind.NOTICE, f"Envoy {self._reason}", Severity.ERROR)
+            return
+        self._set(Status.HEALTHY, None)
+        self._say(Kind.PROXY_STARTED, f"Envoy {self._host.version} serves" + (" (it never stopped)" if adopted else ""))
+        self.publish()
+
+    def _failed(self, error: SandboxError) -> None:
+        hint = f"; {error.hint}" if error.hint else ""
+        self._set(Status.FAILED, f"{error}{hint}")
+        self._say(Kind.NOTICE, f"Envoy could not be started: {error}{hint}", Severity.ERROR)
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            number, topology = self._published, self._topology
+            if topology is None:
+                continue
+            await self._apply(topology, self._endpoints)
+            async with self._progress:
+                self._applied = number
+                self._progress.notify_all()
+
+    async def _apply(self, topology: Topology, endpoints: Endpoints) -> None:
+        try:
+            await self._plane.apply(topology, endpoints)
+        except SandboxError as error:
+            if str(error) != self._refusal:
+                self._refusal = str(error)
+                self._say(Kind.PROXY_REFUSED, f"Envoy refused a change and keeps the last good one: {error}", Severity.ERROR)
+        else:
+            self._refusal = ""
+        self._on_change()
+
+    def _set(self, status: Status, reason: str | None) -> None:
+        self._status, self._reason = status, reason
+        self._on_change()
+
+    def _say(self, kind: Kind, message: str, severity: Severity = Severity.INFO) -> None:
+        self._bus.publish(Event(kind=kind, message=message, severity=severity))
+
+
+Served = Callable[[], Awaitable[None]]

@@ -1,0 +1,125 @@
+"""What screens are shown, made from what is known. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sandbox.control import InstanceStatus, ServiceStatus, Status
+from sandbox.model import AppProtocol, Port, Service
+from sandbox.supervisor.desired import Desired, VersionKey
+from sandbox.supervisor.plan import waits_for
+from sandbox.supervisor.state import ClusterState, InstanceState, VersionState
+
+WORST_FIRST = (
+    Status.FAILED,
+    Status.BACKOFF,
+    Status.UNHEALTHY,
+    Status.BUILDING,
+    Status.PENDING,
+    Status.STARTING,
+    Status.STOPPING,
+    Status.STOPPED,
+    Status.HEALTHY,
+)
+"""A service is as well as the least well of its instances."""
+
+
+def services(desired: Desired, state: ClusterState, gateway_port: int | None) -> tuple[ServiceStatus, ...]:
+    return tuple(_service(service, desired, state, gateway_port) for service in desired.project.services.values())
+
+
+def _service(service: Service, desired: Desired, state: ClusterState, gateway_port: int | None) -> ServiceStatus:
+    instances = _instances(service, desired, state)
+    status, reason = _overall(service, instances, desired, state)
+    return ServiceStatus(
+        name=service.name,
+        status=status,
+        reason=reason,
+        url=f"http://{service.name}.localhost:{gateway_port}/" if service.public and gateway_port else None,
+        ports=tuple(port_text(port) for port in service.ports),
+        versions=tuple(version.name for version in service.versions),
+        depends_on=service.callees,
+        replicas=sum(desired.replicas(service, version) for version in service.versions),
+        ready=sum(instance.ready for instance in state.of_service(service.name)),
+        instances=instances,
+    )
+
+
+def port_text(port: Port) -> str:
+    """As a person declares it: "8000", "5432/tcp", "18000:8000"."""
+    published = f"{port.published}:" if port.published is not None else ""
+    protocol = "" if port.protocol is AppProtocol.HTTP else f"/{port.protocol}"
+    return f"{published}{port.number}{protocol}"
+
+
+def _instances(service: Service, desired: Desired, state: ClusterState) -> tuple[InstanceStatus, ...]:
+    """Known ones and those still to come, in the order of the file; then those that are leaving."""
+    wanted = [one for one in desired.instances().values() if one.service == service.name]
+    leaving = [one for one in state.of_service(service.name) if one.id not in {w.id for w in wanted}]
+    rows = []
+    for one in wanted:
+        known = state.instances.get(one.id)
+        key = VersionKey(one.service, one.version)
+        rows.append(_known(known) if known else _pending(one.id, key, desired, state))
+    return (*rows, *(_known(one) for one in leaving))
+
+
+def _known(instance: InstanceState) -> InstanceStatus:
+    port = next(iter(instance.ports.values()), None)
+    return InstanceStatus(
+        id=instance.id,
+        version=instance.version,
+        status=instance.status,
+        address=f"{instance.host}:{port}" if port is not None and instance.host else None,
+        pid=instance.pid,
+        container=instance.container,
+        restarts=instance.restarts,
+        started_at=_rfc3339(instance.started_at) if instance.started_at is not None else None,
+        reason=instance.reason,
+    )
+
+
+def _pending(name: str, key: VersionKey, desired: Desired, state: ClusterState) -> InstanceStatus:
+    status, reason = _before_start(key, desired, state)
+    return InstanceStatus(
+        id=name,
+        version=key.version,
+        status=status,
+        address=None,
+        pid=None,
+        container=None,
+        restarts=0,
+        started_at=None,
+        reason=reason,
+    )
+
+
+def _before_start(key: VersionKey, desired: Desired, state: ClusterState) -> tuple[Status, str | None]:
+    version = state.versions.get(key)
+    match version:
+        case VersionState(status=Status.FAILED, reason=reason):
+            return Status.FAILED, reason
+        case VersionState(status=Status.BUILDING):
+            return Status.BUILDING, "is being prepared"
+    return Status.PENDING, waits_for(key.service, desired, state)
+
+
+def _overall(
+    service: Service, instances: tuple[InstanceStatus, ...], desired: Desired, state: ClusterState
+) -> tuple[Status, str | None]:
+    broken = [
+        version.reason
+        for key, version in state.versions.items()
+        if key.service == service.name and version.status is Status.FAILED
+    ]
+    if not instances:
+        by_hand = service.name in desired.wishes.stopped
+        return Status.STOPPED, "stopped by hand" if by_hand else "scaled to 0"
+    if broken:
+        return Status.FAILED, broken[0]
+    worst = min(instances, key=lambda instance: WORST_FIRST.index(instance.status))
+    return worst.status, worst.reason
+
+
+def _rfc3339(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
