@@ -37,7 +37,8 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A port that is ours. `wanted` and `owner` tell what was preferred and who had it, when that was taken."""
+    """A port that is ours. `wanted` is what was preferred, when this is another one, and `owner` who has that;
+    without an owner it is the other one because it was so the last time."""
 
     port: int
     wanted: int | None = None
@@ -62,15 +63,17 @@ class Ports:
         With `running`, what used the port before still listens on it and keeps it. SandboxError when none is free.
         """
         remembered = self._remembered.get(purpose)
-        if running and remembered is not None:
-            return Claim(remembered)
+        if remembered is not None and (running or purpose in self._held):
+            wanted = preferred if preferred != remembered else None
+            return Claim(remembered, wanted)
         for port in self._candidates(purpose, remembered, preferred):
             if (held := _hold(port)) is not None:
                 self.release(purpose)
                 self._held[purpose] = held
                 self._remembered[purpose] = port
-                moved = preferred is not None and port != preferred
-                return Claim(port, preferred, owner_of(preferred)) if moved and preferred else Claim(port)
+                if preferred is None or port == preferred:
+                    return Claim(port)
+                return Claim(port, preferred, None if port == remembered else owner_of(preferred))
         raise SandboxError(
             f"no free port between {_FIRST} and {_LAST}", place=purpose, hint="stop something that listens there"
         )
@@ -84,20 +87,16 @@ class Ports:
         if held := self._held.pop(purpose, None):
             held.close()
 
-    def forget(self, purpose: str) -> None:
-        self.release(purpose)
-        self._remembered.pop(purpose, None)
-
     def close(self) -> None:
         for purpose in list(self._held):
             self.release(purpose)
 
     def _candidates(self, purpose: str, remembered: int | None, preferred: int | None) -> Iterator[int]:
-        # What a person wrote down wins over what was remembered from a day when it was taken.
-        if preferred is not None:
-            yield preferred
-        if remembered is not None and remembered != preferred:
+        # What was remembered wins, so that addresses people have written down stay good.
+        if remembered is not None:
             yield remembered
+        if preferred is not None and remembered != preferred:
+            yield preferred
         taken = set(self._remembered.values())
         for port in _range_from(f"{self._project}/{purpose}"):
             if port not in taken:

@@ -9,13 +9,12 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from sandbox.control import Status
 from sandbox.errors import RuntimeFailure, SandboxError
-from sandbox.events import Bus, Event, Severity
+from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Project, Version
 from sandbox.proxy.topology import Address, Caller, EndpointKey, Endpoints
 from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Workload
@@ -48,16 +47,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """What the cluster tells the rest: where traffic may go, and that something worth remembering changed.
-
-    `traffic_changed` returns once the proxy serves the new endpoints.
-    """
+    """What the cluster tells the rest and asks of it."""
 
     endpoints_changed: Callable[[Endpoints], None]
-    endpoints_served: Callable[[], asyncio.Future[None]]
+    endpoints_served: Callable[[], Awaitable[None]]  # until the proxy serves the newest endpoints
     state_changed: Callable[[], None]
     last_lines: Callable[[str], str]  # instance → the end of its log
-    claim_ports: Callable[[str, tuple[int, ...], bool], dict[int, int]]  # instance, declared ports, anew?
+    claim_ports: Callable[[str, tuple[int, ...]], dict[int, int]]  # instance, declared ports → given ones
 
 
 class Cluster:
@@ -132,7 +128,8 @@ class Cluster:
         known = self.state.versions.get(VersionKey(service, version.name))
         if known is None or known.artifact is None or known.workload != workload:
             return Target(workload, None)
-        return Target(workload, _digest((known.artifact.fingerprint, sorted(self._environment(service, version).items()))))
+        environment = sorted(self._environment(service, version).items())
+        return Target(workload, _digest((known.artifact.fingerprint, environment)))
 
     def _workload(self, service: str, version: Version) -> Workload:
         return Workload(service=service, version=version, ports=self.desired.project.services[service].ports)
@@ -162,9 +159,8 @@ class Cluster:
                 self.tell(facts.PrepareAsked(key, workload, generation))
                 self._tasks.spawn(self._prepare(key), name=f"prepare {key}")
             case actions.Start(wanted, fingerprint, generation):
-                before = self.state.instances.get(wanted.id)
                 self.tell(facts.StartAsked(wanted, fingerprint, generation))
-                self._tasks.spawn(self._start(wanted.id, before), name=f"start {wanted.id}")
+                self._tasks.spawn(self._start(wanted.id), name=f"start {wanted.id}")
             case actions.Stop(instance, reason):
                 self.tell(facts.StopAsked(instance, reason))
                 self._tasks.spawn(self._stop(instance), name=f"stop {instance}")
@@ -184,12 +180,11 @@ class Cluster:
             return
         self.tell(facts.Prepared(key, artifact))
 
-    async def _start(self, name: str, before: InstanceState | None) -> None:
+    async def _start(self, name: str) -> None:
         instance = self.state.instances[name]
         service = self.desired.project.services[instance.service]
         declared = tuple(port.number for port in service.ports)
-        # A port that somebody else took in the meantime would crash it for ever: after two short lives, others.
-        ports = self._hooks.claim_ports(name, declared, before is not None and before.streak >= 2)
+        ports = self._hooks.claim_ports(name, declared)
         try:
             running = await self._driver.start(self._spec(instance, ports))
         except SandboxError as error:
@@ -293,9 +288,4 @@ def _digest(value: object) -> str:
 
 
 def _failure(message: str, instance: str | None) -> Event:
-    from sandbox.events import Kind
-
     return Event(kind=Kind.NOTICE, severity=Severity.ERROR, message=message, instance=instance)
-
-
-__all__ = ["Cluster", "Hooks", "Status", "Surroundings", "adoptable", "endpoints_of"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sandbox.model import Healthcheck, NoProbe, Project
+from sandbox.model import Healthcheck, HttpProbe, NoProbe, Project, TcpProbe
 from sandbox.runtime.base import Driver
 from sandbox.supervisor import health
 from sandbox.supervisor.state import LIVE, ClusterState, InstanceState, Probed
@@ -74,12 +74,8 @@ def _key(instance: InstanceState, project: Project) -> _Key | None:
 
 
 def _needs_port(check: Healthcheck) -> bool:
-    from sandbox.model import HttpProbe, TcpProbe
-
     return isinstance(check.probe, HttpProbe | TcpProbe)
 
 
 def _always(check: Healthcheck) -> Healthcheck:
-    from dataclasses import replace
-
     return replace(check, probe=NoProbe())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -170,7 +170,8 @@ class ProxyKeeper:
         except SandboxError as error:
             if str(error) != self._refusal:
                 self._refusal = str(error)
-                self._say(Kind.PROXY_REFUSED, f"Envoy refused a change and keeps the last good one: {error}", Severity.ERROR)
+                message = f"Envoy refused a change and keeps the last good one: {error}"
+                self._say(Kind.PROXY_REFUSED, message, Severity.ERROR)
         else:
             self._refusal = ""
         self._on_change()
@@ -181,6 +182,3 @@ class ProxyKeeper:
 
     def _say(self, kind: Kind, message: str, severity: Severity = Severity.INFO) -> None:
         self._bus.publish(Event(kind=kind, message=message, severity=severity))
-
-
-Served = Callable[[], Awaitable[None]]

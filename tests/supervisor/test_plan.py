@@ -1,0 +1,222 @@
+"""Desired and known, and the actions between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox.control import Status
+from sandbox.model import Condition, RestartPolicy
+from sandbox.runtime.base import Exit
+from sandbox.supervisor.desired import Desired, VersionKey, Wishes
+from sandbox.supervisor.plan import Forget, ForgetVersion, Prepare, Start, Stop, Target, next_deadline, plan, waits_for
+from sandbox.supervisor.state import (
+    ClusterState,
+    Exited,
+    PrepareAsked,
+    Prepared,
+    Probed,
+    StartAsked,
+    Started,
+    StopAsked,
+    Stopped,
+    VersionGone,
+)
+from tests.supervisor.build import (
+    ARTIFACT,
+    a_service,
+    a_version,
+    an_instance,
+    desire,
+    fold,
+    prepared,
+    running,
+    targets,
+    with_instances,
+)
+
+
+def test_everything_is_prepared_first_and_at_once() -> None:
+    desired = desire(a_service("mill"), a_service("oven", calls=("mill",)))
+    actions = plan(desired, ClusterState(), targets(desired, fingerprint=None), 0)
+    assert [type(action) for action in actions] == [Prepare, Prepare]
+
+
+def test_a_prepared_version_is_started_as_often_as_wanted() -> None:
+    desired = desire(a_service("mill", a_version(replicas=2)))
+    actions = plan(desired, prepared(("mill", "v1")), targets(desired), 0)
+    assert [action.wanted.id for action in actions if isinstance(action, Start)] == ["mill-v1-1", "mill-v1-2"]
+
+
+def test_nothing_to_do_is_an_empty_plan() -> None:
+    desired = desire(a_service("mill"))
+    assert plan(desired, with_instances(prepared(("mill", "v1")), an_instance("mill-v1-1")), targets(desired), 0) == ()
+
+
+def test_a_caller_waits_for_its_callee_and_says_for_whom() -> None:
+    desired = desire(a_service("mill"), a_service("oven", calls=("mill",), condition=Condition.HEALTHY))
+    state = prepared(("mill", "v1"), ("oven", "v1"))
+    started = [action.wanted.id for action in plan(desired, state, targets(desired), 0) if isinstance(action, Start)]
+    assert started == ["mill-v1-1"]
+
+    starting = replace(an_instance("mill-v1-1", Status.STARTING), reason="not ready yet")
+    state = with_instances(state, starting)
+    assert plan(desired, state, targets(desired), 0) == ()
+    assert waits_for("oven", desired, state) == "waits for mill to be healthy (starting: not ready yet)"
+
+    state = with_instances(state, an_instance("mill-v1-1"))
+    assert [type(action) for action in plan(desired, state, targets(desired), 0)] == [Start]
+
+
+def test_a_one_off_must_have_finished() -> None:
+    desired = desire(a_service("seed"), a_service("mill", calls=("seed",), condition=Condition.COMPLETED))
+    state = with_instances(prepared(("seed", "v1"), ("mill", "v1")), an_instance("seed-v1-1"))
+    assert plan(desired, state, targets(desired), 0) == ()
+    end = Exited(Exit(id="seed-v1-1", pid=100, code=0, signal=None, at=1001.0), RestartPolicy.ON_FAILURE)
+    (action,) = plan(desired, fold(state, end), targets(desired), 0)
+    assert isinstance(action, Start)
+    assert action.wanted.id == "mill-v1-1"
+
+
+def test_a_callee_that_was_stopped_by_hand_holds_nobody_up() -> None:
+    desired = desire(a_service("mill"), a_service("oven", calls=("mill",)), wishes=Wishes(stopped=frozenset({"mill"})))
+    actions = plan(desired, prepared(("oven", "v1")), targets(desired), 0)
+    assert [type(action) for action in actions] == [Start]
+
+
+def test_backoff_ends_at_its_time() -> None:
+    desired = desire(a_service("mill"))
+    waiting = replace(an_instance("mill-v1-1", Status.BACKOFF), retry_at=50.0)
+    state = with_instances(prepared(("mill", "v1")), waiting)
+    assert next_deadline(state) == 50.0
+    assert plan(desired, state, targets(desired), 49.9) == ()
+    assert [type(action) for action in plan(desired, state, targets(desired), 50.0)] == [Start]
+
+
+def test_scaling_down_stops_the_last_and_scaling_to_zero_all() -> None:
+    service = a_service("mill", a_version(replicas=3))
+    state = with_instances(
+        prepared(("mill", "v1")), *(an_instance(f"mill-v1-{index}", index=index) for index in (1, 2, 3))
+    )
+    desired = desire(service, wishes=Wishes(replicas={VersionKey("mill", "v1"): 1}))
+    stops = [action.instance for action in plan(desired, state, targets(desired), 0) if isinstance(action, Stop)]
+    assert stops == ["mill-v1-2", "mill-v1-3"]
+
+
+def test_a_stopped_service_forgets_what_does_not_run() -> None:
+    desired = desire(a_service("mill"), wishes=Wishes(stopped=frozenset({"mill"})))
+    state = with_instances(prepared(("mill", "v1")), an_instance("mill-v1-1", Status.BACKOFF))
+    assert plan(desired, state, targets(desired), 0) == (Forget("mill-v1-1"),)
+
+
+def test_a_restart_replaces_one_ready_replica_at_a_time() -> None:
+    service = a_service("mill", a_version(replicas=2))
+    desired = desire(service, wishes=Wishes(generations={"mill": 1}))
+    both = with_instances(prepared(("mill", "v1")), an_instance("mill-v1-1"), an_instance("mill-v1-2", index=2))
+    state = fold(both, PrepareAsked(VersionKey("mill", "v1"), "w", 1), Prepared(VersionKey("mill", "v1"), ARTIFACT))
+    assert plan(desired, state, targets(desired), 0) == (Stop("mill-v1-1", "is restarted"),)
+
+    state = fold(state, StopAsked("mill-v1-1", "is restarted"))
+    assert plan(desired, state, targets(desired), 0) == ()
+
+    state = fold(state, Stopped("mill-v1-1"))
+    assert [type(action) for action in plan(desired, state, targets(desired), 0)] == [Start]
+
+    state = with_instances(state, an_instance("mill-v1-1", Status.STARTING, generation=1))
+    assert plan(desired, state, targets(desired), 0) == ()
+
+    state = with_instances(state, an_instance("mill-v1-1", generation=1))
+    assert plan(desired, state, targets(desired), 0) == (Stop("mill-v1-2", "is restarted"),)
+
+
+def test_while_a_version_is_prepared_anew_the_old_instance_serves() -> None:
+    desired = desire(a_service("mill"))
+    state = with_instances(prepared(("mill", "v1")), an_instance("mill-v1-1"))
+    changed = targets(desired, workload="changed", fingerprint=None)
+    assert plan(desired, state, changed, 0) == (Prepare(VersionKey("mill", "v1"), "changed", 0),)
+    state = fold(state, PrepareAsked(VersionKey("mill", "v1"), "changed", 0))
+    assert plan(desired, state, changed, 0) == ()
+
+
+def test_a_failed_preparation_is_not_tried_again_until_asked() -> None:
+    desired = desire(a_service("mill"))
+    failed = prepared(("mill", "v1"))
+    state = replace(
+        failed, versions={key: replace(v, status=Status.FAILED, artifact=None) for key, v in failed.versions.items()}
+    )
+    assert plan(desired, state, targets(desired, fingerprint=None), 0) == ()
+    again = replace(desired, wishes=Wishes(generations={"mill": 1}))
+    assert [type(action) for action in plan(again, state, targets(desired, fingerprint=None), 0)] == [Prepare]
+
+
+def test_a_service_that_left_the_file_is_stopped_and_forgotten() -> None:
+    desired = desire(a_service("oven"))
+    state = with_instances(prepared(("mill", "v1"), ("oven", "v1")), an_instance("mill-v1-1"), an_instance("oven-v1-1"))
+    actions = plan(desired, state, targets(desired), 0)
+    assert actions == (Stop("mill-v1-1", "is no longer wanted"), ForgetVersion(VersionKey("mill", "v1")))
+
+
+# --- whatever happens, planning and acting come to rest where they should -----------------------------------------
+
+happenings = st.lists(st.tuples(st.sampled_from(["crash", "sick", "restart", "scale", "stop"]), st.integers(0, 3)))
+
+
+@settings(max_examples=200)
+@given(happenings)
+def test_whatever_happens_the_cluster_settles_as_desired(story: list[tuple[str, int]]) -> None:
+    desired = desire(
+        a_service("mill", a_version(replicas=2)),
+        a_service("oven", a_version("v1"), a_version("v2"), calls=("mill",), condition=Condition.HEALTHY),
+    )
+    state = settle(desired, ClusterState(), now=1000.0)
+    for step, (what, which) in enumerate(story):
+        desired, state = happen(desired, state, what, which, now=2000.0 + step)
+        state = settle(desired, state, now=3000.0 + step)
+    assert set(state.instances) == set(desired.instances())
+    assert all(instance.ready for instance in state.instances.values())
+    assert all(i.generation == desired.generation(i.service) for i in state.instances.values())
+
+
+def happen(desired: Desired, state: ClusterState, what: str, which: int, now: float) -> tuple[Desired, ClusterState]:
+    wishes, names = desired.wishes, sorted(state.instances)
+    match what:
+        case "restart":
+            return replace(desired, wishes=wishes.restarted(frozenset({"mill"}))), state
+        case "scale":
+            return replace(desired, wishes=wishes.scaled(VersionKey("mill", "v1"), which + 1)), state
+        case "stop":
+            return replace(desired, wishes=wishes.with_stopped(frozenset({"oven"}))), state
+    instance = state.instances[names[which % len(names)]]
+    if what == "crash":
+        end = Exit(id=instance.id, pid=instance.pid, code=1, signal=None, at=now)
+        return desired, fold(state, Exited(end, RestartPolicy.ON_FAILURE))
+    return desired, fold(state, Probed(instance.id, instance.pid, False, Status.UNHEALTHY, "sick"))
+
+
+def settle(desired: Desired, state: ClusterState, now: float) -> ClusterState:
+    """Carry plans out until there is nothing left to do, with a runtime in which all goes well."""
+    for _ in range(100):
+        known = {
+            key: Target("w", "f" if (v := state.versions.get(key)) and v.artifact else None) for key in targets(desired)
+        }
+        actions = plan(desired, state, known, now)
+        if not actions:
+            return fold(state, *(Probed(i.id, i.pid, True, Status.HEALTHY, None) for i in state.instances.values()))
+        for action in actions:
+            match action:
+                case Prepare(key, workload, generation):
+                    state = fold(state, PrepareAsked(key, workload, generation), Prepared(key, ARTIFACT))
+                case Start(wanted, fingerprint, generation):
+                    asked = StartAsked(wanted, fingerprint, generation)
+                    ready = Probed(wanted.id, 100, True, Status.HEALTHY, None)
+                    state = fold(state, asked, Started(running(wanted.id, at=now), {8000: 1}), ready)
+                case Stop(instance, reason):
+                    state = fold(state, StopAsked(instance, reason), Stopped(instance))
+                case Forget(instance):
+                    state = fold(state, Stopped(instance))
+                case ForgetVersion(key):
+                    state = fold(state, VersionGone(key))
+        now += 60.0
+    raise AssertionError("the plan never came to rest")
