@@ -119,7 +119,7 @@ def _replace(
     for instance in state.instances.values():
         if instance.id not in wanted or instance.status not in LIVE or not _outdated(instance, desired, targets):
             continue
-        if instance.ready and (instance.service in leaving or not _can_spare(instance, state)):
+        if instance.ready and (instance.service in leaving or not _can_spare(instance, state, wanted)):
             continue
         leaving.add(instance.service)
         yield Stop(instance.id, _why_replaced(instance, desired))
@@ -132,10 +132,11 @@ def _outdated(instance: InstanceState, desired: Desired, targets: Mapping[Versio
     return instance.fingerprint != fingerprint or instance.generation < desired.generation(instance.service)
 
 
-def _can_spare(instance: InstanceState, state: ClusterState) -> bool:
-    """Whether the other replicas of the version are all ready; a single one has to be replaced in place."""
-    others = [i for i in state.of_service(instance.service) if i.version == instance.version and i.id != instance.id]
-    return all(other.ready for other in others)
+def _can_spare(instance: InstanceState, state: ClusterState, wanted: Mapping[str, WantedInstance]) -> bool:
+    """Whether every other wanted replica of the version is ready; a single one has to be replaced in place."""
+    replicas = sum(VersionKey(one.service, one.version) == instance.key for one in wanted.values())
+    ready = sum(i.ready for i in state.instances.values() if i.key == instance.key)
+    return ready >= replicas
 
 
 def _why_replaced(instance: InstanceState, desired: Desired) -> str:

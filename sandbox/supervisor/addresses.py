@@ -1,0 +1,86 @@
+"""Which port serves what: the ones people know (gateway, UI, OTLP, published) and the ones only the proxy knows."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from sandbox.model import Project
+from sandbox.ports import LOOPBACK, Claim, Ports
+from sandbox.supervisor.wiring import Ingress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The sockets on which the supervisor itself listens, and the notices about everything that moved."""
+
+    ui: socket.socket
+    otlp: socket.socket
+    notices: tuple[str, ...]
+
+
+class Addresses:
+    """Claims ports for a project. `proxy_runs`: Envoy still listens on what was remembered of its ports."""
+
+    def __init__(self, ports: Ports, *, proxy_runs: bool) -> None:
+        self._ports = ports
+        self._served = set(ports.remembered) if proxy_runs else set()
+
+    @property
+    def remembered(self) -> dict[str, int]:
+        return self._ports.remembered
+
+    def front(self, project: Project) -> Front:
+        settings = project.settings
+        ui_purpose, otlp_purpose = f"ui:{settings.ui_port}", f"otlp:{settings.otlp_port}"
+        claims = {
+            "UI": self._ports.claim(ui_purpose, preferred=settings.ui_port),
+            "OTLP": self._ports.claim(otlp_purpose, preferred=settings.otlp_port),
+        }
+        return Front(
+            ui=self._ports.take(ui_purpose),
+            otlp=self._ports.take(otlp_purpose),
+            notices=tuple(moved(name, claim) for name, claim in claims.items() if claim.wanted is not None),
+        )
+
+    def ingress(self, project: Project) -> tuple[Ingress, tuple[str, ...]]:
+        """The gateway's and the published ports, and a notice about each that had to move."""
+        gateway = self._claim(f"gateway:{project.settings.gateway_port}", project.settings.gateway_port)
+        claims = {"gateway": gateway}
+        published = {}
+        for service in project.services.values():
+            for port in service.ports:
+                if port.published is not None:
+                    purpose = f"published/{service.name}/{port.number}:{port.published}"
+                    claim = claims[f"{service.name}'s published port"] = self._claim(purpose, port.published)
+                    published[service.name, port.number] = claim.port
+        notices = tuple(moved(name, claim) for name, claim in claims.items() if claim.wanted is not None)
+        return Ingress(gateway=gateway.port, published=published), notices
+
+    def listener(self, purpose: str) -> int:
+        """A port for one of the proxy's listeners between services."""
+        return self._claim(purpose, None).port
+
+    def of_instance(self, instance: str, declared: tuple[int, ...]) -> dict[int, int]:
+        """Declared port → the one to listen on, unbound again so that the service itself can bind it."""
+        given = {}
+        for port in declared:
+            purpose = f"instance/{instance}/{port}"
+            given[port] = self._ports.claim(purpose).port
+            self._ports.release(purpose)
+        return given
+
+    def close(self) -> None:
+        self._ports.close()
+
+    def _claim(self, purpose: str, preferred: int | None) -> Claim:
+        running = purpose in self._served
+        return self._ports.claim(purpose, preferred=preferred, running=running)
+
+
+def moved(name: str, claim: Claim) -> str:
+    """One sentence: what is where instead, and why."""
+    if claim.owner is None:
+        again = f"{name} is on {LOOPBACK}:{claim.port} as the last time, not on {claim.wanted}"
+        return f"{again}; to go back: sandbox down --purge"
+    return f"{name} is on {LOOPBACK}:{claim.port}, because {claim.wanted} is taken by {claim.owner}"
