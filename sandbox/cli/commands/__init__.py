@@ -1,0 +1,5 @@
+"""The table of commands, in the order of `sandbox --help`."""
+
+from sandbox.cli.commands import look, run, setup, steer
+
+GROUPS = (run.GROUP, look.GROUP, steer.GROUP, setup.GROUP)

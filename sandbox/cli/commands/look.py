@@ -1,0 +1,59 @@
+"""Commands that show what happens and change nothing."""
+
+from argparse import ArgumentParser
+
+from sandbox.cli.grammar import Command, Group, output_option, services_argument
+from sandbox.cli.times import duration, moment
+
+
+def _ps(parser: ArgumentParser) -> None:
+    parser.add_argument("-a", "--all", action="store_true", help="also show each instance")
+    output_option("table", "json", "yaml")(parser)
+
+
+def _logs(parser: ArgumentParser) -> None:
+    services_argument(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="keep printing new lines until interrupted")
+    parser.add_argument("-n", "--tail", type=_line_count, default=None, metavar="N", help="only the newest N lines")
+    parser.add_argument("--since", type=moment, metavar="TIME", help="only lines since then: 5m, 2026-01-31T12:00:00Z")
+    parser.add_argument("--until", type=moment, metavar="TIME", help="only lines until then")
+    parser.add_argument("-t", "--timestamps", action="store_true", help="put the time in front of each line")
+    output_option("table", "json")(parser)
+
+
+def _line_count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _wait(parser: ArgumentParser) -> None:
+    services_argument(parser)
+    parser.add_argument(
+        "--for", dest="goal", choices=("healthy", "stopped"), default="healthy", help="the status to wait for"
+    )
+    parser.add_argument("--timeout", type=duration, default=120.0, metavar="TIME", help="at most (default: 120s)")
+
+
+GROUP = Group(
+    "Look",
+    (
+        Command("ps", "what runs, how it is, where to open it", "sandbox.cli.ps:run", _ps, ("sandbox ps -a",)),
+        Command(
+            "logs",
+            "what services print",
+            "sandbox.cli.logs:run",
+            _logs,
+            ("sandbox logs -f", "sandbox logs orders --tail 50 -t", "sandbox logs --since 5m -o json"),
+            follows=True,
+        ),
+        Command(
+            "wait",
+            "return when services are healthy",
+            "sandbox.cli.wait:run",
+            _wait,
+            ("sandbox wait", "sandbox wait orders --timeout 30s"),
+        ),
+    ),
+)

@@ -1,0 +1,64 @@
+"""Commands about the configuration, the machine and sandbox itself."""
+
+from argparse import SUPPRESS, ArgumentParser
+
+from sandbox.cli.grammar import Command, Group, output_option
+
+
+def _init(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", default=".", metavar="FOLDER", help="default: the current one")
+    parser.add_argument("--force", action="store_true", help="replace an existing sandbox.yaml")
+
+
+def _config(parser: ArgumentParser) -> None:
+    parser.add_argument("path", nargs="?", metavar="PATH", help="an app's folder, or the name of a sample app")
+    parser.add_argument(
+        "--profile", dest="profiles", action="append", default=[], metavar="NAME", help="settings to lay over the file"
+    )
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of sandbox.yaml, for editors")
+    output_option("yaml", "json")(parser)
+
+
+def _completion(parser: ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
+def _complete(parser: ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", help=SUPPRESS)
+
+
+GROUP = Group(
+    "Set up",
+    (
+        Command("init", "write a sandbox.yaml for a folder", "sandbox.cli.init:run", _init, steers_project=False),
+        Command(
+            "config",
+            "check and print the resolved configuration",
+            "sandbox.cli.config:run",
+            _config,
+            ("sandbox config bakery", "sandbox config -f sandbox.yaml -f local.yaml -o json"),
+        ),
+        Command(
+            "doctor",
+            "check this machine, with the fix for each finding",
+            "sandbox.cli.doctor:run",
+            output_option("table", "json"),
+            steers_project=False,
+        ),
+        Command(
+            "version",
+            "versions of sandbox and of what it drives",
+            "sandbox.cli.version:run",
+            output_option("table", "json"),
+            steers_project=False,
+        ),
+        Command(
+            "completion",
+            "completion script for bash, zsh or fish",
+            "sandbox.cli.completion:run",
+            _completion,
+            ("source <(sandbox completion bash)", "sandbox completion fish | source"),
+            steers_project=False,
+        ),
+    ),
+)

@@ -1,0 +1,49 @@
+"""The entry point: runs a command and turns whatever happened into an exit code and, on stderr, plain words."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from sandbox.cli import report
+from sandbox.cli.parser import overview, parse
+from sandbox.errors import ExitCode, SandboxError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Never raises and never prints a traceback; the exit codes are those of CONTRACTS."""
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:  # argparse, after --help and --version
+        return stop.code if isinstance(stop.code, int) else ExitCode.OK
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return ExitCode.FAILED
+    except SandboxError as error:
+        report.print_error(error)
+        return error.exit_code
+    except Exception as error:
+        report.print_internal_error(error)
+        return ExitCode.FAILED
+
+
+def _run(argv: Sequence[str]) -> int:
+    parsed = parse(argv)
+    if parsed is None:
+        sys.stdout.write(overview())
+        return ExitCode.OK
+    command, options = parsed
+    module, _, function = command.handler.partition(":")
+    code: int = getattr(import_module(module), function)(options)
+    return code
+
+
+def _discard_output() -> None:
+    """The reader is gone: keep the interpreter from complaining about it once more while it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

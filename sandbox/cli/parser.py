@@ -1,0 +1,132 @@
+"""Reading the words of a command line: first the command's name, then the options of that command alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+from sandbox import __version__
+from sandbox.cli.commands import GROUPS
+from sandbox.cli.grammar import Command
+from sandbox.errors import UsageError
+
+COMMANDS = {command.name: command for group in GROUPS for command in group.commands}
+HIDDEN = {"__complete": Command("__complete", "", "sandbox.cli.completion:answer", steers_project=False)}
+
+_OPTIONS_WITH_VALUE = ("-f", "--file", "--project")
+_START_HERE = (
+    ("sandbox up bakery", "start a sample app and watch it"),
+    ("sandbox init", "write a sandbox.yaml for this folder"),
+    ("sandbox COMMAND --help", "options and examples of a command"),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports bad usage as UsageError, so that it reads like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"see `{self.prog} --help`")
+
+
+class TopParser(Parser):
+    def format_help(self) -> str:
+        return overview()
+
+
+def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace] | None:
+    """The command and its options, or None when no command is named.
+
+    Options always hold `project` (a name or None) and `files` (as typed). Raises UsageError for what can't be
+    understood, SystemExit(0) after printing --help or --version.
+    """
+    before, words = _split(argv)
+    top = top_parser().parse_args(before)
+    if not words:
+        return None
+    command = find(words[0])
+    options = command_parser(command).parse_args(words[1:])
+    options.files = top.files + getattr(options, "files", [])
+    options.project = getattr(options, "project", None) or top.project
+    return command, options
+
+
+def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """What stands before the command's name, and the rest."""
+    index = 0
+    while index < len(argv) and argv[index].startswith("-"):
+        index += 2 if argv[index] in _OPTIONS_WITH_VALUE else 1
+    return argv[:index], argv[index:]
+
+
+def find(name: str) -> Command:
+    """The command of that name; UsageError with the nearest ones when there is none."""
+    if command := COMMANDS.get(name) or HIDDEN.get(name):
+        return command
+    near = get_close_matches(name, COMMANDS, n=2)
+    hint = "did you mean " + " or ".join(f"`sandbox {other}`" for other in near) if near else "see `sandbox --help`"
+    raise UsageError(f"there is no command {name!r}", hint=hint)
+
+
+def top_parser() -> Parser:
+    parser = TopParser(prog="sandbox", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"sandbox {__version__}")
+    _add_project_options(parser, "-f", project=None, files=[])
+    return parser
+
+
+def command_parser(command: Command) -> Parser:
+    parser = Parser(
+        prog=f"sandbox {command.name}",
+        description=command.summary[:1].upper() + command.summary[1:] + ".",
+        epilog=_examples(command),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.configure(parser)
+    if command.steers_project:
+        short = () if command.follows else ("-f",)
+        _add_project_options(parser.add_argument_group("which project"), *short)
+    return parser
+
+
+def _add_project_options(
+    parser: argparse._ActionsContainer,
+    *short: str,
+    project: object = argparse.SUPPRESS,
+    files: object = argparse.SUPPRESS,
+) -> None:
+    parser.add_argument(
+        "--project", metavar="NAME", default=project, help="by name (default: the nearest sandbox.yaml)"
+    )
+    parser.add_argument(
+        *short,
+        "--file",
+        dest="files",
+        action="append",
+        default=files,
+        metavar="FILE",
+        help="by file; more than one are merged in order",
+    )
+
+
+def _examples(command: Command) -> str | None:
+    if not command.examples:
+        return None
+    return "\n  ".join(("examples:", *command.examples))
+
+
+def overview() -> str:
+    """What `sandbox --help` prints."""
+    lines = ["usage: sandbox COMMAND [OPTION…]", "", "A local cluster of your services in one command."]
+    for group in GROUPS:
+        lines += ["", f"{group.title}:"]
+        lines += [f"  {command.name:<12}{command.summary}" for command in group.commands]
+    lines += ["", "Start here:"]
+    lines += [f"  {words:<24}{meaning}" for words, meaning in _START_HERE]
+    lines += [
+        "",
+        "Which project: --project NAME, -f FILE, or else the nearest sandbox.yaml, or else the only one that runs.",
+    ]
+    return "\n".join(lines) + "\n"

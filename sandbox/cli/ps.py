@@ -1,0 +1,126 @@
+"""`sandbox ps`: what runs, how it is and where to open it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+from sandbox.cli.project import talk
+from sandbox.cli.style import Style
+from sandbox.cli.table import render
+from sandbox.cli.times import age
+from sandbox.control import Control, InstanceStatus, ProjectStatus, ServiceStatus, Status
+
+STATUS_COLOURS = {
+    Status.HEALTHY: "green",
+    Status.UNHEALTHY: "red",
+    Status.BACKOFF: "red",
+    Status.FAILED: "red",
+    Status.STOPPED: "grey",
+}
+_COLUMNS = ("SERVICE", "STATUS", "READY", "VERSION", "RESTARTS", "AGE", "PORTS", "URL", "REASON")
+
+
+def run(options: Namespace) -> int:
+    async def show(control: Control) -> int:
+        status = await control.status()
+        sys.stdout.write(_text(status, options))
+        return 0
+
+    return talk(options, show)
+
+
+def _text(status: ProjectStatus, options: Namespace) -> str:
+    if options.output == "json":
+        return json.dumps(asdict(status), indent=2) + "\n"
+    if options.output == "yaml":
+        import yaml
+
+        return yaml.safe_dump(json.loads(json.dumps(asdict(status))), sort_keys=False, allow_unicode=True)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return as_table(status, time.time(), with_instances=options.all, width=width, style=Style.of(sys.stdout))
+
+
+def as_table(status: ProjectStatus, now: float, *, with_instances: bool, width: int | None, style: Style) -> str:
+    """The header, one row a service (and one an instance), and what else a person must know.
+
+    now: seconds since the epoch. width: of the terminal, None for no limit.
+    """
+    rows = list(_rows(status, now, with_instances))
+    table = render(_COLUMNS, rows, width=width, paint=lambda column, text: _paint(style, column, text))
+    return (
+        "".join(f"{line}\n" for line in _header(status))
+        + "\n"
+        + table
+        + "".join(f"{line}\n" for line in _notes(status))
+    )
+
+
+def _header(status: ProjectStatus) -> Iterator[str]:
+    places = [("gateway", status.gateway), ("ui", status.ui)]
+    yield " · ".join([f"{status.project} ({status.runtime})", *(f"{name} {url}" for name, url in places if url)])
+
+
+def _notes(status: ProjectStatus) -> Iterator[str]:
+    if status.proxy.status is not Status.HEALTHY:
+        yield f"proxy: {status.proxy.status}" + (f": {status.proxy.reason}" if status.proxy.reason else "")
+    for words in status.proxy.rejected:
+        yield f"proxy refused: {words}"
+    for notice in status.notices:
+        yield f"note: {notice}"
+
+
+def _rows(status: ProjectStatus, now: float, with_instances: bool) -> Iterator[tuple[str, ...]]:
+    for service in status.services:
+        yield _service_row(service, now)
+        if with_instances:
+            for instance in service.instances:
+                yield _instance_row(instance, now)
+
+
+def _service_row(service: ServiceStatus, now: float) -> tuple[str, ...]:
+    restarts = sum(instance.restarts for instance in service.instances)
+    started = [instance.started_at for instance in service.instances if instance.started_at]
+    return (
+        service.name,
+        service.status,
+        f"{service.ready}/{service.replicas}",
+        ",".join(service.versions),
+        str(restarts),
+        _age(min(started), now) if started else "",
+        ",".join(service.ports),
+        service.url or "",
+        service.reason or "",
+    )
+
+
+def _instance_row(instance: InstanceStatus, now: float) -> tuple[str, ...]:
+    where = f"pid {instance.pid}" if instance.pid else instance.container or ""
+    return (
+        f"  {instance.id}",
+        instance.status,
+        "",
+        instance.version,
+        str(instance.restarts),
+        _age(instance.started_at, now) if instance.started_at else "",
+        instance.address or "",
+        where,
+        instance.reason or "",
+    )
+
+
+def _age(started_at: str, now: float) -> str:
+    return age(now - datetime.fromisoformat(started_at).timestamp())
+
+
+def _paint(style: Style, column: str, text: str) -> str:
+    if column != "STATUS":
+        return text
+    colour = STATUS_COLOURS.get(Status(text.strip()), "yellow")
+    return style.paint(text, colour)
