@@ -1,0 +1,1 @@
+"""Scripted stand-ins for the protocols between layers, shared by the tests of several packages."""
