@@ -41,7 +41,7 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace] | None:
     Options always hold `project` (a name or None) and `files` (as typed). Raises UsageError for what can't be
     understood, SystemExit(0) after printing --help or --version.
     """
-    before, words = _split(argv)
+    before, words = split(argv)
     top = top_parser().parse_args(before)
     if not words:
         return None
@@ -52,7 +52,7 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace] | None:
     return command, options
 
 
-def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """What stands before the command's name, and the rest."""
     index = 0
     while index < len(argv) and argv[index].startswith("-"):

@@ -36,7 +36,7 @@ class KnownProject:
 
 def find_project(options: Namespace) -> KnownProject:
     """The project that the options and the current folder name. NotRunningError when there is none."""
-    return choose(known_projects(sandbox_home()), name=options.project, file=_named_file(options.files))
+    return choose(known_projects(sandbox_home()), name=options.project, file=named_file(options.files))
 
 
 def choose(projects: Sequence[KnownProject], *, name: str | None, file: Path | None) -> KnownProject:
@@ -109,7 +109,7 @@ def answers(address: Path) -> bool:
     return True
 
 
-def _named_file(files: Sequence[str]) -> Path | None:
+def named_file(files: Sequence[str]) -> Path | None:
     if not files:
         return None
     file = Path(files[0])

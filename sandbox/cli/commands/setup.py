@@ -41,7 +41,7 @@ GROUP = Group(
         Command(
             "doctor",
             "check this machine, with the fix for each finding",
-            "sandbox.cli.doctor:run",
+            "sandbox.cli.doctor.command:run",
             output_option("table", "json"),
             steers_project=False,
         ),

@@ -1,0 +1,32 @@
+"""`sandbox config`: the resolved project, or the schema its file follows."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+
+import yaml
+
+from sandbox.cli.target import configuration_files
+from sandbox.config.loader import load
+from sandbox.config.render import to_dict
+from sandbox.config.jsonschema import schema
+
+
+def run(options: Namespace) -> int:
+    if options.schema:
+        print(json.dumps(schema(), indent=2))
+        return 0
+    project = load(
+        configuration_files(options.path, options.files),
+        profiles=options.profiles,
+        environment=os.environ,
+        project=options.project,
+    )
+    resolved = to_dict(project)
+    if options.output == "json":
+        print(json.dumps(resolved, indent=2))
+    else:
+        print(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True), end="")
+    return 0

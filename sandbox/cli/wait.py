@@ -1,0 +1,96 @@
+"""`sandbox wait`: return when services are as wished; otherwise name the guilty one and what it said last."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+
+from sandbox.cli.project import talk
+from sandbox.control import Control, LogQuery, ProjectStatus, ServiceStatus, Status
+from sandbox.errors import NotFoundError, SandboxError
+
+_POLL = 0.2  # seconds between two looks
+_LAST_LINES = 10
+
+Goal = Callable[[ServiceStatus], bool]
+
+
+def is_healthy(service: ServiceStatus) -> bool:
+    return service.status is Status.HEALTHY and service.ready >= service.replicas
+
+
+def is_stopped(service: ServiceStatus) -> bool:
+    return service.status is Status.STOPPED
+
+
+def run(options: Namespace) -> int:
+    goal = is_healthy if options.goal == "healthy" else is_stopped
+
+    async def conversation(control: Control) -> int:
+        await wait_for(control, goal, options.services, options.timeout)
+        return 0
+
+    return talk(options, conversation)
+
+
+async def wait_for(
+    control: Control,
+    goal: Goal,
+    services: Sequence[str] = (),
+    timeout: float = 120.0,
+    on_status: Callable[[ProjectStatus], None] = lambda status: None,
+) -> None:
+    """Return once every chosen service meets `goal`; without `services`, every one that was not stopped on purpose.
+
+    on_status is told every status seen. Raises SandboxError naming the first guilty service, with its last log
+    lines, when one has failed for good or `timeout` seconds have passed; NotFoundError for an unknown service.
+    """
+    deadline = asyncio.get_running_loop().time() + timeout
+    while True:
+        status = await control.status()
+        on_status(status)
+        left = list(_left(_chosen(status, services, goal), goal))
+        if not left:
+            return
+        if failed := [service for service in left if service.status is Status.FAILED]:
+            raise await blame(control, failed[0], "")
+        if asyncio.get_running_loop().time() >= deadline:
+            raise await blame(control, _guiltiest(left), f" after {timeout:g} s")
+        await asyncio.sleep(_POLL)
+
+
+def _chosen(status: ProjectStatus, names: Sequence[str], goal: Goal) -> Iterator[ServiceStatus]:
+    known = {service.name: service for service in status.services}
+    for name in names:
+        if name not in known:
+            raise NotFoundError(f"there is no service {name!r}", hint=f"services: {', '.join(known)}")
+        yield known[name]
+    if not names:
+        yield from (service for service in known.values() if goal is is_stopped or service.status is not Status.STOPPED)
+
+
+def _left(services: Iterator[ServiceStatus], goal: Goal) -> Iterator[ServiceStatus]:
+    return (service for service in services if not goal(service))
+
+
+_MOST_GUILTY_FIRST = (Status.BACKOFF, Status.UNHEALTHY, Status.BUILDING, Status.STARTING)
+
+
+def _guiltiest(services: Sequence[ServiceStatus]) -> ServiceStatus:
+    """The cause rather than one that only waits for it."""
+    for status in _MOST_GUILTY_FIRST:
+        for service in services:
+            if service.status is status:
+                return service
+    return services[0]
+
+
+async def blame(control: Control, service: ServiceStatus, when: str) -> SandboxError:
+    """The error that names a service, why it is not as it should be, and its last log lines."""
+    reason = f": {service.reason}" if service.reason else ""
+    lines = [line.text async for line in control.logs(LogQuery(services=(service.name,), tail=_LAST_LINES))]
+    said = "".join(f"\n  | {line}" for line in lines)
+    return SandboxError(
+        f"is {service.status}{when}{reason}{said}", place=service.name, hint=f"see `sandbox logs {service.name}`"
+    )
