@@ -1,4 +1,4 @@
-"""Completion of command lines. The shells only ask `sandbox __complete`, so all three offer the same, live names included."""
+"""Completion of command lines: every shell asks `sandbox __complete`, so all offer the same, live names included."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sandbox.api.client import Client
-from sandbox.cli.parser import COMMANDS, Command, command_parser, split, top_parser
+from sandbox.cli.grammar import Command
+from sandbox.cli.parser import COMMANDS, command_parser, split, top_parser
 from sandbox.cli.project import choose, known_projects, named_file
 from sandbox.cli.target import profile_names, sample_names
 from sandbox.errors import SandboxError

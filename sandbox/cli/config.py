@@ -9,9 +9,9 @@ from argparse import Namespace
 import yaml
 
 from sandbox.cli.target import configuration_files
+from sandbox.config.jsonschema import schema
 from sandbox.config.loader import load
 from sandbox.config.render import to_dict
-from sandbox.config.jsonschema import schema
 
 
 def run(options: Namespace) -> int:

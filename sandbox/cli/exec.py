@@ -33,7 +33,7 @@ def command_of(words: Sequence[str]) -> Sequence[str]:
 
 
 def become(spec: ExecSpec) -> int:
-    """Replace this process by the command, so that terminal, signals and exit code are its own; returns only to raise."""
+    """Replace this process by the command: terminal, signals and exit code are its own. Returns only to raise."""
     environment = terminal_environment(spec.environment, os.environ)
     sys.stdout.flush()
     try:
