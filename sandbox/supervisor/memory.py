@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import msgspec
 
 from sandbox.errors import SandboxError
 from sandbox.files import set_aside, write_atomic
+from sandbox.supervisor.desired import VersionKey, Wishes
 from sandbox.supervisor.state import InstanceState
 
 log = logging.getLogger(__name__)
@@ -18,13 +19,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Replicas are by "service/version"."""
-
     ports: Mapping[str, int] = field(default_factory=dict)
-    replicas: Mapping[str, int] = field(default_factory=dict)
+    replicas: Mapping[str, int] = field(default_factory=dict)  # by "service/version"
     stopped: tuple[str, ...] = ()
+    generations: Mapping[str, int] = field(default_factory=dict)
     instances: tuple[InstanceState, ...] = ()
-    envoy_pid: int | None = None
+    otlp_key: str = ""
+
+    def wishes(self) -> Wishes:
+        keys = {VersionKey(*name.split("/", 1)): count for name, count in self.replicas.items() if "/" in name}
+        return Wishes(replicas=keys, stopped=frozenset(self.stopped), generations=self.generations)
+
+
+def remember(wishes: Wishes, instances: Iterable[InstanceState], ports: Mapping[str, int], otlp_key: str) -> Memory:
+    return Memory(
+        ports=ports,
+        replicas={str(key): count for key, count in wishes.replicas.items()},
+        stopped=tuple(sorted(wishes.stopped)),
+        generations=wishes.generations,
+        instances=tuple(instances),
+        otlp_key=otlp_key,
+    )
 
 
 class MemoryFile:

@@ -1,0 +1,264 @@
+"""The composition root of the daemon: builds the parts, connects them, and takes them down in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, suppress
+
+from sandbox.api.server import ApiServer
+from sandbox.control import ExecSpec, LogLine, LogQuery, ProjectStatus, UpRequest
+from sandbox.daemon.envoy import ShimEnvoy
+from sandbox.daemon.request import load_project, read_request, save_request
+from sandbox.daemon.wire import Wire, Wired
+from sandbox.errors import SandboxError
+from sandbox.events import Bus, Event, Kind, Severity
+from sandbox.model import Project
+from sandbox.paths import ProjectPaths
+from sandbox.ports import LOOPBACK, Ports
+from sandbox.proxy.control_plane import ControlPlane
+from sandbox.runtime.choice import choose
+from sandbox.runtime.client import ShimClient
+from sandbox.runtime.logfile import last_lines, merge
+from sandbox.runtime.process import ProcessDriver
+from sandbox.supervisor import views
+from sandbox.supervisor.addresses import Addresses
+from sandbox.supervisor.adoption import adopt
+from sandbox.supervisor.cluster import Cluster, Hooks
+from sandbox.supervisor.control import LocalControl, Sources, reconfigured
+from sandbox.supervisor.desired import Desired
+from sandbox.supervisor.memory import Memory, MemoryFile, remember
+from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
+from sandbox.supervisor.wiring import Otlp
+from sandbox.tasks import Tasks
+from sandbox.telemetry.otlp import OtlpReceiver
+from sandbox.telemetry.scrape import Scraper
+
+log = logging.getLogger(__name__)
+
+_EVIDENCE_LINES = 10
+_SHUTDOWN_GRACE = 3.0
+"""Seconds the shim gives what is left at the very end; all services have ended by then."""
+
+
+async def serve(paths: ProjectPaths) -> int:
+    """Run the project until `down`; told to end otherwise (SIGTERM), leave it running."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    daemon = Daemon(paths)
+    async with AsyncExitStack() as stack:
+        await daemon.open(stack)
+        await _first(told, daemon.down_asked)
+        if daemon.down_asked.is_set():
+            await daemon.stop_everything()
+    if daemon.down_asked.is_set():
+        await daemon.leave()
+    return 0
+
+
+async def _first(*events: asyncio.Event) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]  # noqa: TID251 (awaited on the next line)
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for one in waiting:
+        one.cancel()
+
+
+class Daemon:
+    """The parts of one running project."""
+
+    def __init__(self, paths: ProjectPaths) -> None:
+        self.down_asked = asyncio.Event()
+        self._paths = paths
+        self._bus = Bus()
+        self._tasks = Tasks(self._task_failed)
+        self._memory = MemoryFile(paths.memory)
+        self._shim = ShimClient(paths.shim_socket)
+        self._driver = ProcessDriver(paths)
+        self._envoy = ShimEnvoy(paths, self._shim)
+        self._notices: tuple[str, ...] = ()
+
+    # --- the beginning ------------------------------------------------------------------------------------------
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Take over what runs, start the rest. SandboxError when the project can't be served at all."""
+        self._request = read_request(self._paths)
+        project = load_project(self._request)
+        self._choice = choose(self._request.runtime or project.settings.runtime)
+        remembered = self._memory.load()
+        await self._shim.connect()
+        stack.push_async_callback(self._shim.close)
+        await self._driver.open()
+        stack.push_async_callback(self._driver.close)
+        stack.push_async_callback(self._tasks.close)
+        envoy = await self._envoy.found_running()
+        await self._open_front(project, remembered, stack, proxy_runs=envoy is not None)
+        wired = self._wire.connect(project)
+        await self._open_proxy(project, stack)
+        desired = Desired(project=project, wishes=remembered.wishes())
+        self._cluster = Cluster(self._driver, desired, wired.surroundings, self._bus, self._hooks())
+        stack.push_async_callback(self._cluster.close)
+        self._note(wired)
+        await self._open_api(stack)
+        await self._begin(remembered, envoy, wired)
+
+    async def _open_front(
+        self, project: Project, remembered: Memory, stack: AsyncExitStack, *, proxy_runs: bool
+    ) -> None:
+        """The ports people know, and the receiver of the services' own telemetry."""
+        self._addresses = Addresses(Ports(self._paths.id, dict(remembered.ports)), proxy_runs=proxy_runs)
+        stack.callback(self._addresses.close)
+        self._front = self._addresses.front(project)
+        self._otlp_key = remembered.otlp_key or secrets.token_urlsafe(16)
+        self._otlp_url = f"http://{LOOPBACK}:{self._front.otlp.getsockname()[1]}"
+        self._ui_url = f"http://{LOOPBACK}:{self._front.ui.getsockname()[1]}"
+        receiver = OtlpReceiver(self._otlp_key)
+        await receiver.start(self._front.otlp)
+        stack.push_async_callback(receiver.close)
+        self._wire = Wire(self._addresses, self._paths, Otlp(endpoint=self._otlp_url, key=self._otlp_key))
+
+    async def _open_proxy(self, project: Project, stack: AsyncExitStack) -> None:
+        plane = ControlPlane(self._paths.ads_socket)
+        await plane.start()
+        stack.push_async_callback(plane.close)
+        self._envoy.project = project.name
+        self._proxy = ProxyKeeper(self._envoy, plane, self._bus, on_change=lambda: None)
+        stack.push_async_callback(self._proxy.close)
+
+    async def _open_api(self, stack: AsyncExitStack) -> None:
+        self._control = LocalControl(self._cluster, self._bus, self._sources())
+        self._api = ApiServer(self._control, project_paths=self._paths)
+        await self._api.start_unix(self._paths.api_socket)
+        await self._api.start_loopback(self._front.ui)
+        stack.push_async_callback(self._api.close)
+
+    async def _begin(self, remembered: Memory, envoy: EnvoyProcess | None, wired: Wired) -> None:
+        self._announce(recovered=envoy is not None)
+        for fact in await adopt(self._driver, remembered.instances, self._cluster.desired.project):
+            self._cluster.tell(fact)
+        self._proxy.publish(topology=wired.topology)
+        self._proxy.open(envoy)
+        self._scraper = Scraper(self._paths.admin_socket, self._cluster.desired.project.settings.stats_interval)
+        self._tasks.spawn(self._cluster.run(), name="reconcile")
+        self._tasks.spawn(self._hear_envoy(), name="hear Envoy")
+        self._tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
+
+    def _sources(self) -> Sources:
+        return Sources(
+            status=self._status,
+            logs=self._logs,
+            telemetry=lambda: self._scraper.snapshot(),
+            exec_spec=self._exec_spec,
+            apply=self._apply,
+            down=self.down_asked.set,
+        )
+
+    def _hooks(self) -> Hooks:
+        return Hooks(
+            endpoints_changed=lambda endpoints: self._proxy.publish(endpoints=endpoints),
+            endpoints_served=self._proxy.served,
+            state_changed=self._remember,
+            last_lines=self._last_lines,
+            claim_ports=self._addresses.of_instance,
+        )
+
+    # --- while it runs ------------------------------------------------------------------------------------------
+
+    async def _apply(self, request: UpRequest) -> None:
+        project = load_project(request)
+        self._choice = choose(request.runtime or project.settings.runtime)
+        wired = self._wire.connect(project)
+        save_request(self._paths, request)
+        self._request = request
+        self._note(wired)
+        self._proxy.publish(topology=wired.topology)
+        self._cluster.wish(reconfigured(self._cluster.desired, project), wired.surroundings)
+        self._bus.publish(Event(kind=Kind.POLICY_APPLIED, message="the configuration was read again"))
+
+    async def _hear_envoy(self) -> None:
+        async for exit in self._envoy.exits():
+            self._proxy.exited(exit.pid, exit.describe())
+
+    def _remember(self) -> None:
+        """Save what a new supervisor needs. A full disk is said once for each change, and changes nothing else."""
+        cluster = self._cluster
+        memory = remember(
+            cluster.desired.wishes, cluster.state.instances.values(), self._addresses.remembered, self._otlp_key
+        )
+        try:
+            self._memory.save(memory)
+        except SandboxError as error:
+            self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.ERROR, message=str(error)))
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        message = f"internal error in '{name}': {error}"
+        self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.ERROR, message=message))
+
+    # --- what is asked of it ------------------------------------------------------------------------------------
+
+    def _status(self) -> ProjectStatus:
+        desired, state = self._cluster.desired, self._cluster.state
+        return ProjectStatus(
+            project=desired.project.name,
+            id=self._paths.id,
+            root=str(desired.project.root),
+            runtime=self._choice.runtime,
+            runtime_reason=self._choice.reason,
+            gateway=f"http://{self._gateway}",
+            ui=self._ui_url,
+            otlp=self._otlp_url,
+            logs=str(self._paths.logs),
+            supervisor_pid=os.getpid(),
+            services=views.services(desired, state, self._gateway.port),
+            proxy=self._proxy.status(),
+            notices=self._notices,
+        )
+
+    def _logs(self, query: LogQuery) -> AsyncIterator[LogLine]:
+        known = {instance.id: instance.service for instance in self._cluster.desired.instances().values()}
+        known |= {instance.id: instance.service for instance in self._cluster.state.instances.values()}
+        return merge(query, known, self._paths.logs)
+
+    def _last_lines(self, instance: str) -> str:
+        return "\n".join(last_lines(self._paths.logs / f"{instance}.log", _EVIDENCE_LINES))
+
+    def _exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
+        return self._driver.exec_spec(instance, argv)
+
+    # --- what it says -------------------------------------------------------------------------------------------
+
+    def _note(self, wired: Wired) -> None:
+        """Say what had to move, once."""
+        self._gateway = wired.topology.gateway
+        notices = (*self._front.notices, *wired.notices, *filter(None, [self._memory.notice]))
+        for notice in notices:
+            if notice not in self._notices:
+                self._bus.publish(Event(kind=Kind.PORT_MOVED, severity=Severity.WARNING, message=notice))
+        self._notices = notices
+
+    def _announce(self, *, recovered: bool) -> None:
+        name = self._cluster.desired.project.name
+        if recovered:
+            message = f"a new supervisor took over {name}; its services and proxy kept running"
+            self._bus.publish(Event(kind=Kind.PROJECT_RECOVERED, severity=Severity.WARNING, message=message))
+        else:
+            self._bus.publish(Event(kind=Kind.PROJECT_STARTING, message=f"{name} starts"))
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    async def stop_everything(self) -> None:
+        """Instances first, so that they can still reach each other through the proxy while they finish."""
+        self._bus.publish(Event(kind=Kind.PROJECT_STOPPING, message="everything is being stopped"))
+        await self._cluster.stop_everything()
+        await self._proxy.stop()
+
+    async def leave(self) -> None:
+        """Have the shim end what is left, this process last."""
+        shim = ShimClient(self._paths.shim_socket)
+        with suppress(SandboxError):
+            await shim.connect()
+            await shim.shutdown(_SHUTDOWN_GRACE)
