@@ -1,0 +1,190 @@
+"""`sandbox up`: read the configuration, have a supervisor, wait until all is well, show it.
+
+The reading path: `run` → `_have_supervisor` → `runtime.launch` → `daemon.serve` → `supervisor.cluster`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sandbox.api.client import Client
+from sandbox.cli import progress
+from sandbox.cli.down import bring_down, kill_at_once
+from sandbox.cli.wait import is_healthy, wait_for
+from sandbox.config.loader import load
+from sandbox.config.locate import find_project_file, resolve_app
+from sandbox.control import UpRequest
+from sandbox.daemon.launch import launch_daemon
+from sandbox.daemon.request import save_request
+from sandbox.errors import ExitCode, UsageError
+from sandbox.model import Project
+from sandbox.paths import ProjectPaths, project_id, sandbox_home
+from sandbox.runtime.choice import choose
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be brought up."""
+
+    project: Project
+    request: UpRequest
+    paths: ProjectPaths
+
+
+def run(options: Namespace) -> int:
+    """Exit code 0 once every service is healthy (with the screen: once it was left)."""
+    plan = _plan(options)
+    interactive = sys.stdout.isatty() and sys.stdin.isatty()
+    show_tui = interactive and not options.detach and not options.no_tui
+    started_here, code = asyncio.run(_until_healthy(plan, options.timeout, stay=not options.detach and not show_tui))
+    if code or not show_tui:
+        return code
+    return _screen(plan, started_here)
+
+
+def _plan(options: Namespace) -> Plan:
+    """ConfigError or UsageError when it can't be brought up at all; nothing is started before this is known."""
+    files = _files(options)
+    project = load(files, profiles=options.profiles, environment=os.environ, project=options.project)
+    choose(options.runtime or project.settings.runtime)
+    request = UpRequest(
+        files=tuple(str(file.absolute()) for file in files),
+        profiles=tuple(options.profiles),
+        runtime=options.runtime,
+        project=options.project,
+    )
+    paths = ProjectPaths(home=sandbox_home(), id=project_id(project.name, project.root))
+    return Plan(project, request, paths)
+
+
+def _files(options: Namespace) -> list[Path]:
+    if options.files:
+        if options.path:
+            raise UsageError("takes either a PATH or -f FILE, not both", place="up", hint="leave one of them out")
+        return [Path(file) for file in options.files]
+    place = resolve_app(options.path) if options.path else Path.cwd()
+    if place.is_file():
+        return [place]
+    if (found := find_project_file(place)) is not None:
+        return [found]
+    raise UsageError(
+        "there is no sandbox.yaml here or in a folder above",
+        place=str(place),
+        hint="write one with `sandbox init`, or try a sample: sandbox up bakery",
+    )
+
+
+# --- getting there ------------------------------------------------------------------------------------------------
+
+
+async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[bool, int]:
+    """Whether the supervisor was started by this command, and the exit code."""
+    interrupt = Interrupt()
+    interrupt.listen()
+    started_here = False
+
+    async def bring_up() -> int:
+        nonlocal started_here
+        started_here = await _have_supervisor(plan)
+        async with Client(plan.paths.api_socket) as control:
+            report = progress.Reporter(sys.stdout, plan.project.name)
+            report.begin(await control.status(), started_here)
+            await wait_for(control, is_healthy, (), timeout, report.see)
+            progress.print_summary(sys.stdout, await control.status(), await control.login_link())
+            if stay:
+                await progress.follow(control, sys.stdout)
+        return ExitCode.OK
+
+    code = await interrupt.run(bring_up, lambda: _give_up(plan, interrupt, started_here, stay))
+    return started_here, code
+
+
+async def _have_supervisor(plan: Plan) -> bool:
+    """True when one had to be started, False when the running one took the request."""
+    async with Client(plan.paths.api_socket) as control:
+        if await control.answers():
+            await control.apply(plan.request)
+            return False
+    plan.paths.create()
+    save_request(plan.paths, plan.request)
+    await launch_daemon(plan.paths)
+    return True
+
+
+async def _give_up(plan: Plan, interrupt: Interrupt, started_here: bool, stay: bool) -> int:
+    """Ctrl-C: what this command started goes; what ran before stays."""
+    if not started_here and not stay:
+        print(f"\ninterrupted; {plan.project.name} keeps running as it was", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    print(f"\nstopping {plan.project.name} (Ctrl-C again to kill it at once)", file=sys.stderr)
+    gently = asyncio.ensure_future(bring_down(plan.paths))  # noqa: TID251 (awaited below)
+    again = asyncio.ensure_future(interrupt.again.wait())  # noqa: TID251
+    await asyncio.wait([gently, again], return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+    if gently.done():
+        await gently
+        print(f"{plan.project.name} is stopped; nothing is left running", file=sys.stderr)
+    else:
+        gently.cancel()
+        await asyncio.gather(gently, return_exceptions=True)
+        kill_at_once(plan.paths)
+        print(f"{plan.project.name} was killed; nothing is left running", file=sys.stderr)
+    return ExitCode.INTERRUPTED
+
+
+class Interrupt:
+    """Ctrl-C, and Ctrl-C again."""
+
+    def __init__(self) -> None:
+        self.once = asyncio.Event()
+        self.again = asyncio.Event()
+
+    def listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._hear)
+
+    def _hear(self) -> None:
+        (self.again if self.once.is_set() else self.once).set()
+
+    async def run(self, work: Callable[[], Awaitable[int]], interrupted: Callable[[], Awaitable[int]]) -> int:
+        """The result of `work`, or of `interrupted` when Ctrl-C comes first."""
+        working = asyncio.ensure_future(work())  # noqa: TID251 (awaited below)
+        waiting = asyncio.ensure_future(self.once.wait())  # noqa: TID251
+        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not self.once.is_set():
+            return await working
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return await interrupted()
+
+
+# --- the screen ---------------------------------------------------------------------------------------------------
+
+
+def _screen(plan: Plan, started_here: bool) -> int:
+    from sandbox.tui.app import TuiResult, run_tui
+
+    result = asyncio.run(_with_client(plan.paths, run_tui))
+    if result is TuiResult.DOWN:
+        asyncio.run(bring_down(plan.paths))
+        print(f"{plan.project.name} is stopped; nothing is left running")
+    else:
+        print(f"{plan.project.name} keeps running. Look again: sandbox up · stop it: sandbox down")
+    return ExitCode.OK
+
+
+async def _with_client(paths: ProjectPaths, use: Callable[[Client], Awaitable[T]]) -> T:
+    async with Client(paths.api_socket) as control:
+        return await use(control)
