@@ -1,0 +1,193 @@
+"""Brings Envoy from what it serves to what it should serve, one accepted step after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox.errors import ProxyError
+from sandbox.proxy.ads import AdsServer
+from sandbox.proxy.resource import Kind
+from sandbox.proxy.resources import Builder
+from sandbox.proxy.snapshot import EMPTY, Snapshot, Step, steps
+from sandbox.proxy.subscription import Aim, Rejection, Session
+from sandbox.proxy.topology import Address, Endpoints, Topology
+
+log = logging.getLogger(__name__)
+
+ACCEPTS_WITHIN = 15.0
+"""Seconds Envoy may take to accept one step."""
+
+_CANNOT_BIND = re.compile(r"cannot bind '([^']+):(\d+)'")
+
+
+class AddressTakenError(ProxyError):
+    """Envoy could not listen on some addresses because something else does."""
+
+    code = "address_taken"
+
+    def __init__(self, message: str, addresses: tuple[Address, ...]) -> None:
+        places = ", ".join(str(address) for address in addresses)
+        super().__init__(message, place=places, hint="free the port, or give this listener another")
+        self.addresses = addresses
+
+
+class ControlPlane:
+    """One Envoy's source of configuration, served on a Unix socket.
+
+    A client that was connected to an earlier control plane of the same content is sent nothing at all, and nothing
+    is taken from it before the first `apply`.
+    """
+
+    def __init__(self, socket: Path, *, accepts_within: float = ACCEPTS_WITHIN) -> None:
+        self._server = AdsServer(socket, self)
+        self._accepts_within = accepts_within
+        self._builder = Builder()
+        self._writer = asyncio.Lock()
+        self._session: Session | None = None
+        self._outgoing = asyncio.Event()
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._aims: dict[Kind, Aim] = {}
+        self._served = EMPTY
+        self._good: Topology | None = None  # the newest that was not refused
+        self._refused: Topology | None = None
+        self._refusal: ProxyError | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises OSError or RuntimeError when the socket can't be made."""
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Stop listening; Envoy keeps serving what it has."""
+        await self._server.close()
+
+    @property
+    def connected(self) -> bool:
+        return self._session is not None
+
+    @property
+    def rejected(self) -> tuple[str, ...]:
+        """What Envoy refused and still has not accepted, in its own words."""
+        standing = [_words(one) for one in self._session.rejections] if self._session else []
+        refused = [self._refusal.message] if self._refusal else []
+        return tuple(dict.fromkeys([*refused, *standing]))
+
+    async def wait_connected(self, timeout: float) -> None:
+        """Raises TimeoutError when no Envoy has connected within `timeout` seconds."""
+        async with asyncio.timeout(timeout):
+            await self._until(lambda: self.connected)
+
+    async def apply(self, topology: Topology, endpoints: Endpoints) -> None:
+        """Serve this. Returns when Envoy has accepted it, or at once when none is connected: the next to connect gets
+        it, and what that one refuses is in `rejected`.
+
+        Raises ProxyError when the topology contradicts itself or Envoy refuses it (AddressTakenError when only because
+        of a port). The last good topology then goes on being served, with these endpoints; it stays refused, without
+        being tried again, until another is given. A port is tried again each time.
+        """
+        async with self._writer:
+            if self._refusal is not None and self._refused == topology:
+                await self._move(self._last_good(endpoints))
+                raise self._refusal
+            try:
+                await self._move(self._builder.build(topology, endpoints))
+            except _Refusal as refusal:
+                await self._fall_back(topology, endpoints, refusal.error)
+                raise refusal.error from None
+            self._good, self._refused, self._refusal = topology, None, None
+
+    # --- steps
+
+    async def _fall_back(self, topology: Topology, endpoints: Endpoints, error: ProxyError) -> None:
+        self._refusal = error
+        self._refused = None if isinstance(error, AddressTakenError) else topology
+        try:
+            await self._move(self._last_good(endpoints))
+        except _Refusal as refusal:
+            log.error("Envoy refused the way back to the last good configuration: %s", refusal.error.message)
+
+    def _last_good(self, endpoints: Endpoints) -> Snapshot:
+        return self._builder.build(self._good, endpoints) if self._good is not None else EMPTY
+
+    async def _move(self, snapshot: Snapshot) -> None:
+        before, self._served = self._served, snapshot
+        if self._session is not None:
+            self._session.retry()
+        for step in steps(before, snapshot):
+            self._take(step)
+            await self._accepted(step)
+
+    def _take(self, step: Step) -> None:
+        self._aims.update(step.aims)
+        if self._session is not None:
+            for kind, aim in step.aims.items():
+                self._session[kind].aim(aim)
+            self._outgoing.set()
+
+    async def _accepted(self, step: Step) -> None:
+        """Wait until Envoy has answered. Without an Envoy there is nothing to wait for."""
+        try:
+            async with asyncio.timeout(self._accepts_within):
+                await self._until(lambda: all(self._settled(kind) for kind in step.aims))
+        except TimeoutError:
+            kinds = " and ".join(kind.name.lower() for kind in step.aims if not self._settled(kind))
+            raise ProxyError(
+                f"did not accept its new {kinds} within {self._accepts_within:g} s",
+                place="Envoy",
+                hint="its log says why",
+            ) from None
+        if self._session is not None and (rejections := self._session.rejections):
+            raise _Refusal(_error(rejections))
+
+    def _settled(self, kind: Kind) -> bool:
+        return self._session is None or self._session[kind].settled
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.discard(waiter)
+
+    # --- ads.Sessions
+
+    def opened(self, outgoing: asyncio.Event) -> Session:
+        self._session, self._outgoing = Session(self._aims), outgoing
+        self._wake()
+        return self._session
+
+    def heard(self, rejection: Rejection | None) -> None:
+        if rejection is not None:
+            log.warning("Envoy refused %s", _words(rejection))
+        self._wake()
+
+    def closed(self, session: Session) -> None:
+        if session is self._session:
+            self._session = None
+        self._wake()
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class _Refusal(Exception):
+    def __init__(self, error: ProxyError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def _words(rejection: Rejection) -> str:
+    return f"{rejection.kind.name.lower()}: {rejection.error}"
+
+
+def _error(rejections: tuple[Rejection, ...]) -> ProxyError:
+    words = "; ".join(_words(one) for one in rejections)
+    taken = tuple(Address(host, int(port)) for host, port in _CANNOT_BIND.findall(words))
+    return AddressTakenError(words, taken) if taken else ProxyError(words, place="Envoy")

@@ -1,0 +1,77 @@
+"""How clusters and endpoint sets are called in Envoy, and back: telemetry reads its numbers by these names.
+
+`edge|storefront|steamer|v1|8080`  one caller's way to one version of one callee's port
+`undeclared|steamer|v1|8080`       the same for all callers that do not declare the callee
+`steamer|v1|8080`                  the endpoints behind both
+
+A TCP port's connections are spread over the versions by the endpoints' weights, so its version is `*`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ALL_VERSIONS = "*"
+"""The version in the names of a TCP port's clusters."""
+
+SEPARATOR = "|"
+
+OUTBOUND = "outbound"
+"""The way from a caller's HTTP proxy to the listener that knows every service and the hosts outside."""
+
+OUTSIDE = "outside"
+"""The cluster for hosts that are no service of the project."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ClusterName:
+    caller: str | None  # None: a caller that does not declare the callee
+    callee: str
+    version: str
+    port: int
+
+    def __str__(self) -> str:
+        origin = "undeclared" if self.caller is None else f"edge|{self.caller}"
+        return f"{origin}|{self.callee}|{self.version}|{self.port}"
+
+    @property
+    def endpoints(self) -> str:
+        return endpoints_name(self.callee, self.version, self.port)
+
+
+def endpoints_name(callee: str, version: str, port: int) -> str:
+    return f"{callee}|{version}|{port}"
+
+
+def edge_name(caller: str, callee: str, port: int) -> str:
+    """Of the listener through which a caller reaches one port of a callee, and of its routes."""
+    return f"edge|{caller}|{callee}|{port}"
+
+
+def proxy_name(caller: str) -> str:
+    """Of a caller's HTTP proxy, and of its routes."""
+    return f"proxy|{caller}"
+
+
+def published_name(service: str, port: int) -> str:
+    return f"published|{service}|{port}"
+
+
+def parse_cluster(name: str) -> ClusterName | None:
+    """None for a cluster that leads to no service."""
+    match name.split(SEPARATOR):
+        case ["edge", caller, callee, version, port] if port.isdecimal():
+            return ClusterName(caller, callee, version, int(port))
+        case ["undeclared", callee, version, port] if port.isdecimal():
+            return ClusterName(None, callee, version, int(port))
+    return None
+
+
+def parse_stat(stat: str) -> tuple[ClusterName, str] | None:
+    """`cluster.edge|a|b|v1|8080.upstream_rq_total` in its two parts; None for any other statistic."""
+    if not stat.startswith("cluster."):
+        return None
+    head, _, tail = stat.removeprefix("cluster.").rpartition(SEPARATOR)
+    port, _, metric = tail.partition(".")
+    cluster = parse_cluster(f"{head}{SEPARATOR}{port}")
+    return (cluster, metric) if cluster is not None and metric else None

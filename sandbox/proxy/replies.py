@@ -1,0 +1,47 @@
+"""What Envoy says when it answers in a service's stead: one plain sentence and a next step."""
+
+from __future__ import annotations
+
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, ResponseFlagFilter
+from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    LocalReplyConfig,
+    ResponseMapper,
+)
+
+REASON_HEADER = "x-sandbox-reason"
+"""Carries Envoy's response flags, so that scripts can tell a proxy's answer from a service's."""
+
+_WHO = "%METADATA(CLUSTER:sandbox:label)%"
+_LOGS = "Try: sandbox logs %METADATA(CLUSTER:sandbox:service)%"
+
+# Envoy's response flags: the first entry that holds one of the flags of the request speaks.
+_SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("UH",), f"{_WHO} has no ready instance. Try: sandbox ps"),
+    (("DF",), "%REQ(:AUTHORITY)% is not a service of this project, and no host of that name was found"),
+    (("UT", "SI"), f"{_WHO} took longer than its time limit. {_LOGS}"),
+    (("UF",), f"{_WHO} did not accept the connection. {_LOGS}"),
+    (("UC", "UR", "LR"), f"{_WHO} closed the connection before it had answered. {_LOGS}"),
+    (("UPE",), f"{_WHO} answered with something that the proxy cannot read. {_LOGS}"),
+    (("UO",), f"{_WHO} has too many requests waiting. Try: sandbox ps"),
+)
+
+
+def local_replies() -> LocalReplyConfig:
+    return LocalReplyConfig(mappers=[_mapper(flags, f"sandbox: {text}\n") for flags, text in _SENTENCES])
+
+
+def _mapper(flags: tuple[str, ...], text: str) -> ResponseMapper:
+    return ResponseMapper(
+        filter=AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=flags)),
+        headers_to_add=[_reason()],
+        body_format_override=SubstitutionFormatString(text_format_source=DataSource(inline_string=text)),
+    )
+
+
+def _reason() -> HeaderValueOption:
+    return HeaderValueOption(
+        header=HeaderValue(key=REASON_HEADER, value="%RESPONSE_FLAGS%"),
+        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )

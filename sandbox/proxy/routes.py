@@ -1,0 +1,186 @@
+"""Which request goes where -> RouteConfigurations. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
+from envoy.config.route.v3.route_components_pb2 import (
+    DirectResponseAction,
+    Route,
+    RouteAction,
+    RouteMatch,
+    VirtualHost,
+)
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import BoolValue
+
+from sandbox.model import AppProtocol
+from sandbox.proxy.names import OUTBOUND, OUTSIDE
+from sandbox.proxy.policy import Callee, Target, routes, terminated_connect, tunnel
+from sandbox.proxy.resource import Resource, resource
+
+CALLER_HEADER = "x-sandbox-caller"
+"""Who is calling, from a caller's HTTP proxy to the outbound listener. Set there, never believed, never passed on."""
+
+GATEWAY_ROUTES = "gateway"
+_NAMED_HOSTS = 10  # public services that an answer lists
+_NO_TIMEOUT = Duration()
+_ENVOYS_OWN = "x-envoy-external-address"
+# Envoy by itself would name the machine's address in the network where the peer is on loopback.
+_FORWARDED_FOR = HeaderValueOption(
+    header=HeaderValue(key="x-forwarded-for", value="%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+    append_action=HeaderValueOption.APPEND_IF_EXISTS_OR_ADD,
+)
+
+
+def edge_routes(name: str, target: Target) -> Resource:
+    """Everything on one edge's listener."""
+    host = VirtualHost(name="edge", domains=["*"], routes=routes(target))
+    return _configuration(name, [host], target.clusters())
+
+
+def proxy_routes(name: str, caller: str, callees: Iterable[Callee]) -> Resource:
+    """A caller's HTTP proxy: declared callees by name, all else onwards with the caller's name on it."""
+    known = list(callees)
+    hosts = [host for callee in known for host in service_hosts(caller, callee)]
+    targets = [target for callee in known for target in _targets(caller, callee)]
+    onwards = VirtualHost(
+        name="other hosts",
+        domains=["*"],
+        routes=[Route(match=_connect(), route=_to(OUTBOUND)), Route(match=_any(), route=_to(OUTBOUND))],
+        request_headers_to_add=[_caller_is(caller)],
+    )
+    clusters = (OUTBOUND, *(cluster for target in targets for cluster in target.clusters()))
+    return _configuration(name, [*hosts, onwards], clusters, strip_caller=False)
+
+
+def outbound_routes(hosts: Sequence[VirtualHost], clusters: Sequence[str], *, through_parent: bool) -> Resource:
+    """What no caller declared: every service by name, and the hosts outside."""
+    tunnelled = _to(OUTSIDE)
+    if not through_parent:
+        tunnelled.upgrade_configs.append(terminated_connect())
+    outside = VirtualHost(
+        name="outside",
+        domains=["*"],
+        routes=[Route(match=_connect(), route=tunnelled), Route(match=_any(), route=_to(OUTSIDE))],
+    )
+    return _configuration(OUTBOUND, [*hosts, outside], (OUTSIDE, *clusters))
+
+
+def service_hosts(caller: str | None, callee: Callee) -> list[VirtualHost]:
+    """`orders` and `orders:ANY` are its first HTTP port; a port that it declares is that port."""
+    return [
+        VirtualHost(
+            name=f"{callee.service.name}:{target.port}",
+            domains=_domains(callee.service.name, target.port, first=index == 0),
+            routes=[tunnel(target), *routes(target)],
+        )
+        for index, target in enumerate(_targets(caller, callee))
+    ]
+
+
+def http_ports(callee: Callee) -> tuple[int, ...]:
+    return tuple(port.number for port in callee.service.ports if port.protocol is not AppProtocol.TCP)
+
+
+def gateway_routes(public: Sequence[Target], private: Sequence[str], default: Target | None, port: int) -> Resource:
+    """`NAME.localhost` is the public service NAME; the default one answers on hosts that are no such name."""
+    names = [target.callee.service.name for target in public]
+    hosts = [
+        VirtualHost(name=f"public {name}", domains=[f"{name}.localhost"], routes=routes(target))
+        for name, target in zip(names, public, strict=True)
+    ]
+    if private:
+        hosts.append(_explaining("private", [f"{name}.localhost" for name in private], _private(names, port)))
+    hosts.append(_explaining("unknown", ["*.localhost"], _unknown(names, port)))
+    if default is None:
+        hosts.append(_explaining("nothing public", ["*"], _nothing_public(names, port)))
+    else:
+        hosts.append(VirtualHost(name="default", domains=["*"], routes=routes(default)))
+    used = dict.fromkeys(
+        cluster for target in (*public, *([default] if default else ())) for cluster in target.clusters()
+    )
+    return _configuration(GATEWAY_ROUTES, hosts, tuple(used), from_outside=True)
+
+
+def _targets(caller: str | None, callee: Callee) -> list[Target]:
+    return [Target(caller, callee, port) for port in http_ports(callee)]
+
+
+def _domains(name: str, port: int, *, first: bool) -> list[str]:
+    return [name, f"{name}:*"] if first else [f"{name}:{port}"]
+
+
+def _configuration(
+    name: str,
+    hosts: Sequence[VirtualHost],
+    clusters: tuple[str, ...],
+    *,
+    strip_caller: bool = True,
+    from_outside: bool = False,
+) -> Resource:
+    removed = [header for header, strip in ((CALLER_HEADER, strip_caller), (_ENVOYS_OWN, from_outside)) if strip]
+    message = RouteConfiguration(
+        name=name,
+        virtual_hosts=hosts,
+        ignore_port_in_host_matching=from_outside,
+        request_headers_to_remove=removed,
+        request_headers_to_add=[_FORWARDED_FOR] if from_outside else [],
+        validate_clusters=BoolValue(value=False),
+    )
+    return resource(name, message, refers_to=clusters)
+
+
+def _any() -> RouteMatch:
+    return RouteMatch(prefix="/")
+
+
+def _connect() -> RouteMatch:
+    return RouteMatch(connect_matcher=RouteMatch.ConnectMatcher())
+
+
+def _to(cluster: str) -> RouteAction:
+    return RouteAction(cluster=cluster, timeout=_NO_TIMEOUT)
+
+
+def _caller_is(caller: str) -> HeaderValueOption:
+    return HeaderValueOption(
+        header=HeaderValue(key=CALLER_HEADER, value=caller),
+        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
+def _explaining(name: str, domains: list[str], text: str) -> VirtualHost:
+    answer = DirectResponseAction(
+        status=404,
+        body_format=SubstitutionFormatString(text_format_source=DataSource(inline_string=f"sandbox: {text}\n")),
+    )
+    return VirtualHost(name=name, domains=domains, routes=[Route(match=_any(), direct_response=answer)])
+
+
+def _private(public: Sequence[str], port: int) -> str:
+    return (
+        "%REQ(:AUTHORITY)% is a service of this project, but not a public one. "
+        f"{_public(public, port)} To open it, set `public: true` on it in sandbox.yaml."
+    )
+
+
+def _unknown(public: Sequence[str], port: int) -> str:
+    return f"there is no service for %REQ(:AUTHORITY)%. {_public(public, port)}"
+
+
+def _nothing_public(public: Sequence[str], port: int) -> str:
+    if public:
+        return f"no service answers on %REQ(:AUTHORITY)%. {_public(public, port)}"
+    return "no service is public. Set `public: true` on one in sandbox.yaml."
+
+
+def _public(names: Sequence[str], port: int) -> str:
+    if not names:
+        return "No service is public."
+    urls = ", ".join(f"http://{name}.localhost:{port}/" for name in names[:_NAMED_HOSTS])
+    more = f" and {len(names) - _NAMED_HOSTS} more" if len(names) > _NAMED_HOSTS else ""
+    return f"Public: {urls}{more}."
