@@ -1,0 +1,58 @@
+"""Starting a project's daemon under its shim."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+from sandbox.api.client import Client
+from sandbox.errors import SandboxError
+from sandbox.paths import ProjectPaths
+from sandbox.runtime.client import ShimClient
+from sandbox.runtime.launch import launch
+from sandbox.runtime.logfile import last_lines
+from sandbox.runtime.selfexec import self_command
+
+SUPERVISOR = "supervisor"
+"""The id under which the shim runs the daemon."""
+
+ANSWERS_WITHIN = 30.0
+"""Seconds; a slow disk and a cold cache need about three."""
+
+_LOG_LIMIT = 4 * 1024 * 1024
+_POLL = 0.02
+
+
+async def launch_daemon(paths: ProjectPaths) -> None:
+    """Return once the daemon answers. SandboxError with its last words when it does not."""
+    await asyncio.to_thread(launch, paths)
+    shim = ShimClient(paths.shim_socket)
+    await shim.connect()
+    try:
+        await shim.start(
+            SUPERVISOR,
+            argv=self_command("sandbox.daemon", str(paths.state)),
+            cwd=paths.state,
+            environment=dict(os.environ),
+            log=paths.logs / f"{SUPERVISOR}.log",
+            log_max_bytes=_LOG_LIMIT,
+            restart=True,
+        )
+    finally:
+        await shim.close()
+    await _until_it_answers(paths)
+
+
+async def _until_it_answers(paths: ProjectPaths) -> None:
+    deadline = time.monotonic() + ANSWERS_WITHIN
+    async with Client(paths.api_socket) as control:
+        while not await control.answers():
+            if time.monotonic() >= deadline:
+                raise SandboxError(
+                    f"the supervisor did not answer within {ANSWERS_WITHIN:g} s; its last words: "
+                    + " / ".join(last_lines(paths.logs / f"{SUPERVISOR}.log", 3)),
+                    place=paths.id,
+                    hint=f"its whole log: {paths.logs / f'{SUPERVISOR}.log'}",
+                )
+            await asyncio.sleep(_POLL)

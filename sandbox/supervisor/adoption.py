@@ -1,0 +1,34 @@
+"""Taking over what an earlier supervisor left running, without its traffic noticing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sandbox.model import Project
+from sandbox.runtime.base import Driver, Running
+from sandbox.supervisor.state import LIVE, Adopted, InstanceState
+
+
+async def adopt(driver: Driver, remembered: Iterable[InstanceState], project: Project) -> list[Adopted]:
+    """A fact for each running instance that is known and still wanted in some form; the others are stopped.
+
+    What was ready stays ready: its first failed health checks, not the change of supervisors, take it out of traffic.
+    """
+    known = {instance.id: instance for instance in remembered if instance.status in LIVE}
+    adopted = []
+    for running in await driver.running():
+        instance = known.get(running.id)
+        if instance is not None and _same(instance, running) and _exists(instance, project):
+            adopted.append(Adopted(instance))
+        else:
+            await driver.stop(running.id, grace=1.0)
+    return adopted
+
+
+def _same(instance: InstanceState, running: Running) -> bool:
+    return instance.pid == running.pid and instance.container == running.container
+
+
+def _exists(instance: InstanceState, project: Project) -> bool:
+    service = project.services.get(instance.service)
+    return service is not None and any(version.name == instance.version for version in service.versions)

@@ -1,0 +1,167 @@
+"""Keeping Envoy running, against a scripted Envoy and control plane."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox.control import Status
+from sandbox.errors import ProxyError
+from sandbox.events import Bus, Kind
+from sandbox.proxy.topology import Address, EndpointKey, Endpoints, Topology
+from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
+
+TOPOLOGY = Topology(
+    gateway=Address("127.0.0.1", 8080),
+    default_service=None,
+    services=(),
+    callers=(),
+    published=(),
+    outbound_socket=Path("/run/out.sock"),
+)
+KEY = EndpointKey("mill", "v1", 8000)
+
+
+class ScriptedEnvoy:
+    version = "1.40.0"
+
+    def __init__(self) -> None:
+        self.starts = 0
+        self.stops = 0
+        self.failure: ProxyError | None = None
+
+    async def start(self) -> EnvoyProcess:
+        if self.failure:
+            raise self.failure
+        self.starts += 1
+        return EnvoyProcess(pid=100 + self.starts, started_at=time.time())
+
+    async def stop(self) -> None:
+        self.stops += 1
+
+
+class ScriptedPlane:
+    rejected: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.applied: list[Endpoints] = []
+        self.failure: ProxyError | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def wait_connected(self, timeout: float) -> None:
+        await asyncio.sleep(0)
+
+    async def apply(self, topology: Topology, endpoints: Endpoints) -> None:
+        await self.gate.wait()
+        if self.failure:
+            raise self.failure
+        self.applied.append(endpoints)
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.envoy, self.plane, self.bus = ScriptedEnvoy(), ScriptedPlane(), Bus()
+        self.changed = asyncio.Event()
+        self.keeper = ProxyKeeper(self.envoy, self.plane, self.bus, self.changed.set)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def healthy(self) -> None:
+        await self.until(lambda: self.keeper.status().status is Status.HEALTHY)
+
+    def said(self, kind: Kind) -> list[str]:
+        return [event.message for event in self.bus.history() if event.kind is kind]
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    made = Stage()
+    yield made
+    await made.keeper.close()
+
+
+async def test_it_starts_envoy_and_serves_what_was_published_before(stage: Stage) -> None:
+    stage.keeper.publish(topology=TOPOLOGY, endpoints={KEY: (Address("127.0.0.1", 1),)})
+    stage.keeper.open(None)
+    await stage.healthy()
+    await stage.keeper.served()
+    assert stage.envoy.starts == 1
+    assert stage.plane.applied[-1] == {KEY: (Address("127.0.0.1", 1),)}
+
+
+async def test_an_envoy_that_runs_is_taken_over(stage: Stage) -> None:
+    stage.keeper.open(EnvoyProcess(pid=7, started_at=time.time()))
+    await stage.healthy()
+    assert stage.envoy.starts == 0
+    assert stage.keeper.pid == 7
+
+
+async def test_many_changes_in_a_row_end_with_the_newest(stage: Stage) -> None:
+    stage.keeper.publish(topology=TOPOLOGY)
+    stage.keeper.open(None)
+    await stage.healthy()
+    for port in range(100):
+        stage.keeper.publish(endpoints={KEY: (Address("127.0.0.1", port),)})
+    await stage.keeper.served()
+    assert stage.plane.applied[-1] == {KEY: (Address("127.0.0.1", 99),)}
+    assert len(stage.plane.applied) < 10
+
+
+async def test_a_dead_envoy_is_replaced_and_given_everything_again(stage: Stage) -> None:
+    stage.keeper.publish(topology=TOPOLOGY)
+    stage.keeper.open(None)
+    await stage.healthy()
+    before = len(stage.plane.applied)
+    stage.keeper.exited(stage.keeper.pid, "killed by signal 9 (SIGKILL)")
+    assert stage.keeper.status().status is Status.BACKOFF
+    await stage.healthy()
+    await stage.keeper.served()
+    assert stage.envoy.starts == 2
+    assert len(stage.plane.applied) > before
+    assert "SIGKILL" in stage.said(Kind.PROXY_EXITED)[0]
+
+
+async def test_the_end_of_an_earlier_envoy_is_old_news(stage: Stage) -> None:
+    stage.keeper.open(None)
+    await stage.healthy()
+    stage.keeper.exited(1, "exit code 0")
+    assert stage.keeper.status().status is Status.HEALTHY
+
+
+async def test_no_envoy_for_this_machine_is_said_with_the_way_out(stage: Stage) -> None:
+    stage.envoy.failure = ProxyError("there is no Envoy for this machine", hint="set SANDBOX_ENVOY")
+    stage.keeper.open(None)
+    await stage.until(lambda: stage.keeper.status().status is Status.FAILED)
+    assert stage.keeper.status().reason == "there is no Envoy for this machine; set SANDBOX_ENVOY"
+
+
+async def test_a_refused_change_is_said_once_and_the_next_one_goes_through(stage: Stage) -> None:
+    stage.keeper.publish(topology=TOPOLOGY)
+    stage.keeper.open(None)
+    await stage.healthy()
+    stage.plane.failure = ProxyError("weight must be positive")
+    for port in (1, 2):
+        stage.keeper.publish(endpoints={KEY: (Address("127.0.0.1", port),)})
+        await stage.keeper.served()
+    assert len(stage.said(Kind.PROXY_REFUSED)) == 1
+    stage.plane.failure = None
+    stage.keeper.publish(endpoints={})
+    await stage.keeper.served()
+    assert stage.plane.applied[-1] == {}
+
+
+async def test_an_ailing_proxy_holds_nobody_up_for_long(stage: Stage) -> None:
+    stage.plane.gate.clear()
+    stage.keeper.publish(topology=TOPOLOGY)
+    stage.keeper.open(None)
+    await stage.keeper.served(patience=0.05)
+    assert stage.plane.applied == []
