@@ -8,18 +8,23 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from sandbox import __version__
-from sandbox.cli.commands import GROUPS
+from sandbox.cli.commands import GROUPS, INTERNAL
 from sandbox.cli.grammar import Command
 from sandbox.errors import UsageError
 
 COMMANDS = {command.name: command for group in GROUPS for command in group.commands}
-HIDDEN = {"__complete": Command("__complete", "", "sandbox.cli.completion:answer", steers_project=False)}
+HIDDEN = {command.name: command for command in INTERNAL}
 
 _OPTIONS_WITH_VALUE = ("-f", "--file", "--project")
 _START_HERE = (
     ("sandbox up bakery", "start a sample app and watch it"),
     ("sandbox init", "write a sandbox.yaml for this folder"),
     ("sandbox COMMAND --help", "options and examples of a command"),
+)
+
+_WHICH_PROJECT = (
+    "Which project: --project NAME, or -f FILE, or else the nearest sandbox.yaml,",
+    "or else the only one that runs.",
 )
 
 
@@ -125,8 +130,4 @@ def overview() -> str:
         lines += [f"  {command.name:<12}{command.summary}" for command in group.commands]
     lines += ["", "Start here:"]
     lines += [f"  {words:<24}{meaning}" for words, meaning in _START_HERE]
-    lines += [
-        "",
-        "Which project: --project NAME, -f FILE, or else the nearest sandbox.yaml, or else the only one that runs.",
-    ]
-    return "\n".join(lines) + "\n"
+    return "\n".join((*lines, "", *_WHICH_PROJECT)) + "\n"

@@ -30,10 +30,8 @@ def test_up_without_options() -> None:
 
 
 def test_up_with_everything() -> None:
-    up = options(
-        *"up bakery -f a.yaml -f b.yaml --profile lite --profile mine --runtime process -d --no-tui --no-watch".split(),
-        *"--timeout 1m30s --project other".split(),
-    )
+    words = "up bakery -f a.yaml -f b.yaml --profile lite --profile mine --runtime process -d --no-tui --no-watch"
+    up = options(*words.split(), "--timeout", "1m30s", "--project", "other")
 
     assert (up.path, up.files, up.profiles) == ("bakery", ["a.yaml", "b.yaml"], ["lite", "mine"])
     assert (up.runtime, up.detach, up.no_tui, up.no_watch) == ("process", True, True, True)

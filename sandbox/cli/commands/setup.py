@@ -1,6 +1,6 @@
 """Commands about the configuration, the machine and sandbox itself."""
 
-from argparse import SUPPRESS, ArgumentParser
+from argparse import REMAINDER, ArgumentParser
 
 from sandbox.cli.grammar import Command, Group, output_option
 
@@ -24,7 +24,7 @@ def _completion(parser: ArgumentParser) -> None:
 
 
 def _complete(parser: ArgumentParser) -> None:
-    parser.add_argument("words", nargs="*", help=SUPPRESS)
+    parser.add_argument("words", nargs=REMAINDER)
 
 
 GROUP = Group(
@@ -61,4 +61,12 @@ GROUP = Group(
             steers_project=False,
         ),
     ),
+)
+
+COMPLETE = Command(
+    "__complete",
+    "candidates for the last of the words",
+    "sandbox.cli.completion:answer",
+    _complete,
+    steers_project=False,
 )
