@@ -1,0 +1,130 @@
+"""The process runtime: every instance is a process of the user's machine, kept by the shim."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+from sandbox.control import ExecSpec
+from sandbox.errors import RuntimeFailure
+from sandbox.paths import ProjectPaths
+from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Workload
+from sandbox.runtime.buildpack import Buildpack
+from sandbox.runtime.client import ShimClient, ShimRefusal
+from sandbox.tasks import Tasks
+
+_LOOPBACK = "127.0.0.1"
+
+_HINTS = {
+    "ENOENT": "check the spelling, or install it",
+    "EACCES": "make it executable: chmod +x",
+    "ENOEXEC": "begin the script with a line like #!/usr/bin/env python3",
+    "EAGAIN": "the system has no room for more processes: see ulimit -u",
+    "EMFILE": "the system has no room for more open files: see ulimit -n",
+    "E2BIG": "the environment is too large: shorten it",
+}
+
+_REFERENCE = re.compile(r"\$(?:\{(PORT|HOST|PORT_\d+)\}|(PORT_\d+|PORT|HOST)(?![A-Za-z0-9_]))")
+
+
+class ProcessDriver:
+    """Keeps the contract of `base.Driver`. The shim must run (`launch`)."""
+
+    name = "process"
+
+    def __init__(self, paths: ProjectPaths) -> None:
+        self._paths = paths
+        self._client: ShimClient | None = None
+        self._buildpack = Buildpack(paths)
+        self._places: dict[str, tuple[str, Mapping[str, str]]] = {}  # folder and environment by instance
+        self._tasks = Tasks()
+
+    async def open(self) -> None:
+        """NotRunningError when the shim does not answer."""
+        self._client = await ShimClient.connect(self._paths.shim_socket)
+        await self._client.subscribe("service")
+        for kept in await self._client.list(environment=True):
+            if kept.role == "service" and kept.cwd is not None and kept.env is not None:
+                self._places[kept.id] = (kept.cwd, kept.env)
+
+    async def close(self) -> None:
+        await self._tasks.close()
+        if self._client is not None:
+            await self._client.close()
+
+    async def prepare(self, workload: Workload, output: Output) -> Artifact:
+        return await self._buildpack.prepare(workload, output)
+
+    async def start(self, spec: InstanceSpec) -> Running:
+        starting: asyncio.Task[Running] = self._tasks.spawn(self._start(spec), name=f"start {spec.id}")
+        try:
+            running = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._tasks.spawn(self._undo(starting, spec.id), name=f"undo the start of {spec.id}")
+            raise
+        self._places[spec.id] = (str(spec.artifact.cwd), dict(spec.environment))
+        return running
+
+    async def stop(self, instance: str, grace: float) -> None:
+        await self._shim.stop(instance, grace)
+        self._places.pop(instance, None)
+
+    async def running(self) -> tuple[Running, ...]:
+        return tuple(
+            Running(id=kept.id, pid=kept.pid, container=None, started_at=kept.started_at, host=_LOOPBACK)
+            for kept in await self._shim.list()
+            if kept.role == "service" and kept.state == "running"
+        )
+
+    async def exits(self) -> AsyncIterator[Exit]:
+        """Raises ShimLost when the shim is gone."""
+        async for exit in self._shim.subscription("service"):
+            yield exit
+
+    async def run(self, instance: str, argv: Sequence[str], timeout: float) -> tuple[int, str]:
+        try:
+            return await self._shim.run(argv, timeout, within=instance)
+        except ShimRefusal as refusal:
+            raise _explained(refusal, instance) from None
+
+    def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
+        cwd, environment = self._places[instance]
+        return ExecSpec(argv=tuple(argv), cwd=cwd, environment=environment)
+
+    @property
+    def _shim(self) -> ShimClient:
+        if self._client is None:
+            raise RuntimeFailure("the process runtime is not open", hint="call open first")
+        return self._client
+
+    async def _start(self, spec: InstanceSpec) -> Running:
+        try:
+            return await self._shim.start(
+                spec.id,
+                [expand(word, spec.environment) for word in spec.artifact.argv],
+                cwd=spec.artifact.cwd,
+                env=spec.environment,
+                log=self._log(spec.id),
+                log_max_bytes=spec.log_max_bytes,
+            )
+        except ShimRefusal as refusal:
+            raise _explained(refusal, spec.id) from None
+
+    async def _undo(self, starting: asyncio.Task[Running], instance: str) -> None:
+        await asyncio.wait([starting])
+        if not starting.cancelled() and starting.exception() is None:
+            await self._shim.stop(instance, 0.0)
+
+    def _log(self, instance: str) -> Path:
+        return self._paths.logs / f"{instance}.log"
+
+
+def expand(word: str, environment: Mapping[str, str]) -> str:
+    """Put in the address an instance is given: `$PORT`, `${PORT}`, `$HOST` and `$PORT_<declared>`, and nothing else."""
+    return _REFERENCE.sub(lambda match: environment.get(match[1] or match[2], match[0]), word)
+
+
+def _explained(refusal: ShimRefusal, instance: str) -> RuntimeFailure:
+    return RuntimeFailure(refusal.message, place=instance, hint=_HINTS.get(refusal.errno_name, ""))
