@@ -1,0 +1,108 @@
+"""What the API does, one method a route. A method's signature and first docstring line are its documentation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+from sandbox import __version__
+from sandbox.api.shapes import (
+    Dropped,
+    EventsQuery,
+    ExecRequest,
+    LoginLink,
+    LogsQuery,
+    ScaleRequest,
+    ServicesRequest,
+    VersionInfo,
+)
+from sandbox.control import (
+    Control,
+    ExecSpec,
+    LogLine,
+    LogQuery,
+    ProjectStatus,
+    TelemetrySnapshot,
+    UpRequest,
+)
+from sandbox.events import Event
+
+
+class Handlers:
+    """login_link: makes a link that opens the status page once."""
+
+    def __init__(self, control: Control, login_link: Callable[[], str]) -> None:
+        self._control = control
+        self._login_link = login_link
+
+    async def version(self) -> VersionInfo:
+        """The supervisor's version."""
+        return VersionInfo(__version__)
+
+    async def status(self) -> ProjectStatus:
+        """The project, its services and their instances."""
+        return await self._control.status()
+
+    async def telemetry(self) -> TelemetrySnapshot:
+        """The golden signals of each service and each edge."""
+        return await self._control.telemetry()
+
+    async def events(self, query: EventsQuery) -> AsyncIterator[Event | Dropped]:
+        """What happened, oldest first, one JSON object a line."""
+        last = 0
+        async for event in self._control.events(after=query.after, follow=query.follow):
+            if last and event.sequence > last + 1:
+                yield Dropped(event.sequence - last - 1)
+            last = event.sequence
+            yield event
+
+    async def logs(self, query: LogsQuery) -> AsyncIterator[LogLine]:
+        """What services printed, oldest first, one JSON object a line."""
+        wanted = LogQuery(
+            services=query.service, tail=query.tail, follow=query.follow, since=query.since, until=query.until
+        )
+        async for line in self._control.logs(wanted):
+            yield line
+
+    async def start_service(self, name: str) -> None:
+        """Start a service."""
+        await self._control.start([name])
+
+    async def stop_service(self, name: str) -> None:
+        """Stop a service."""
+        await self._control.stop([name])
+
+    async def restart_service(self, name: str) -> None:
+        """Restart a service."""
+        await self._control.restart([name])
+
+    async def scale(self, name: str, body: ScaleRequest) -> None:
+        """Change how many instances of a service, or of one of its versions, are wanted."""
+        await self._control.scale(name, body.replicas, body.version)
+
+    async def start(self, body: ServicesRequest) -> None:
+        """Start some services, or all."""
+        await self._control.start(body.services)
+
+    async def stop(self, body: ServicesRequest) -> None:
+        """Stop some services, or all; the proxy and the supervisor go on."""
+        await self._control.stop(body.services)
+
+    async def restart(self, body: ServicesRequest) -> None:
+        """Restart some services, or all."""
+        await self._control.restart(body.services)
+
+    async def down(self) -> None:
+        """Stop everything, the supervisor last."""
+        await self._control.down()
+
+    async def apply(self, body: UpRequest) -> None:
+        """Read the configuration again and reconcile to it."""
+        await self._control.apply(body)
+
+    async def exec_spec(self, body: ExecRequest) -> ExecSpec:
+        """How to run a command inside an instance."""
+        return await self._control.exec_spec(body.target, body.argv)
+
+    async def login_link(self) -> LoginLink:
+        """A link that opens the status page once."""
+        return LoginLink(self._login_link())

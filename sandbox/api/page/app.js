@@ -1,0 +1,133 @@
+"use strict";
+
+const PERIOD = 1000; // milliseconds
+const EVENTS_SHOWN = 12;
+
+const place = (id) => document.getElementById(id);
+let lastSequence = 0;
+let recent = [];
+
+function element(tag, text = "", className = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  made.className = className;
+  return made;
+}
+
+function link(url, text) {
+  const made = element("a", text);
+  made.href = url;
+  made.rel = "noreferrer";
+  made.target = "_blank";
+  return made;
+}
+
+const rate = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
+
+function latency(milliseconds) {
+  if (milliseconds === null) return "–";
+  return milliseconds < 10 ? `${milliseconds.toFixed(1)} ms` : `${milliseconds.toFixed(0)} ms`;
+}
+
+function numbers(signals) {
+  if (!signals || signals.requests_per_second === 0) {
+    return ["–", "–", "–", "–"].map((text) => element("td", text, "number quiet"));
+  }
+  const errors = signals.errors_per_second / signals.requests_per_second;
+  return [
+    element("td", rate(signals.requests_per_second), "number"),
+    element("td", `${(100 * errors).toFixed(1)} %`, errors > 0 ? "number bad" : "number"),
+    element("td", latency(signals.p50), "number"),
+    element("td", latency(signals.p99), "number"),
+  ];
+}
+
+function addresses(service) {
+  const cell = element("td", "", "address");
+  if (service.url) {
+    cell.append(link(service.url, service.url));
+    return cell;
+  }
+  const found = service.instances.map((instance) => instance.address).filter(Boolean);
+  cell.textContent = found.length > 2 ? `${found.slice(0, 2).join(", ")} +${found.length - 2}` : found.join(", ");
+  return cell;
+}
+
+function rows(service, signals) {
+  const row = element("tr");
+  const status = element("td");
+  status.append(element("span", service.status, `status ${service.status}`));
+  row.append(element("td", service.name, "name"), status);
+  row.append(element("td", `${service.ready}/${service.replicas}`, "number"), ...numbers(signals), addresses(service));
+  if (!service.reason) return [row];
+  const because = element("tr", "", "because");
+  const reason = element("td", service.reason, "reason");
+  reason.colSpan = 7;
+  because.append(element("td"), reason);
+  return [row, because];
+}
+
+function showProject(status) {
+  const healthy = status.services.filter((service) => service.status === "healthy").length;
+  document.title = `${status.project} · ${healthy}/${status.services.length} healthy`;
+  place("project").textContent = status.project;
+  place("summary").textContent = `${healthy} of ${status.services.length} services healthy`;
+  place("about").textContent = `runtime: ${status.runtime} · proxy: Envoy ${status.proxy.version ?? ""} ${status.proxy.status}`;
+  if (status.gateway) place("places").replaceChildren(link(status.gateway, "open the app"));
+  const rejected = status.proxy.rejected.map((words) => `the proxy refused: ${words}`);
+  place("notices").replaceChildren(...[...rejected, ...status.notices].map((text) => element("li", text)));
+}
+
+function showEvents(events) {
+  if (events.length === 0) return;
+  lastSequence = events[events.length - 1].sequence;
+  recent = [...recent, ...events].slice(-EVENTS_SHOWN);
+  const items = recent.toReversed().map((event) => {
+    const item = element("li", "", event.severity);
+    item.title = event.detail;
+    item.append(element("time", new Date(1000 * event.at).toLocaleTimeString()), element("span", event.message));
+    return item;
+  });
+  place("events").replaceChildren(...items);
+}
+
+function showTrouble(text) {
+  place("trouble").textContent = text;
+  place("trouble").hidden = text === "";
+}
+
+async function ask(path) {
+  const response = await fetch(path);
+  if (response.status === 401) {
+    location.reload(); // the server answers with the login page
+    throw new Error("The session has ended.");
+  }
+  if (!response.ok) throw new Error((await response.json()).error.message);
+  return response;
+}
+
+async function update() {
+  const [status, telemetry, lines] = await Promise.all([
+    ask("/api/status").then((response) => response.json()),
+    ask("/api/telemetry").then((response) => response.json()),
+    ask(`/api/events?after=${lastSequence}`).then((response) => response.text()),
+  ]);
+  showProject(status);
+  place("services").replaceChildren(
+    ...status.services.flatMap((service) => rows(service, telemetry.services[service.name])),
+  );
+  showEvents(lines.split("\n").filter(Boolean).map((line) => JSON.parse(line)).filter((event) => event.sequence));
+  showTrouble("");
+}
+
+async function run() {
+  try {
+    await update();
+  } catch (error) {
+    const gone = error instanceof TypeError; // what fetch raises when nobody answers
+    showTrouble(gone ? "The supervisor does not answer. Is the project still up?" : error.message);
+  }
+  setTimeout(run, PERIOD);
+}
+
+run();

@@ -1,0 +1,59 @@
+"""What requests carry and answers say where `sandbox.control` has no shape for it, and the names of our headers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+INTENT_HEADER = "X-Sandbox"
+"""Must be `1` on whatever changes something: no other site can make a browser send it without asking us first."""
+
+VERSION_HEADER = "X-Sandbox-Version"
+
+KEEP_ALIVE = 10.0
+"""A stream says nothing for at most this many seconds; then comes a blank line."""
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, description="seconds since the epoch")]
+Count = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+
+
+class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    after: Annotated[int, msgspec.Meta(ge=0, description="only events with a greater sequence")] = 0
+    follow: Annotated[bool, msgspec.Meta(description="then every new one, until the client leaves")] = False
+
+
+class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    service: Annotated[tuple[str, ...], msgspec.Meta(description="repeatable; none means all")] = ()
+    tail: Annotated[Count, msgspec.Meta(description="the newest lines, of all chosen services together")] | None = None
+    follow: Annotated[bool, msgspec.Meta(description="then every new one, until the client leaves")] = False
+    since: Seconds | None = None
+    until: Seconds | None = None
+
+
+class ServicesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    services: tuple[str, ...] = ()  # none means all
+
+
+class ScaleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    replicas: int
+    version: str | None = None
+
+
+class ExecRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    target: str  # a service, or an instance's id
+    argv: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+
+
+class LoginLink(msgspec.Struct, frozen=True):
+    url: str  # opens the status page once, within some minutes
+
+
+class VersionInfo(msgspec.Struct, frozen=True):
+    version: str
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """A line of a stream: so many items are missing here, because the reader was too slow for them."""
+
+    dropped: int
