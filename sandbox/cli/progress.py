@@ -76,7 +76,9 @@ def summary(status: ProjectStatus, login_link: str | None) -> list[tuple[str, st
     app = next((service.url for service in status.services if service.url), None)
     lines = [("app", app)] if app else []
     lines.append(("ui", login_link or status.ui or "–"))
-    lines.append(("proxy", f"{status.gateway}  Envoy {status.proxy.version}, {_plural(instances, 'instance')} behind it"))
+    lines.append(
+        ("proxy", f"{status.gateway}  Envoy {status.proxy.version}, {_plural(instances, 'instance')} behind it")
+    )
     lines.append(("logs", f"{status.logs}"))
     lines.append(("keys", "sandbox ps · sandbox logs -f · sandbox down"))
     return lines

@@ -11,6 +11,7 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +25,7 @@ from sandbox.config.locate import find_project_file, resolve_app
 from sandbox.control import UpRequest
 from sandbox.daemon.launch import launch_daemon
 from sandbox.daemon.request import save_request
-from sandbox.errors import ExitCode, UsageError
+from sandbox.errors import ExitCode, NotRunningError, UsageError
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths, project_id, sandbox_home
 from sandbox.runtime.choice import choose
@@ -112,7 +113,7 @@ async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[boo
 async def _have_supervisor(plan: Plan) -> bool:
     """True when one had to be started, False when the running one took the request."""
     async with Client(plan.paths.api_socket) as control:
-        if await control.answers():
+        with suppress(NotRunningError):
             await control.apply(plan.request)
             return False
     plan.paths.create()

@@ -7,7 +7,7 @@ import os
 import time
 
 from sandbox.api.client import Client
-from sandbox.errors import SandboxError
+from sandbox.errors import NotRunningError, SandboxError
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.client import ShimClient
 from sandbox.runtime.launch import launch
@@ -47,12 +47,25 @@ async def launch_daemon(paths: ProjectPaths) -> None:
 async def _until_it_answers(paths: ProjectPaths) -> None:
     deadline = time.monotonic() + ANSWERS_WITHIN
     async with Client(paths.api_socket) as control:
-        while not await control.answers():
+        while not await _answers(control):
             if time.monotonic() >= deadline:
-                raise SandboxError(
-                    f"the supervisor did not answer within {ANSWERS_WITHIN:g} s; its last words: "
-                    + " / ".join(last_lines(paths.logs / f"{SUPERVISOR}.log", 3)),
-                    place=paths.id,
-                    hint=f"its whole log: {paths.logs / f'{SUPERVISOR}.log'}",
-                )
+                raise _silent(paths)
             await asyncio.sleep(_POLL)
+
+
+async def _answers(control: Client) -> bool:
+    try:
+        await control.status()
+    except NotRunningError:
+        return False
+    return True
+
+
+def _silent(paths: ProjectPaths) -> SandboxError:
+    journal = paths.logs / f"{SUPERVISOR}.log"
+    words = " / ".join(last_lines(journal, 3)) or "it said nothing"
+    return SandboxError(
+        f"the supervisor did not answer within {ANSWERS_WITHIN:g} s; its last words: {words}",
+        place=paths.id,
+        hint=f"its whole log: {journal}",
+    )

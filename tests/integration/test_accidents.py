@@ -1,0 +1,222 @@
+"""What goes wrong on a user's machine, done on purpose."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.harness import Sandbox, eventually, get, instances, kill
+
+
+def wait_for_line(process: subprocess.Popen[str], text: str) -> str:
+    """Read the output up to a line with `text` in it."""
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if text in line:
+            return seen
+    raise AssertionError(f"{text!r} was never said:\n{seen}")
+
+
+def proxy_pid(sandbox: Sandbox) -> int:
+    return next(
+        process.pid
+        for process in psutil.process_iter()
+        if process.name() == "envoy" and str(sandbox.state) in " ".join(process.cmdline())
+    )
+
+
+def supervisor_pid(sandbox: Sandbox) -> int:
+    return next(
+        process.pid
+        for process in psutil.process_iter()
+        if "sandbox.daemon" in process.cmdline() and str(sandbox.state) in " ".join(process.cmdline())
+    )
+
+
+class Traffic:
+    """One request after the other in the background; every failure is kept."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.answers = 0
+        self.failures: list[str] = []
+
+    def __enter__(self) -> Traffic:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            try:
+                get(self._url)
+                self.answers += 1
+            except OSError as error:
+                self.failures.append(str(error))
+
+    def goes_on(self) -> None:
+        """Return once ten more requests were answered."""
+        goal = self.answers + 10
+        eventually(lambda: self.answers >= goal)
+
+
+def test_a_killed_service_comes_back_and_its_callers_do_not_notice(sandbox: Sandbox, shop: Path) -> None:
+    sandbox.up(shop)
+    ps = sandbox.ps(shop)
+    victim = instances(ps, "stock")[0]
+    with Traffic(ps["gateway"] + "/via/stock/") as traffic:
+        traffic.goes_on()
+        kill(victim["pid"])
+
+        def back() -> bool:
+            again = instances(sandbox.ps(shop), "stock")[0]
+            return again["status"] == "healthy" and again["pid"] != victim["pid"] and again["restarts"] == 1
+
+        eventually(back)
+        traffic.goes_on()
+    assert traffic.failures == []
+
+
+def test_a_killed_proxy_comes_back_on_the_same_ports(sandbox: Sandbox, shop: Path) -> None:
+    sandbox.up(shop)
+    gateway = sandbox.ps(shop)["gateway"]
+    before = proxy_pid(sandbox)
+    kill(before)
+    eventually(lambda: get(gateway + "/via/stock/")["instance"].startswith("stock"))
+    assert proxy_pid(sandbox) != before
+    assert sandbox.ps(shop)["gateway"] == gateway
+
+
+def test_a_killed_supervisor_is_replaced_and_traffic_does_not_notice(sandbox: Sandbox, shop: Path) -> None:
+    sandbox.up(shop)
+    before = sandbox.ps(shop)
+    with Traffic(before["gateway"] + "/via/stock/") as traffic:
+        traffic.goes_on()
+        kill(supervisor_pid(sandbox))
+        traffic.goes_on()
+
+        def replaced() -> dict[str, Any]:
+            ps = sandbox.ps(shop)
+            assert {one["status"] for one in ps["services"]} == {"healthy"}
+            return ps
+
+        after = eventually(replaced)
+        traffic.goes_on()
+        # The new supervisor steers the same proxy: what it changes takes effect.
+        sandbox.run("scale", "stock=3", cwd=shop)
+        sandbox.run("wait", cwd=shop)
+        seen = eventually(
+            lambda: "stock-v1-3" in {get(before["gateway"] + "/via/stock/")["instance"] for _ in range(9)}
+        )
+    assert seen
+    assert traffic.failures == []
+    pids = [[one["pid"] for one in instances(ps, "web") + instances(ps, "stock")] for ps in (before, after)]
+    assert pids[0] == pids[1]
+    assert after["gateway"] == before["gateway"]
+
+
+def test_a_killed_shim_leaves_nothing_that_down_does_not_find(sandbox: Sandbox, shop: Path) -> None:
+    sandbox.up(shop)
+    pid = psutil.Process(supervisor_pid(sandbox)).ppid()
+    kill(pid)
+    sandbox.run("down", cwd=shop, check=None)
+    eventually(lambda: sandbox.left_running() == [], 10)
+    assert sandbox.left_on_disk() == []
+    sandbox.up(shop)
+    assert get(sandbox.ps(shop)["gateway"])["instance"] == "web-v1-1"
+
+
+def test_everything_killed_at_once_and_up_again(sandbox: Sandbox, shop: Path) -> None:
+    """As after a power cut, but for the processes that a reboot would have ended too."""
+    sandbox.up(shop)
+    gateway = sandbox.ps(shop)["gateway"]
+    supervisor = psutil.Process(supervisor_pid(sandbox))
+    shim = psutil.Process(supervisor.ppid())
+    for process in (shim, supervisor, *shim.children(recursive=True)):
+        if process.is_running():
+            kill(process.pid)
+    sandbox.up(shop)
+    assert sandbox.ps(shop)["gateway"] == gateway
+    assert get(gateway + "/via/stock/")["instance"].startswith("stock")
+
+
+def test_ctrl_c_while_it_starts_stops_what_was_started(sandbox: Sandbox, shop: Path) -> None:
+    (shop / "stock" / "app.py").write_text("import time; time.sleep(1000)")  # never ready
+    with sandbox.started("up", shop, "--no-tui") as up:
+        wait_for_line(up, "web")
+        up.send_signal(signal.SIGINT)
+        wait_for_line(up, "nothing is left running")
+        assert up.wait(20) == 130
+    assert sandbox.left_running() == []
+    assert sandbox.left_on_disk() == []
+
+
+def test_ctrl_c_twice_does_not_wait_for_a_service_that_will_not_end(sandbox: Sandbox, shop: Path) -> None:
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)"
+    (shop / "stock" / "app.py").write_text(stubborn)
+    with sandbox.started("up", shop, "--no-tui") as up:
+        wait_for_line(up, "web")
+        began = time.monotonic()
+        up.send_signal(signal.SIGINT)
+        wait_for_line(up, "Ctrl-C again")
+        up.send_signal(signal.SIGINT)
+        wait_for_line(up, "nothing is left running")
+        assert up.wait(20) == 130
+    assert time.monotonic() - began < 5
+    assert sandbox.left_running() == []
+    assert sandbox.left_on_disk() == []
+
+
+def test_ctrl_c_in_the_foreground_stops_a_cluster_that_was_well(sandbox: Sandbox, shop: Path) -> None:
+    with sandbox.started("up", shop) as up:
+        wait_for_line(up, "next")
+        up.send_signal(signal.SIGINT)
+        wait_for_line(up, "nothing is left running")
+        assert up.wait(20) == 130
+    assert sandbox.left_running() == []
+
+
+def test_the_command_that_started_it_may_die(sandbox: Sandbox, shop: Path) -> None:
+    with sandbox.started("up", shop) as up:
+        wait_for_line(up, "next")
+        up.kill()
+        up.wait()
+    assert sandbox.ps(shop)["services"][0]["status"] == "healthy"
+    sandbox.down(shop)
+    assert sandbox.left_running() == []
+
+
+def test_a_damaged_memory_is_said_and_no_reason_to_fail(sandbox: Sandbox, shop: Path) -> None:
+    sandbox.up(shop)
+    sandbox.down(shop)
+    (memory,) = (sandbox.state / "projects").glob("*/state.json")
+    memory.write_text("{ damaged")
+    said = sandbox.up(shop).stdout
+    assert "state.json.corrupt" in said
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM])
+def test_a_supervisor_told_to_end_leaves_the_cluster_and_is_replaced(
+    sandbox: Sandbox, shop: Path, signal_number: signal.Signals
+) -> None:
+    sandbox.up(shop)
+    gateway = sandbox.ps(shop)["gateway"]
+    before = supervisor_pid(sandbox)
+    psutil.Process(before).send_signal(signal_number)
+    eventually(lambda: supervisor_pid(sandbox) != before)
+    assert get(gateway)["instance"] == "web-v1-1"
+    eventually(lambda: sandbox.ps(shop)["services"][0]["status"] == "healthy")
