@@ -1,0 +1,234 @@
+"""The logs of instances for people: the newest lines, a stretch of time, following, and several merged by time.
+
+Everything is read in blocks, so memory stays small whatever the size of the logs, and follows the logs across the
+rotation that the shim does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+
+from sandbox.control import LogLine, LogQuery
+from sandbox.runtime.logsegment import Cursor, Line, Segment
+from sandbox.runtime.logtext import clean
+
+POLL = 0.1
+"""Seconds between looks at logs that are followed."""
+
+Sources = Callable[[], Mapping[str, str]]
+"""Instance id → service, as it is now; asked again while following, so that new instances are followed too."""
+
+_BUDGET = 1024 * 1024  # bytes read of one log before others have their turn
+_BREATH = 256  # lines after which the event loop gets a turn
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The newest `count` lines of a log, oldest first; empty when there is none."""
+    with _opened(path, "", "") as log:
+        starts = list(islice(log.newest_first(), count))
+        if starts:
+            log.seek(*starts[-1][1:])
+        return [line.text for line in log.rest()] if starts else []
+
+
+async def merge(logs: Path, sources: Sources, query: LogQuery) -> AsyncIterator[LogLine]:
+    """The lines that `query` asks for, of all its instances, by time."""
+    with ExitStack() as stack:
+        merged = _Merged(logs, sources, query, stack)
+        for count, line in enumerate(merged.kept(), 1):
+            yield line
+            if count % _BREATH == 0:
+                await asyncio.sleep(0)
+        while query.follow and (query.until is None or time.time() <= query.until):
+            busy = False
+            for line in merged.new():
+                busy = True
+                yield line
+            await asyncio.sleep(0 if busy and merged.behind else POLL)
+
+
+class LogFile:
+    """The log of one instance: the file in use and the one before it, read from a position on."""
+
+    def __init__(self, path: Path, instance: str, service: str) -> None:
+        self._path = path
+        self._instance = instance
+        self._service = service
+        self._segments = _open_both(path)  # oldest first
+        self._cursors = [Cursor(segment) for segment in self._segments]
+
+    def close(self) -> None:
+        for segment in self._segments:
+            segment.close()
+
+    def newest_first(self) -> Iterator[tuple[float, int, int]]:
+        """Of every line, the time and the position as `seek` takes it."""
+        for number in reversed(range(len(self._segments))):
+            segment = self._segments[number]
+            for offset in segment.newest_first():
+                yield segment.time_at(offset), number, offset
+
+    def seek(self, number: int, offset: int) -> None:
+        """Read on from there."""
+        self._cursors = [Cursor(self._segments[number], offset), *map(Cursor, self._segments[number + 1 :])]
+
+    def seek_time(self, at: float) -> None:
+        """Read on from shortly before that time."""
+        for number, segment in enumerate(self._segments):
+            offset = segment.since(at)
+            if offset < segment.size or number == len(self._segments) - 1:
+                self.seek(number, offset)
+                return
+
+    def seek_end(self) -> None:
+        """Read on with what is still to come."""
+        self._cursors = [Cursor(segment, _whole_lines(segment)) for segment in self._segments[-1:]]
+
+    def rest(self) -> Iterator[LogLine]:
+        """All lines from here to the end, an unfinished last one included."""
+        for cursor in self._cursors:
+            while True:
+                yield from map(self._readable, cursor.lines(_BUDGET, final=True))
+                if cursor.exhausted:
+                    break
+
+    def new(self) -> Iterator[LogLine]:
+        """The complete lines that came since the last look; a limited amount at a time (`behind` tells)."""
+        if not self._cursors:
+            self._reopen()
+        for cursor in self._cursors[-1:]:
+            replaced = _inode(self._path) != cursor.segment.inode
+            yield from map(self._readable, cursor.lines(_BUDGET, final=replaced))
+            if replaced and cursor.exhausted:
+                self._reopen()
+
+    @property
+    def behind(self) -> bool:
+        return any(not cursor.exhausted for cursor in self._cursors)
+
+    def _reopen(self) -> None:
+        fresh = Segment.open(self._path)
+        if fresh is None:
+            return
+        self.close()
+        self._segments = [fresh]
+        self._cursors = [Cursor(fresh)]
+
+    def _readable(self, line: Line) -> LogLine:
+        return LogLine(
+            at=line.at,
+            service=self._service,
+            instance=self._instance,
+            text=clean(line.text),
+            truncated=line.truncated,
+        )
+
+
+class _Merged:
+    """The logs of a query, open together."""
+
+    def __init__(self, logs: Path, sources: Sources, query: LogQuery, stack: ExitStack) -> None:
+        self._logs = logs
+        self._sources = sources
+        self._query = query
+        self._stack = stack
+        self._files: dict[str, LogFile] = {}
+        self._open_new()
+
+    def kept(self) -> Iterator[LogLine]:
+        """What the logs hold now."""
+        return filter(self._in_time, heapq.merge(*(log.rest() for log in self._seek()), key=_time))
+
+    def new(self) -> Iterator[LogLine]:
+        """What came since."""
+        self._open_new()
+        lines = [line for log in self._files.values() for line in log.new()]
+        return filter(self._in_time, sorted(lines, key=_time))
+
+    @property
+    def behind(self) -> bool:
+        return any(log.behind for log in self._files.values())
+
+    def _open_new(self) -> None:
+        chosen = self._query.services
+        for instance, service in self._sources().items():
+            if instance not in self._files and (not chosen or service in chosen):
+                self._files[instance] = log = LogFile(self._logs / f"{instance}.log", instance, service)
+                self._stack.callback(log.close)
+
+    def _seek(self) -> list[LogFile]:
+        """Puts every log where reading begins; those that have something to read."""
+        if self._query.tail is not None:
+            return self._seek_tail(self._query.tail)
+        if self._query.since is not None:
+            for log in self._files.values():
+                log.seek_time(self._query.since)
+        return list(self._files.values())
+
+    def _seek_tail(self, count: int) -> list[LogFile]:
+        """Two passes, so that only positions are held: find the oldest wanted line of each log, then read on."""
+        for log in self._files.values():
+            log.seek_end()
+        positions = heapq.merge(*(self._positions(log) for log in self._files.values()), key=lambda found: -found[0])
+        oldest = {id(log): (log, number, offset) for _, log, number, offset in islice(positions, count)}
+        for log, number, offset in oldest.values():
+            log.seek(number, offset)
+        return [log for log, _, _ in oldest.values()]
+
+    def _positions(self, log: LogFile) -> Iterator[tuple[float, LogFile, int, int]]:
+        since, until = self._query.since, self._query.until
+        for at, number, offset in log.newest_first():
+            if since is not None and at < since:
+                return
+            if until is None or at <= until:
+                yield at, log, number, offset
+
+    def _in_time(self, line: LogLine) -> bool:
+        since, until = self._query.since, self._query.until
+        return (since is None or line.at >= since) and (until is None or line.at <= until)
+
+
+def _time(line: LogLine) -> float:
+    return line.at
+
+
+@contextmanager
+def _opened(path: Path, instance: str, service: str) -> Iterator[LogFile]:
+    log = LogFile(path, instance, service)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def _open_both(path: Path) -> list[Segment]:
+    """The older file, if there is one, and the one in use."""
+    for _ in range(5):
+        newer, older = Segment.open(path), Segment.open(path.with_name(f"{path.name}.1"))
+        found = [segment for segment in (older, newer) if segment is not None]
+        if len({segment.inode for segment in found}) == len(found):
+            return found
+        for segment in found:  # a rotation came between the two
+            segment.close()
+    return []
+
+
+def _whole_lines(segment: Segment) -> int:
+    """Where the unfinished last line begins, or the end."""
+    size = segment.size
+    if not size or segment.read(size - 1, 1) == b"\n":
+        return size
+    return next(segment.newest_first())
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
