@@ -65,6 +65,7 @@ def bootstrap(paths: ProjectPaths, project: str) -> dict[str, Any]:
         "dynamic_resources": _dynamic_resources(),
         "static_resources": {"clusters": [_control_plane(paths.ads_socket)]},
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": _statistics()}}},
+        "deferred_stat_options": {"enable_deferred_creation_stats": True},
         "layered_runtime": {"layers": [{"name": "admin", "admin_layer": {}}]},
     }
 

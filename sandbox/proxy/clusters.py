@@ -8,10 +8,11 @@ from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import Address as EnvoyAddress
 from envoy.config.core.v3.address_pb2 import Pipe
-from envoy.config.core.v3.base_pb2 import Metadata
+from envoy.config.core.v3.base_pb2 import Metadata, TransportSocket
 from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
+from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.clusters.dns.v3.dns_cluster_pb2 import DnsCluster
@@ -21,6 +22,10 @@ from envoy.extensions.http.header_formatters.preserve_case.v3.preserve_case_pb2 
 from envoy.extensions.network.dns_resolver.getaddrinfo.v3.getaddrinfo_dns_resolver_pb2 import (
     GetAddrInfoDnsResolverConfig,
 )
+from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import (
+    ProxyProtocolUpstreamTransport,
+)
+from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions as UpstreamOptions
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
@@ -64,19 +69,18 @@ def service_cluster(name: ClusterName, protocol: AppProtocol) -> Resource:
     cluster.name = str(name)
     cluster.eds_cluster_config.service_name = name.endpoints
     cluster.metadata.CopyFrom(_who(f"{name.callee} ({name.version})", name.callee))
-    return resource(cluster.name, cluster, refers_to=(name.endpoints,))
+    return resource(cluster.name, cluster, refers_to=(name.endpoints,), on_demand=name.caller is None)
 
 
 def outbound_cluster(socket: Path) -> Resource:
-    """From a caller's HTTP proxy to the listener on `socket`."""
+    """From the callers' HTTP proxies to the listener on `socket`."""
     cluster = Cluster(
         name=OUTBOUND,
         type=Cluster.STATIC,
         connect_timeout=_CONNECT_TIMEOUT,
         circuit_breakers=_breakers(),
         load_assignment=_static(OUTBOUND, EnvoyAddress(pipe=Pipe(path=str(socket)))),
-        metadata=_who("the proxy for other hosts", ""),
-        typed_extension_protocol_options=_http1(),
+        transport_socket=_proxy_protocol(),
     )
     return resource(OUTBOUND, cluster)
 
@@ -173,6 +177,13 @@ def _who(label: str, service: str) -> Metadata:
     fields = Struct()
     fields.update({"label": label, "service": service})
     return Metadata(filter_metadata={METADATA: fields})
+
+
+def _proxy_protocol() -> TransportSocket:
+    raw = TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=pack(RawBuffer()))
+    version_2 = ProxyProtocolConfig(version=ProxyProtocolConfig.V2)
+    upstream = ProxyProtocolUpstreamTransport(config=version_2, transport_socket=raw)
+    return TransportSocket(name="envoy.transport_sockets.upstream_proxy_protocol", typed_config=pack(upstream))
 
 
 def _static(name: str, address: EnvoyAddress) -> ClusterLoadAssignment:

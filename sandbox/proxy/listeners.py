@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
 from envoy.config.core.v3.address_pb2 import Address as EnvoyAddress
 from envoy.config.core.v3.address_pb2 import Pipe
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
-from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
+from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, ListenerFilter
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
     FilterConfig as DynamicForwardProxy,
 )
+from envoy.extensions.filters.http.on_demand.v3.on_demand_pb2 import OnDemand, OnDemandCds
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.listener.proxy_protocol.v3.proxy_protocol_pb2 import ProxyProtocol
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
     HttpFilter,
@@ -23,6 +28,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     RequestIDExtension,
 )
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
+    HeaderMutation as EarlyHeaderMutation,
+)
 from envoy.extensions.request_id.uuid.v3.uuid_pb2 import UuidRequestIdConfig
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
@@ -32,10 +40,12 @@ from sandbox.proxy.endpoints import socket_address
 from sandbox.proxy.names import OUTBOUND
 from sandbox.proxy.replies import local_replies
 from sandbox.proxy.resource import Resource, pack, resource
+from sandbox.proxy.routes import CALLER_HEADER
 from sandbox.proxy.topology import Address
 
 _STREAM_IDLE = Duration(seconds=4 * 3600)
 _ROUTER = HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True)))
+_DNS_FILTER = "envoy.filters.http.dynamic_forward_proxy"
 _UpgradeConfig = HttpConnectionManager.UpgradeConfig
 
 
@@ -43,25 +53,36 @@ def gateway_listener(routes: str, bind: Address) -> Resource:
     """For requests from outside: what they say in x-envoy- headers is dropped."""
     manager = _manager("gateway")
     manager.use_remote_address.value = True
-    return _http(routes, routes, socket_address(bind), manager, bind)
+    return _http(routes, manager, bind)
 
 
 def edge_listener(name: str, bind: Address) -> Resource:
-    return _http(name, name, socket_address(bind), _manager("edge"), bind)
+    return _http(name, _manager("edge"), bind)
 
 
 def proxy_listener(name: str, bind: Address) -> Resource:
-    """A caller's HTTP proxy: absolute-form requests, and CONNECT."""
-    return _http(name, name, socket_address(bind), _proxy_manager("proxy"), bind)
+    """A caller's HTTP proxy. It only hands on: reading HTTP here too would cost each service 40 KB."""
+    return tcp_listener(name, OUTBOUND, bind)
 
 
 def outbound_listener(socket: Path, *, resolves: bool) -> Resource:
-    """Where the callers' HTTP proxies hand on. `resolves`: hosts outside are looked up here, not by a parent proxy."""
-    manager = _proxy_manager(OUTBOUND)
-    if resolves:
-        lookup = pack(DynamicForwardProxy(dns_cache_config=dns_cache()))
-        manager.http_filters.insert(0, HttpFilter(name="envoy.filters.http.dynamic_forward_proxy", typed_config=lookup))
-    return _http(OUTBOUND, OUTBOUND, EnvoyAddress(pipe=Pipe(path=str(socket), mode=0o600)), manager, None)
+    """What all callers' HTTP proxies hand on: absolute-form requests, and CONNECT.
+
+    The PROXY protocol says which proxy a connection came in by, and so who is calling. `resolves`: hosts outside are
+    looked up here, not by a parent proxy.
+    """
+    manager = _manager(OUTBOUND)
+    manager.upgrade_configs.append(_UpgradeConfig(upgrade_type="CONNECT"))
+    manager.early_header_mutation_extensions.append(_names_caller())
+    lookup = [HttpFilter(name=_DNS_FILTER, typed_config=pack(DynamicForwardProxy(dns_cache_config=dns_cache())))]
+    del manager.http_filters[:]
+    manager.http_filters.extend([_clusters_on_demand(), *(lookup if resolves else []), _ROUTER])
+    manager.rds.route_config_name = OUTBOUND
+    listener = _listener(OUTBOUND, EnvoyAddress(pipe=Pipe(path=str(socket), mode=0o600)), _http_filter(manager))
+    listener.listener_filters.append(
+        ListenerFilter(name="envoy.filters.listener.proxy_protocol", typed_config=pack(ProxyProtocol()))
+    )
+    return resource(OUTBOUND, listener, refers_to=(OUTBOUND,))
 
 
 def tcp_listener(name: str, cluster: str, bind: Address) -> Resource:
@@ -76,12 +97,31 @@ def tcp_listener(name: str, cluster: str, bind: Address) -> Resource:
     return resource(name, message, refers_to=(cluster,), address=bind)
 
 
-def _http(
-    name: str, routes: str, address: EnvoyAddress, manager: HttpConnectionManager, bind: Address | None
-) -> Resource:
-    manager.rds.route_config_name = routes
-    filter_ = Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))
-    return resource(name, _listener(name, address, filter_), refers_to=(routes,), address=bind)
+def _http(name: str, manager: HttpConnectionManager, bind: Address) -> Resource:
+    """Its routes are called like the listener."""
+    manager.rds.route_config_name = name
+    message = _listener(name, socket_address(bind), _http_filter(manager))
+    return resource(name, message, refers_to=(name,), address=bind)
+
+
+def _http_filter(manager: HttpConnectionManager) -> Filter:
+    return Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))
+
+
+def _names_caller() -> TypedExtensionConfig:
+    """Before the route is chosen, by it: the port at which the connection came in."""
+    header = HeaderValueOption(
+        header=HeaderValue(key=CALLER_HEADER, value="%DOWNSTREAM_LOCAL_PORT%"),
+        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+    mutation = EarlyHeaderMutation(mutations=[HeaderMutation(append=header)])
+    return TypedExtensionConfig(name="caller", typed_config=pack(mutation))
+
+
+def _clusters_on_demand() -> HttpFilter:
+    """Few calls are undeclared, so their clusters are fetched by the first call."""
+    config = OnDemand(odcds=OnDemandCds(source=ads(), timeout=Duration(seconds=5)))
+    return HttpFilter(name="envoy.filters.http.on_demand", typed_config=pack(config))
 
 
 def _listener(name: str, address: EnvoyAddress, filter_: Filter) -> Listener:
@@ -98,12 +138,6 @@ def _manager(stat_prefix: str) -> HttpConnectionManager:
     manager = HttpConnectionManager()
     manager.CopyFrom(_TEMPLATE)
     manager.stat_prefix = stat_prefix
-    return manager
-
-
-def _proxy_manager(stat_prefix: str) -> HttpConnectionManager:
-    manager = _manager(stat_prefix)
-    manager.upgrade_configs.append(_UpgradeConfig(upgrade_type="CONNECT"))
     return manager
 
 

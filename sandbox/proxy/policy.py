@@ -58,6 +58,7 @@ class Target:
     caller: str | None
     callee: Callee
     port: int
+    where: HeaderMatch | None = None  # holds for this caller's requests among those of others
 
     def cluster(self, version: str) -> str:
         return str(ClusterName(self.caller, self.callee.service.name, version, self.port))
@@ -78,10 +79,11 @@ def tunnel(target: Target) -> Route:
     """CONNECT, for clients that tunnel plain HTTP: the connection goes to the service by the first rule for all."""
     rules = (*target.callee.service.policy.rules, Rule())
     action = _action(next(rule for rule in rules if not rule.matches), target)
+    match = RouteMatch(connect_matcher=RouteMatch.ConnectMatcher(), headers=_own_requests(target))
     if action is None:
-        return _nothing_chosen(RouteMatch(connect_matcher=RouteMatch.ConnectMatcher()), target)
+        return _nothing_chosen(match, target)
     action.upgrade_configs.append(terminated_connect())
-    return Route(match=RouteMatch(connect_matcher=RouteMatch.ConnectMatcher()), route=action)
+    return Route(match=match, route=action)
 
 
 def terminated_connect() -> RouteAction.UpgradeConfig:
@@ -103,7 +105,7 @@ def check_policy(service: MeshService) -> None:
 def _routes_of(rule: Rule, target: Target) -> Iterator[Route]:
     action = _action(rule, target)
     for match in rule.matches or _EVERY_REQUEST:
-        headers = [_header(header) for header in match.headers]
+        headers = [*_own_requests(target), *(_header(header) for header in match.headers)]
         if action is None:
             yield _nothing_chosen(RouteMatch(prefix="/", headers=headers), target)
             continue
@@ -169,6 +171,10 @@ def _retry(rule: Rule, *, idempotent: bool) -> RetryPolicy:
 def _retry_on(retry: Retry) -> str:
     causes = "connect-failure,refused-stream,reset"
     return f"{causes},retriable-status-codes" if retry.codes else causes
+
+
+def _own_requests(target: Target) -> list[HeaderMatcher]:
+    return [_header(target.where)] if target.where is not None else []
 
 
 def _header(match: HeaderMatch) -> HeaderMatcher:

@@ -34,6 +34,7 @@ class Resource:
     refers_to: tuple[str, ...] = ()
     address: Address | None = None  # a listener's
     empty: bool = False  # endpoints of which there are none
+    on_demand: bool = False  # sent only to a client that asks for it by name
 
 
 Resources = Mapping[str, Resource]
@@ -46,10 +47,11 @@ def resource(
     refers_to: tuple[str, ...] = (),
     address: Address | None = None,
     empty: bool = False,
+    on_demand: bool = False,
 ) -> Resource:
     body = message.SerializeToString(deterministic=True)
     version = hashlib.blake2b(body, digest_size=8).hexdigest()
-    return Resource(name, version, body, refers_to, address, empty)
+    return Resource(name, version, body, refers_to, address, empty, on_demand)
 
 
 def pack(message: Message) -> Any:

@@ -7,7 +7,7 @@ made of has changed, so one flipped endpoint among a thousand services costs one
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from envoy.config.route.v3.route_components_pb2 import VirtualHost
@@ -27,7 +27,6 @@ from sandbox.proxy.routes import (
     gateway_routes,
     http_ports,
     outbound_routes,
-    proxy_routes,
     service_hosts,
 )
 from sandbox.proxy.snapshot import Snapshot, check_consistent
@@ -45,9 +44,9 @@ class Part:
     routes: tuple[Resource, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Undeclared:
-    """What the outbound listener knows of a service."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ByName:
+    """What the outbound listener knows of a service: how undeclared callers reach it, and all callers by its name."""
 
     clusters: tuple[Resource, ...]
     hosts: tuple[VirtualHost, ...]
@@ -149,22 +148,31 @@ class Builder:
             )
 
     def _outbound(self, topology: Topology, callees: dict[str, Callee]) -> Part:
-        services = [
-            self._parts.get(("undeclared", name), callee, lambda callee=callee: _undeclared(callee))  # type: ignore[misc]
-            for name, callee in callees.items()
-        ]
-        given = (topology.outbound_socket, topology.parent_proxy, tuple(callees.values()))
+        callers = _callers_by_callee(topology)
+        services = [self._by_name(callee, tuple(callers.get(callee.service.name, ()))) for callee in callees.values()]
+        given = (topology.outbound_socket, topology.parent_proxy, tuple(services))
         return self._parts.get(names.OUTBOUND, given, lambda: _outbound_part(topology, services))
+
+    def _by_name(self, callee: Callee, callers: tuple[tuple[str, Address], ...]) -> ByName:
+        key = ("by name", callee.service.name)
+        return self._parts.get(key, (callee, callers), lambda: _named_part(callee, callers))
 
 
 def _referred_to(clusters: Resources, assignments: Resources) -> Resources:
-    """Envoy never asks for the endpoints of a TCP port that nobody calls."""
-    wanted = {name for cluster in clusters.values() for name in cluster.refers_to}
-    return {name: one for name, one in assignments.items() if name in wanted}
+    """Envoy asks for the endpoints of the clusters that it has, and of no other."""
+    wanted: dict[str, bool] = {}
+    for cluster in clusters.values():
+        for name in cluster.refers_to:
+            wanted[name] = wanted.get(name, True) and cluster.on_demand
+    return {name: _asked_for(one, wanted[name]) for name, one in assignments.items() if name in wanted}
 
 
 def _same_names(last: Resources, assignments: Resources) -> Resources:
-    return {name: assignments[name] for name in last}
+    return {name: _asked_for(assignments[name], one.on_demand) for name, one in last.items()}
+
+
+def _asked_for(one: Resource, on_demand: bool) -> Resource:
+    return replace(one, on_demand=True) if on_demand else one
 
 
 def build(topology: Topology, endpoints: Endpoints) -> Snapshot:
@@ -210,14 +218,12 @@ def _caller_part(caller: Caller, needed: tuple[Callee, ...]) -> Part:
 
 
 def _proxy_part(caller: Caller, bind: Address, callees: Iterable[Callee]) -> Part:
-    known = list(callees)
-    name = names.proxy_name(caller.name)
+    """The clusters of all ports, declared as an edge or not, that can be named there."""
     return Part(
         clusters=tuple(
-            one for callee in known for port in http_ports(callee) for one in _clusters(caller.name, callee, port)
+            one for callee in callees for port in http_ports(callee) for one in _clusters(caller.name, callee, port)
         ),
-        listeners=(proxy_listener(name, bind),),
-        routes=(proxy_routes(name, caller.name, known),),
+        listeners=(proxy_listener(names.proxy_name(caller.name), bind),),
     )
 
 
@@ -232,7 +238,7 @@ def _edge_part(name: str, caller: str, callee: Callee, port: int, bind: Address)
     )
 
 
-def _outbound_part(topology: Topology, services: list[Undeclared]) -> Part:
+def _outbound_part(topology: Topology, services: list[ByName]) -> Part:
     hosts = [host for service in services for host in service.hosts]
     clusters = tuple(one for service in services for one in service.clusters)
     parent = topology.parent_proxy
@@ -243,9 +249,18 @@ def _outbound_part(topology: Topology, services: list[Undeclared]) -> Part:
     )
 
 
-def _undeclared(callee: Callee) -> Undeclared:
+def _named_part(callee: Callee, callers: tuple[tuple[str, Address], ...]) -> ByName:
     clusters = tuple(one for port in http_ports(callee) for one in _clusters(None, callee, port))
-    return Undeclared(clusters, tuple(service_hosts(None, callee)))
+    return ByName(clusters, tuple(service_hosts(callee, callers)))
+
+
+def _callers_by_callee(topology: Topology) -> dict[str, list[tuple[str, Address]]]:
+    found: dict[str, list[tuple[str, Address]]] = {}
+    for caller in topology.callers:
+        if caller.http_proxy is not None:
+            for callee in dict.fromkeys(edge.callee for edge in caller.edges):
+                found.setdefault(callee, []).append((caller.name, caller.http_proxy))
+    return found
 
 
 def _clusters(caller: str | None, callee: Callee, port: int) -> tuple[Resource, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
@@ -17,13 +17,14 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from sandbox.model import AppProtocol
+from sandbox.model import AppProtocol, HeaderMatch
 from sandbox.proxy.names import OUTBOUND, OUTSIDE
 from sandbox.proxy.policy import Callee, Target, routes, terminated_connect, tunnel
 from sandbox.proxy.resource import Resource, resource
+from sandbox.proxy.topology import Address
 
 CALLER_HEADER = "x-sandbox-caller"
-"""Who is calling, from a caller's HTTP proxy to the outbound listener. Set there, never believed, never passed on."""
+"""The port of the caller's HTTP proxy. Set by the outbound listener, never believed, never passed on."""
 
 GATEWAY_ROUTES = "gateway"
 _NAMED_HOSTS = 10  # public services that an answer lists
@@ -42,21 +43,6 @@ def edge_routes(name: str, target: Target) -> Resource:
     return _configuration(name, [host], target.clusters())
 
 
-def proxy_routes(name: str, caller: str, callees: Iterable[Callee]) -> Resource:
-    """A caller's HTTP proxy: declared callees by name, all else onwards with the caller's name on it."""
-    known = list(callees)
-    hosts = [host for callee in known for host in service_hosts(caller, callee)]
-    targets = [target for callee in known for target in _targets(caller, callee)]
-    onwards = VirtualHost(
-        name="other hosts",
-        domains=["*"],
-        routes=[Route(match=_connect(), route=_to(OUTBOUND)), Route(match=_any(), route=_to(OUTBOUND))],
-        request_headers_to_add=[_caller_is(caller)],
-    )
-    clusters = (OUTBOUND, *(cluster for target in targets for cluster in target.clusters()))
-    return _configuration(name, [*hosts, onwards], clusters, strip_caller=False)
-
-
 def outbound_routes(hosts: Sequence[VirtualHost], clusters: Sequence[str], *, through_parent: bool) -> Resource:
     """What no caller declared: every service by name, and the hosts outside."""
     tunnelled = _to(OUTSIDE)
@@ -70,15 +56,18 @@ def outbound_routes(hosts: Sequence[VirtualHost], clusters: Sequence[str], *, th
     return _configuration(OUTBOUND, [*hosts, outside], (OUTSIDE, *clusters))
 
 
-def service_hosts(caller: str | None, callee: Callee) -> list[VirtualHost]:
-    """`orders` and `orders:ANY` are its first HTTP port; a port that it declares is that port."""
+def service_hosts(callee: Callee, callers: Sequence[tuple[str, Address]]) -> list[VirtualHost]:
+    """`orders` and `orders:ANY` are its first HTTP port; a port that it declares is that port.
+
+    `callers` declare the callee, each known by the address of its HTTP proxy.
+    """
     return [
         VirtualHost(
-            name=f"{callee.service.name}:{target.port}",
-            domains=_domains(callee.service.name, target.port, first=index == 0),
-            routes=[tunnel(target), *routes(target)],
+            name=f"{callee.service.name}:{port}",
+            domains=_domains(callee.service.name, port, first=index == 0),
+            routes=[route for target in _targets(callee, port, callers) for route in (tunnel(target), *routes(target))],
         )
-        for index, target in enumerate(_targets(caller, callee))
+        for index, port in enumerate(http_ports(callee))
     ]
 
 
@@ -106,8 +95,10 @@ def gateway_routes(public: Sequence[Target], private: Sequence[str], default: Ta
     return _configuration(GATEWAY_ROUTES, hosts, tuple(used), from_outside=True)
 
 
-def _targets(caller: str | None, callee: Callee) -> list[Target]:
-    return [Target(caller, callee, port) for port in http_ports(callee)]
+def _targets(callee: Callee, port: int, callers: Sequence[tuple[str, Address]]) -> Iterator[Target]:
+    for caller, proxy in callers:
+        yield Target(caller, callee, port, HeaderMatch(name=CALLER_HEADER, value=str(proxy.port)))
+    yield Target(None, callee, port)
 
 
 def _domains(name: str, port: int, *, first: bool) -> list[str]:
@@ -119,15 +110,13 @@ def _configuration(
     hosts: Sequence[VirtualHost],
     clusters: tuple[str, ...],
     *,
-    strip_caller: bool = True,
     from_outside: bool = False,
 ) -> Resource:
-    removed = [header for header, strip in ((CALLER_HEADER, strip_caller), (_ENVOYS_OWN, from_outside)) if strip]
     message = RouteConfiguration(
         name=name,
         virtual_hosts=hosts,
         ignore_port_in_host_matching=from_outside,
-        request_headers_to_remove=removed,
+        request_headers_to_remove=[CALLER_HEADER, _ENVOYS_OWN],
         request_headers_to_add=[_FORWARDED_FOR] if from_outside else [],
         validate_clusters=BoolValue(value=False),
     )
@@ -144,13 +133,6 @@ def _connect() -> RouteMatch:
 
 def _to(cluster: str) -> RouteAction:
     return RouteAction(cluster=cluster, timeout=_NO_TIMEOUT)
-
-
-def _caller_is(caller: str) -> HeaderValueOption:
-    return HeaderValueOption(
-        header=HeaderValue(key=CALLER_HEADER, value=caller),
-        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
 
 
 def _explaining(name: str, domains: list[str], text: str) -> VirtualHost:

@@ -79,7 +79,7 @@ class Subscription:
     @property
     def settled(self) -> bool:
         """The client has accepted, or refused, all it should have."""
-        return not self._under_way and all(self._refused(name) for name in self._pending)
+        return not self._under_way and all(self._refused(name) or self._unasked(name) for name in self._pending)
 
     @property
     def _target(self) -> Resources:
@@ -184,8 +184,12 @@ class Subscription:
         return name in self._wanted and name not in self._held
 
     def _due(self, name: str) -> bool:
-        wanted = self.kind in WILDCARD_KINDS or name in self._wanted
+        wanted = name in self._wanted or (self.kind in WILDCARD_KINDS and not self._unasked(name))
         return wanted and not self._refused(name)
+
+    def _unasked(self, name: str) -> bool:
+        one = self._target.get(name)
+        return one is not None and one.on_demand and name not in self._wanted and name not in self._held
 
     def _refused(self, name: str) -> bool:
         version = self._target_version(name)

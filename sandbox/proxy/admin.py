@@ -1,0 +1,85 @@
+"""Envoy's admin interface over its Unix socket."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+
+from sandbox.errors import ProxyError
+
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+class Admin:
+    """A client for as long as it is entered. Every call raises ProxyError when Envoy does not answer."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Admin:
+        connector = aiohttp.UnixConnector(path=str(self._socket), limit=4)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def ready(self) -> bool:
+        """Whether it serves: its first configuration has arrived. False too when it does not answer."""
+        try:
+            return (await self._call("GET", "/ready"))[0] == 200
+        except ProxyError:
+            return False
+
+    async def stats(self, regex: str = "") -> dict[str, Any]:
+        """Used counters and gauges by name; `histograms` as Envoy's JSON has them, when any matches."""
+        query = {"format": "json", "usedonly": "", **({"filter": regex} if regex else {})}
+        entries = (await self._json("/stats", query))["stats"]
+        found = {entry["name"]: entry["value"] for entry in entries if "name" in entry}
+        for entry in entries:
+            found.update({key: value for key, value in entry.items() if key == "histograms"})
+        return found
+
+    async def server_info(self) -> dict[str, Any]:
+        return await self._json("/server_info", {})
+
+    async def memory(self) -> dict[str, int]:
+        """Bytes by kind."""
+        return {name: int(value) for name, value in (await self._json("/memory", {})).items()}
+
+    async def drain_listeners(self) -> None:
+        """Accept no more connections and ask clients to leave; requests under way are finished."""
+        await self._call("POST", "/drain_listeners", {"graceful": "", "skip_exit": ""})
+
+    async def quit(self) -> None:
+        await self._call("POST", "/quitquitquit")
+
+    async def _json(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        status, body = await self._call("GET", path, query)
+        try:
+            answer = json.loads(body)
+        except ValueError as error:
+            raise ProxyError(f"answered {path} with {status} and no JSON", place="Envoy's admin socket") from error
+        if not isinstance(answer, dict):
+            raise ProxyError(f"answered {path} with something unexpected", place="Envoy's admin socket")
+        return answer
+
+    async def _call(self, method: str, path: str, query: dict[str, str] | None = None) -> tuple[int, bytes]:
+        if self._session is None:
+            raise ProxyError("is not open", place="Envoy's admin socket")
+        try:
+            async with self._session.request(method, f"http://envoy{path}", params=query) as response:
+                return response.status, await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise ProxyError(
+                f"does not answer: {error}", place="Envoy's admin socket", hint="is Envoy running? Try: sandbox ps"
+            ) from error
