@@ -28,6 +28,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
+    "Server": "sandbox",
 }
 
 PUBLIC = frozenset({"/", "/login", "/static/{name}"})
@@ -36,7 +37,6 @@ PUBLIC = frozenset({"/", "/login", "/static/{name}"})
 
 def harden(response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
-    response.headers.pop("Server", None)
 
 
 def loopback_hosts(port: int) -> frozenset[str]:

@@ -36,7 +36,7 @@ function numbers(signals) {
   const errors = signals.errors_per_second / signals.requests_per_second;
   return [
     element("td", rate(signals.requests_per_second), "number"),
-    element("td", `${(100 * errors).toFixed(1)} %`, errors > 0 ? "number bad" : "number"),
+    element("td", errors > 0 ? `${(100 * errors).toFixed(1)} %` : "0 %", errors > 0 ? "number bad" : "number"),
     element("td", latency(signals.p50), "number"),
     element("td", latency(signals.p99), "number"),
   ];
@@ -45,11 +45,12 @@ function numbers(signals) {
 function addresses(service) {
   const cell = element("td", "", "address");
   if (service.url) {
-    cell.append(link(service.url, service.url));
+    cell.append(link(service.url, new URL(service.url).host));
     return cell;
   }
   const found = service.instances.map((instance) => instance.address).filter(Boolean);
-  cell.textContent = found.length > 2 ? `${found.slice(0, 2).join(", ")} +${found.length - 2}` : found.join(", ");
+  cell.textContent = found.length > 1 ? `${found[0]} +${found.length - 1}` : found.join("");
+  cell.title = found.join("\n");
   return cell;
 }
 
@@ -85,7 +86,7 @@ function showEvents(events) {
   const items = recent.toReversed().map((event) => {
     const item = element("li", "", event.severity);
     item.title = event.detail;
-    item.append(element("time", new Date(1000 * event.at).toLocaleTimeString()), element("span", event.message));
+    item.append(element("time", new Date(1000 * event.at).toTimeString().slice(0, 8)), element("span", event.message));
     return item;
   });
   place("events").replaceChildren(...items);
