@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-import zlib
 from argparse import Namespace
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from itertools import cycle
 
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style, strip_colours
@@ -39,7 +39,8 @@ async def _layout(control: Control, options: Namespace) -> Callable[[LogLine], s
     status = await control.status()
     chosen = [service for service in status.services if not options.services or service.name in options.services]
     names = [instance.id for service in chosen for instance in service.instances]
-    return Layout(names, timestamps=options.timestamps, style=Style.of(sys.stdout))
+    services = [service.name for service in status.services]
+    return Layout(names, services, timestamps=options.timestamps, style=Style.of(sys.stdout))
 
 
 def as_json(line: LogLine) -> str:
@@ -55,16 +56,22 @@ def as_json(line: LogLine) -> str:
 
 
 class Layout:
-    """Lines for people. The column of names grows when a longer one turns up, and never shrinks."""
+    """Lines for people. The column of names grows when a longer one turns up, and never shrinks.
 
-    def __init__(self, names: Iterable[str], *, timestamps: bool, style: Style) -> None:
-        self._width = max(map(len, names), default=0)
+    instances: whose names to make room for. services: all of the project, whose place decides their colour.
+    """
+
+    def __init__(
+        self, instances: Iterable[str], services: Iterable[str] = (), *, timestamps: bool, style: Style
+    ) -> None:
+        self._width = max(map(len, instances), default=0)
+        self._colours = dict(zip(services, cycle(_PALETTE), strict=False))
         self._timestamps = timestamps
         self._style = style
 
     def __call__(self, line: LogLine) -> str:
         self._width = max(self._width, len(line.instance))
-        prefix = self._style.paint(f"{line.instance:<{self._width}} |", colour_of(line.service))
+        prefix = self._style.paint(f"{line.instance:<{self._width}} |", self._colours.get(line.service, "grey"))
         time = f" {rfc3339(line.at)}" if self._timestamps else ""
         return f"{prefix}{time} {self._body(line)}"
 
@@ -74,11 +81,6 @@ class Layout:
             return strip_colours(line.text) + cut
         reset = "\x1b[0m" if "\x1b" in line.text else ""
         return line.text + reset + cut
-
-
-def colour_of(service: str) -> str:
-    """The same for the same name, in every run."""
-    return _PALETTE[zlib.crc32(service.encode()) % len(_PALETTE)]
 
 
 def rfc3339(at: float) -> str:

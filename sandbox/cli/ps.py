@@ -7,24 +7,24 @@ import shutil
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
-from sandbox.cli.table import render
+from sandbox.cli.table import display_width, render
 from sandbox.cli.times import age
 from sandbox.control import Control, InstanceStatus, ProjectStatus, ServiceStatus, Status
 
-STATUS_COLOURS = {
+STATUS_COLOURS: Mapping[str, str] = {
     Status.HEALTHY: "green",
     Status.UNHEALTHY: "red",
     Status.BACKOFF: "red",
     Status.FAILED: "red",
     Status.STOPPED: "grey",
 }
-_COLUMNS = ("SERVICE", "STATUS", "READY", "VERSION", "RESTARTS", "AGE", "PORTS", "URL", "REASON")
+_COLUMNS = ("SERVICE", "STATUS", "READY", "VERSION", "RESTARTS", "AGE", "ADDRESS", "REASON")
 
 
 def run(options: Namespace) -> int:
@@ -53,13 +53,20 @@ def as_table(status: ProjectStatus, now: float, *, with_instances: bool, width: 
     now: seconds since the epoch. width: of the terminal, None for no limit.
     """
     rows = list(_rows(status, now, with_instances))
-    table = render(_COLUMNS, rows, width=width, paint=lambda column, text: _paint(style, column, text))
-    return (
-        "".join(f"{line}\n" for line in _header(status))
-        + "\n"
-        + table
-        + "".join(f"{line}\n" for line in _notes(status))
-    )
+    lines = [*_header(status), "", *_table(rows, width, style), *_notes(status)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _table(rows: Sequence[tuple[str, ...]], width: int | None, style: Style) -> list[str]:
+    """With the reasons below where they would not fit beside."""
+
+    def paint(column: str, text: str) -> str:
+        return style.paint(text, STATUS_COLOURS.get(text.strip(), "yellow")) if column == "STATUS" else text
+
+    if width is None or max(map(display_width, render(_COLUMNS, rows))) <= width:
+        return render(_COLUMNS, rows, paint)
+    reasons = [f"{row[0].strip()}: {row[-1]}" for row in rows if row[-1]]
+    return render(_COLUMNS[:-1], [row[:-1] for row in rows], paint) + reasons
 
 
 def _header(status: ProjectStatus) -> Iterator[str]:
@@ -85,42 +92,37 @@ def _rows(status: ProjectStatus, now: float, with_instances: bool) -> Iterator[t
 
 
 def _service_row(service: ServiceStatus, now: float) -> tuple[str, ...]:
-    restarts = sum(instance.restarts for instance in service.instances)
     started = [instance.started_at for instance in service.instances if instance.started_at]
     return (
         service.name,
         service.status,
         f"{service.ready}/{service.replicas}",
         ",".join(service.versions),
-        str(restarts),
-        _age(min(started), now) if started else "",
-        ",".join(service.ports),
-        service.url or "",
+        _count(sum(instance.restarts for instance in service.instances)),
+        _age(min(started, default=None), now),
+        service.url or ",".join(service.ports),
         service.reason or "",
     )
 
 
 def _instance_row(instance: InstanceStatus, now: float) -> tuple[str, ...]:
-    where = f"pid {instance.pid}" if instance.pid else instance.container or ""
+    where = instance.container or (f"pid {instance.pid}" if instance.pid else "")
     return (
         f"  {instance.id}",
         instance.status,
         "",
         instance.version,
-        str(instance.restarts),
-        _age(instance.started_at, now) if instance.started_at else "",
-        instance.address or "",
-        where,
+        _count(instance.restarts),
+        _age(instance.started_at, now),
+        " ".join(filter(None, (instance.address, where))),
         instance.reason or "",
     )
 
 
-def _age(started_at: str, now: float) -> str:
-    return age(now - datetime.fromisoformat(started_at).timestamp())
+def _count(number: int) -> str:
+    """Nothing for none, so that the column goes when nothing ever restarted."""
+    return str(number) if number else ""
 
 
-def _paint(style: Style, column: str, text: str) -> str:
-    if column != "STATUS":
-        return text
-    colour = STATUS_COLOURS.get(Status(text.strip()), "yellow")
-    return style.paint(text, colour)
+def _age(started_at: str | None, now: float) -> str:
+    return age(now - datetime.fromisoformat(started_at).timestamp()) if started_at else ""

@@ -31,7 +31,7 @@ def error_lines(error: SandboxError) -> Iterator[tuple[str, str]]:
 
 def print_internal_error(error: Exception) -> None:
     """A defect of ours: one line, and the traceback in a file."""
-    summary = f"{type(error).__name__}: {error}".splitlines()[0]
+    summary = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
     place = _keep_traceback(error)
     print_error(SandboxError(summary, place="internal", hint=f"please report it with {place}" if place else ""))
 

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 
 from sandbox.cli.project import talk
+from sandbox.cli.style import strip_colours
 from sandbox.control import Control, LogQuery, ProjectStatus, ServiceStatus, Status
 from sandbox.errors import NotFoundError, SandboxError
 
@@ -54,9 +55,10 @@ async def wait_for(
         if not left:
             return
         if failed := [service for service in left if service.status is Status.FAILED]:
-            raise await blame(control, failed[0], "")
+            raise await blame(control, failed[0], "failed")
         if asyncio.get_running_loop().time() >= deadline:
-            raise await blame(control, _guiltiest(left), f" after {timeout:g} s")
+            guilty = _guiltiest(left)
+            raise await blame(control, guilty, f"still {guilty.status} after {timeout:g} s")
         await asyncio.sleep(_POLL)
 
 
@@ -86,11 +88,9 @@ def _guiltiest(services: Sequence[ServiceStatus]) -> ServiceStatus:
     return services[0]
 
 
-async def blame(control: Control, service: ServiceStatus, when: str) -> SandboxError:
-    """The error that names a service, why it is not as it should be, and its last log lines."""
+async def blame(control: Control, service: ServiceStatus, what: str) -> SandboxError:
+    """The error that names a service, what is wrong and why, and its last log lines."""
     reason = f": {service.reason}" if service.reason else ""
     lines = [line.text async for line in control.logs(LogQuery(services=(service.name,), tail=_LAST_LINES))]
-    said = "".join(f"\n  | {line}" for line in lines)
-    return SandboxError(
-        f"is {service.status}{when}{reason}{said}", place=service.name, hint=f"see `sandbox logs {service.name}`"
-    )
+    said = "".join(f"\n  | {strip_colours(line)}" for line in lines)
+    return SandboxError(f"{what}{reason}{said}", place=service.name, hint=f"see `sandbox logs {service.name}`")

@@ -1,0 +1,101 @@
+"""What services print, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+
+from sandbox.cli.logs import Layout
+from sandbox.cli.main import main
+from sandbox.cli.style import Style
+from sandbox.control import LogLine
+from tests.cli.conftest import Command
+from tests.fakes import data
+from tests.fakes.control import FakeControl
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_lines_behind_the_names_of_their_instances(bakery: FakeControl, capsys: Output) -> None:
+    assert main(["logs"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "storefront-v1-1 | listening on 127.0.0.1:43121",
+        "orders-v1-1     | listening on 127.0.0.1:43122",
+        "steamer-v1-1    | ready",
+    ]
+
+
+def test_one_service_with_times(bakery: FakeControl, capsys: Output) -> None:
+    assert main(["logs", "orders", "-t"]) == 0
+    assert capsys.readouterr().out == "orders-v1-1 | 2026-01-01T00:00:01.000Z listening on 127.0.0.1:43122\n"
+
+
+def test_the_newest_and_a_span(bakery: FakeControl, capsys: Output) -> None:
+    main(["logs", "--tail", "1"])
+    assert capsys.readouterr().out.splitlines() == ["steamer-v1-1    | ready"]
+    main(["logs", "--since", "2026-01-01T00:00:01Z", "--until", "2026-01-01T00:00:01Z"])
+    assert capsys.readouterr().out.splitlines() == ["orders-v1-1     | listening on 127.0.0.1:43122"]
+
+
+def test_json_is_a_line_an_object(bakery: FakeControl, capsys: Output) -> None:
+    assert main(["logs", "steamer", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "at": "2026-01-01T00:00:02.000Z",
+        "service": "steamer",
+        "instance": "steamer-v1-1",
+        "text": "ready",
+        "truncated": False,
+    }
+
+
+def test_an_unknown_service(bakery: FakeControl, capsys: Output) -> None:
+    assert main(["logs", "oders"]) == 2
+    assert capsys.readouterr().err.startswith("error: oders: no such service\nhint: ")
+
+
+def test_following_ends_quietly_when_interrupted(bakery: FakeControl, sandbox: Command) -> None:
+    process = sandbox("logs", "-f", "orders")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "orders-v1-1 | listening on 127.0.0.1:43122\n"
+    _until_followed(bakery)
+    process.send_signal(signal.SIGINT)
+
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 130
+
+
+def _until_followed(control: FakeControl) -> None:
+    deadline = time.monotonic() + 10
+    while not control.following:
+        assert time.monotonic() < deadline, "nobody follows"
+        time.sleep(0.005)
+
+
+def test_a_longer_name_widens_the_column() -> None:
+    layout = Layout(["a-v1-1"], timestamps=False, style=Style(enabled=False))
+
+    assert layout(LogLine(at=0, service="a", instance="a-v1-1", text="x")) == "a-v1-1 | x"
+    assert layout(LogLine(at=0, service="a", instance="a-v1-10", text="x")) == "a-v1-10 | x"
+    assert layout(LogLine(at=0, service="a", instance="a-v1-1", text="x")) == "a-v1-1  | x"
+
+
+def test_colours_end_where_the_line_ends() -> None:
+    layout = Layout(["steamer-v1-1"], timestamps=False, style=Style(enabled=True))
+
+    assert layout(data.log_line("steamer", "\x1b[31mhot")).endswith("\x1b[31mhot\x1b[0m")
+
+
+def test_a_cut_line_says_so() -> None:
+    layout = Layout([], timestamps=False, style=Style(enabled=False))
+
+    assert layout(LogLine(at=0, service="a", instance="a", text="xxx", truncated=True)) == "a | xxx … (line cut)"
+
+
+def test_a_service_has_its_place_colour_whatever_is_shown() -> None:
+    layout = Layout([], ["storefront", "orders"], timestamps=False, style=Style(enabled=True))
+
+    assert layout(data.log_line("orders")).startswith("\x1b[32morders-v1-1 |\x1b[0m ")
+    assert layout(data.log_line("storefront")).startswith("\x1b[36mstorefront-v1-1 |\x1b[0m ")
