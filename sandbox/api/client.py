@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +69,7 @@ class Client(Control):
     async def telemetry(self) -> TelemetrySnapshot:
         return await self._get("/api/telemetry", TelemetrySnapshot)
 
-    async def events(self, *, after: int = 0, follow: bool = False) -> AsyncIterator[Event]:
+    async def events(self, *, after: int = 0, follow: bool = False) -> AsyncGenerator[Event, None]:
         """With an event of kind `notice` where some are missing because this reader was too slow."""
         sequence = after
         async for event in self._stream("/api/events", [("after", after), *_flag("follow", follow)], Event):
@@ -79,7 +79,7 @@ class Client(Control):
                 sequence = event.sequence
                 yield event
 
-    async def logs(self, query: LogQuery) -> AsyncIterator[LogLine]:
+    async def logs(self, query: LogQuery) -> AsyncGenerator[LogLine, None]:
         async for line in self._stream("/api/logs", list(_log_parameters(query)), LogLine):
             if not isinstance(line, Dropped):
                 yield line

@@ -48,20 +48,18 @@ class Handlers:
 
     async def events(self, query: EventsQuery) -> AsyncIterator[Event | Dropped]:
         """What happened, oldest first, one JSON object a line."""
-        last = 0
+        last = query.after
         async for event in self._control.events(after=query.after, follow=query.follow):
             if last and event.sequence > last + 1:
                 yield Dropped(event.sequence - last - 1)
             last = event.sequence
             yield event
 
-    async def logs(self, query: LogsQuery) -> AsyncIterator[LogLine]:
+    def logs(self, query: LogsQuery) -> AsyncIterator[LogLine]:
         """What services printed, oldest first, one JSON object a line."""
-        wanted = LogQuery(
-            services=query.service, tail=query.tail, follow=query.follow, since=query.since, until=query.until
+        return self._control.logs(
+            LogQuery(services=query.service, tail=query.tail, follow=query.follow, since=query.since, until=query.until)
         )
-        async for line in self._control.logs(wanted):
-            yield line
 
     async def start_service(self, name: str) -> None:
         """Start a service."""

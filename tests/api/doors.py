@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -95,6 +97,27 @@ async def _answer(
 ) -> Answer:
     async with session.request(method, url, headers=headers, allow_redirects=False, **more) as response:
         return Answer(response.status, response.headers, await response.text())
+
+
+@asynccontextmanager
+async def impostor(path: Path, answer: bytes | None) -> AsyncIterator[None]:
+    """Something else that listens there, gives one client this answer, or none, and hangs up."""
+    finished = asyncio.Event()
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if answer is None:
+            await reader.read()
+        else:
+            writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+        finished.set()
+
+    async with await asyncio.start_unix_server(reply, path):
+        yield
+        async with asyncio.timeout(5):
+            await finished.wait()
 
 
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
