@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -34,10 +35,11 @@ class ProcessDriver:
 
     name = "process"
 
-    def __init__(self, paths: ProjectPaths) -> None:
+    def __init__(self, paths: ProjectPaths, host: Mapping[str, str] | None = None) -> None:
+        """`host` is the user's environment; ours by default."""
         self._paths = paths
         self._client: ShimClient | None = None
-        self._buildpack = Buildpack(paths)
+        self._buildpack = Buildpack(paths, os.environ if host is None else host)
         self._places: dict[str, tuple[str, Mapping[str, str]]] = {}  # folder and environment by instance
         self._tasks = Tasks()
 

@@ -1,23 +1,68 @@
-"""The pipeline: folder → command → environment → artifact."""
+"""The pipeline: folder → command → packages → artifact."""
 
 from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
 
 from sandbox.errors import RuntimeFailure
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.base import Artifact, Output, Workload
+from sandbox.runtime.buildpack.detect import detect
+from sandbox.runtime.buildpack.detected import Detected
+from sandbox.runtime.buildpack.folder import Folder, read_folder
+from sandbox.runtime.buildpack.node import NodePackages, find_program
+from sandbox.runtime.buildpack.python import PythonEnvironments
+from sandbox.runtime.environment import base_environment
 
 
 class Buildpack:
-    def __init__(self, paths: ProjectPaths) -> None:
-        self._paths = paths
+    """`host` is the user's environment."""
+
+    def __init__(self, paths: ProjectPaths, host: Mapping[str, str]) -> None:
+        self._host = base_environment(host)
+        self._python = PythonEnvironments(paths, host)
+        self._node = NodePackages(paths, self._host)
 
     async def prepare(self, workload: Workload, output: Output) -> Artifact:
-        version = workload.version
-        if version.build is None:
+        """RuntimeFailure with a reason and a next step when the folder can't be made ready."""
+        build = workload.version.build
+        if build is None:
             raise RuntimeFailure(
-                "an image needs the Docker runtime",
+                f"the image {workload.version.image} needs the Docker runtime",
                 place=workload.service,
-                hint="give it a folder with build:, or run with --runtime docker",
+                hint="give the service a folder with build:, or start Docker and use --runtime docker",
             )
-        argv = version.command or ("python3", "app.py")
-        return Artifact(fingerprint=repr(argv), argv=argv, cwd=version.build.context)
+        folder = read_folder(build.context)
+        detected = detect(folder, workload.version.command)
+        if workload.version.command is None:
+            output(f"{' '.join(detected.argv)} (from {detected.origin})")
+        environment = await self._packages(workload.service, folder, detected, output)
+        return Artifact(
+            fingerprint=_fingerprint(detected.argv, folder.path, environment),
+            argv=detected.argv,
+            cwd=folder.path,
+            environment=environment,
+            origin=detected.origin,
+        )
+
+    async def _packages(self, service: str, folder: Folder, detected: Detected, output: Output) -> dict[str, str]:
+        bins: list[Path] = []
+        environment: dict[str, str] = {}
+        if detected.language == "python":
+            place = await self._python.prepare(service, folder, output)
+            bins.append(place / "bin")
+            environment |= {"VIRTUAL_ENV": str(place), "PYTHONUNBUFFERED": "1"}
+        if "package.json" in folder.names or detected.language == "node":
+            await self._node.prepare(service, folder, output)
+            bins.append(folder.path / "node_modules" / ".bin")
+        if detected.argv[0] in ("node", "npm"):
+            find_program(detected.argv[0], self._host, service)
+        return environment | {"PATH": os.pathsep.join([*map(str, bins), self._host["PATH"]])}
+
+
+def _fingerprint(argv: tuple[str, ...], folder: Path, environment: Mapping[str, str]) -> str:
+    told = repr((argv, str(folder), environment.get("VIRTUAL_ENV")))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

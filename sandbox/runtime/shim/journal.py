@@ -142,11 +142,15 @@ class Journal:
             self._report_dropped()
         elif time.time() - self._last_record >= _RESOLUTION:
             self._record(DATA, 0)
+        if len(chunk) > self._half:
+            self._drop(len(chunk) - self._half)
+            chunk = chunk[-self._half :]
+        if self._log_size and self._log_size + self._index_size + len(chunk) > self._half:
+            self._rotate()
+            self._record(DATA, 0)
         kept = self._write(chunk)
         if kept < len(chunk):
             self._drop(len(chunk) - kept)
-        if self._log_size + self._index_size >= self._half:
-            self._rotate()
 
     def _report_dropped(self) -> None:
         if self._unreported:
