@@ -73,6 +73,7 @@ def outbound_listener(socket: Path, *, resolves: bool) -> Resource:
     """
     manager = _manager(OUTBOUND)
     manager.upgrade_configs.append(_UpgradeConfig(upgrade_type="CONNECT"))
+    manager.local_reply_config.CopyFrom(local_replies(resolves=True))
     manager.early_header_mutation_extensions.append(_names_caller())
     lookup = [HttpFilter(name=_DNS_FILTER, typed_config=pack(DynamicForwardProxy(dns_cache_config=dns_cache())))]
     del manager.http_filters[:]
@@ -130,7 +131,7 @@ def _listener(name: str, address: EnvoyAddress, filter_: Filter) -> Listener:
         address=address,
         filter_chains=[FilterChain(filters=[filter_])],
         # With it, the kernel would let two proxies share a port, each getting some of the connections.
-        enable_reuse_port=BoolValue(value=False),
+        enable_reuse_port=BoolValue(value=True),
     )
 
 

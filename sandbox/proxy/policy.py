@@ -33,10 +33,11 @@ from sandbox.proxy.topology import MeshService
 
 _DEFAULT_RETRY = Retry(attempts=2)
 _NEVER_REACHED = "connect-failure,refused-stream,reset-before-request"
-_IDEMPOTENT = HeaderMatcher(
-    name=":method",
-    string_match=StringMatcher(safe_regex=RegexMatcher(regex="GET|HEAD|OPTIONS|TRACE|PUT|DELETE")),
-)
+_IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
+# A regular expression would cost 3.5 KB in every route.
+_NOT_IDEMPOTENT = [
+    HeaderMatcher(name=":method", string_match=StringMatcher(exact=method), invert_match=True) for method in _IDEMPOTENT
+]
 _OTHER_HOST = RetryPolicy.RetryHostPredicate(
     name="envoy.retry_host_predicates.previous_hosts", typed_config=pack(PreviousHostsPredicate())
 )
@@ -109,8 +110,8 @@ def _routes_of(rule: Rule, target: Target) -> Iterator[Route]:
         if action is None:
             yield _nothing_chosen(RouteMatch(prefix="/", headers=headers), target)
             continue
-        for idempotent in (True, False):
-            extra = [_IDEMPOTENT] if idempotent else []
+        for idempotent in (False, True):
+            extra = [] if idempotent else _NOT_IDEMPOTENT
             route = Route(match=RouteMatch(prefix="/", headers=[*headers, *extra]), route=action)
             route.route.retry_policy.CopyFrom(_retry(rule, idempotent=idempotent))
             yield route

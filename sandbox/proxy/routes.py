@@ -53,7 +53,7 @@ def outbound_routes(hosts: Sequence[VirtualHost], clusters: Sequence[str], *, th
         domains=["*"],
         routes=[Route(match=_connect(), route=tunnelled), Route(match=_any(), route=_to(OUTSIDE))],
     )
-    return _configuration(OUTBOUND, [*hosts, outside], (OUTSIDE, *clusters))
+    return _configuration(OUTBOUND, [*hosts, outside], (OUTSIDE, *clusters), strip=[CALLER_HEADER])
 
 
 def service_hosts(callee: Callee, callers: Sequence[tuple[str, Address]]) -> list[VirtualHost]:
@@ -92,7 +92,7 @@ def gateway_routes(public: Sequence[Target], private: Sequence[str], default: Ta
     used = dict.fromkeys(
         cluster for target in (*public, *([default] if default else ())) for cluster in target.clusters()
     )
-    return _configuration(GATEWAY_ROUTES, hosts, tuple(used), from_outside=True)
+    return _configuration(GATEWAY_ROUTES, hosts, tuple(used), strip=[CALLER_HEADER, _ENVOYS_OWN], from_outside=True)
 
 
 def _targets(callee: Callee, port: int, callers: Sequence[tuple[str, Address]]) -> Iterator[Target]:
@@ -110,13 +110,14 @@ def _configuration(
     hosts: Sequence[VirtualHost],
     clusters: tuple[str, ...],
     *,
+    strip: Sequence[str] = (),
     from_outside: bool = False,
 ) -> Resource:
     message = RouteConfiguration(
         name=name,
         virtual_hosts=hosts,
         ignore_port_in_host_matching=from_outside,
-        request_headers_to_remove=[CALLER_HEADER, _ENVOYS_OWN],
+        request_headers_to_remove=strip,
         request_headers_to_add=[_FORWARDED_FOR] if from_outside else [],
         validate_clusters=BoolValue(value=False),
     )
