@@ -6,17 +6,19 @@ import asyncio
 import shutil
 import time
 from argparse import Namespace
+from contextlib import suppress
 
 from sandbox.api.client import Client
 from sandbox.cli.project import find_project
-from sandbox.errors import SandboxError
+from sandbox.errors import NotRunningError, SandboxError
 from sandbox.paths import ProjectPaths
-from sandbox.runtime.client import end_shim, shim_lives
+from sandbox.runtime.client import answers, shut_down
 from sandbox.runtime.sweep import sweep
 
 _PATIENCE = 20.0
-"""Seconds for the supervisor to bring all down by itself; services have 10 s (`stop_grace_period`) unless told otherwise."""
+"""Seconds for the supervisor to bring all down; services have 10 of them unless `stop_grace_period` says otherwise."""
 
+_FIRM_GRACE = 3.0
 _POLL = 0.02
 
 
@@ -34,21 +36,22 @@ def run(options: Namespace) -> int:
 
 async def bring_down(paths: ProjectPaths) -> bool:
     """Whether anything ran. First politely through the supervisor, then by the shim, then by looking for leftovers."""
-    ran = shim_lives(paths)
+    ran = answers(paths.shim_socket)
     if ran:
         await _politely(paths)
-    if shim_lives(paths):
-        await asyncio.to_thread(end_shim, paths, 3.0)
-    ran = bool(sweep(paths)) or ran
-    _remove_sockets(paths)
-    return ran
+    return await asyncio.to_thread(kill, paths, _FIRM_GRACE) or ran
 
 
-def kill_at_once(paths: ProjectPaths) -> None:
-    """Without any grace."""
-    end_shim(paths, 0.0)
-    sweep(paths)
-    _remove_sockets(paths)
+def kill(paths: ProjectPaths, grace: float = 0.0) -> bool:
+    """Without asking the supervisor. Whether anything was left to end."""
+    ended = False
+    with suppress(NotRunningError):
+        shut_down(paths.shim_socket, grace)
+        ended = True
+    if paths.state.is_dir():
+        ended = bool(sweep(paths)) or ended
+    shutil.rmtree(paths.run, ignore_errors=True)
+    return ended
 
 
 async def _politely(paths: ProjectPaths) -> None:
@@ -58,9 +61,5 @@ async def _politely(paths: ProjectPaths) -> None:
     except SandboxError:
         return  # a supervisor that can't answer is passed over
     deadline = time.monotonic() + _PATIENCE
-    while shim_lives(paths) and time.monotonic() < deadline:
+    while paths.shim_socket.exists() and time.monotonic() < deadline:
         await asyncio.sleep(_POLL)
-
-
-def _remove_sockets(paths: ProjectPaths) -> None:
-    shutil.rmtree(paths.run, ignore_errors=True)

@@ -18,19 +18,21 @@ from typing import TypeVar
 
 from sandbox.api.client import Client
 from sandbox.cli import progress
-from sandbox.cli.down import bring_down, kill_at_once
+from sandbox.cli.down import bring_down, kill
 from sandbox.cli.wait import is_healthy, wait_for
 from sandbox.config.loader import load
 from sandbox.config.locate import find_project_file, resolve_app
-from sandbox.control import UpRequest
+from sandbox.control import Status, UpRequest
 from sandbox.daemon.launch import launch_daemon
 from sandbox.daemon.request import save_request
-from sandbox.errors import ExitCode, NotRunningError, UsageError
+from sandbox.errors import ExitCode, NotRunningError, ProxyError, UsageError
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths, project_id, sandbox_home
 from sandbox.runtime.choice import choose
 
 T = TypeVar("T")
+
+_POLL = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[boo
             report = progress.Reporter(sys.stdout, plan.project.name)
             report.begin(await control.status(), started_here)
             await wait_for(control, is_healthy, (), timeout, report.see)
+            await _until_proxy_serves(control, timeout)
             progress.print_summary(sys.stdout, await control.status(), await control.login_link())
             if stay:
                 await progress.follow(control, sys.stdout)
@@ -122,6 +125,14 @@ async def _have_supervisor(plan: Plan) -> bool:
     return True
 
 
+async def _until_proxy_serves(control: Client, timeout: float) -> None:
+    deadline = asyncio.get_running_loop().time() + timeout
+    while (proxy := (await control.status()).proxy).status is not Status.HEALTHY:
+        if proxy.status is Status.FAILED or asyncio.get_running_loop().time() >= deadline:
+            raise ProxyError(proxy.reason or "does not serve", place="Envoy", hint="see: sandbox doctor")
+        await asyncio.sleep(_POLL)
+
+
 async def _give_up(plan: Plan, interrupt: Interrupt, started_here: bool, stay: bool) -> int:
     """Ctrl-C: what this command started goes; what ran before stays."""
     if not started_here and not stay:
@@ -138,7 +149,7 @@ async def _give_up(plan: Plan, interrupt: Interrupt, started_here: bool, stay: b
     else:
         gently.cancel()
         await asyncio.gather(gently, return_exceptions=True)
-        kill_at_once(plan.paths)
+        await asyncio.to_thread(kill, plan.paths)
         print(f"{plan.project.name} was killed; nothing is left running", file=sys.stderr)
     return ExitCode.INTERRUPTED
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import time
-from pathlib import Path
 
 import msgspec
 
-from sandbox.errors import ProxyError, SandboxError
+from sandbox.errors import ProxyError, RuntimeFailure
 from sandbox.files import write_atomic
 from sandbox.paths import ProjectPaths
-from sandbox.proxy import envoy
+from sandbox.proxy import bootstrap, envoy
 from sandbox.runtime.client import ShimClient
 from sandbox.supervisor.proxy import ENVOY, EnvoyProcess
 
@@ -28,30 +27,37 @@ class ShimEnvoy:
         self._shim = shim
         self.version = ""
 
+    async def running(self) -> EnvoyProcess | None:
+        """The one an earlier supervisor started, if it still runs."""
+        for kept in await self._shim.list():
+            if kept.id == ENVOY and kept.state == "running" and kept.pid is not None:
+                await self._know_version()
+                return EnvoyProcess(pid=kept.pid, started_at=kept.started_at)
+        return None
+
     async def start(self) -> EnvoyProcess:
         """ProxyError when there is no Envoy for this machine or it can't be started."""
-        binary = envoy.find_envoy(os.environ)
-        self.version = envoy.envoy_version(binary)
-        bootstrap = self._paths.envoy / "bootstrap.json"
-        write_atomic(bootstrap, msgspec.json.encode(envoy.bootstrap(self._paths, self._project)))
+        await self._know_version()
+        config = self._paths.envoy / "bootstrap.json"
+        write_atomic(config, msgspec.json.encode(bootstrap.bootstrap(self._paths, self._project)))
         for socket in (self._paths.admin_socket, self._paths.outbound_socket):
             socket.unlink(missing_ok=True)
         try:
-            pid = await self._spawn(binary, bootstrap)
-        except SandboxError as error:
+            started = await self._shim.start(
+                ENVOY,
+                envoy.command(envoy.find_envoy(os.environ), config),
+                cwd=self._paths.state,
+                env={"PATH": os.environ.get("PATH", os.defpath), "SANDBOX_HOME": str(self._paths.home)},
+                log=self._paths.logs / f"{ENVOY}.log",
+                log_max_bytes=_LOG_LIMIT,
+                role="proxy",
+            )
+        except RuntimeFailure as error:
             raise ProxyError(error.message, place="Envoy", hint=error.hint) from error
-        return EnvoyProcess(pid=pid, started_at=time.time())
-
-    async def _spawn(self, binary: Path, bootstrap: Path) -> int:
-        started = await self._shim.start(
-            ENVOY,
-            argv=envoy.command(binary, bootstrap),
-            cwd=self._paths.state,
-            environment={"PATH": os.environ.get("PATH", "")},
-            log=self._paths.logs / f"{ENVOY}.log",
-            log_max_bytes=_LOG_LIMIT,
-        )
-        return started.pid
+        return EnvoyProcess(pid=started.pid or 0, started_at=started.started_at)
 
     async def stop(self) -> None:
         await self._shim.stop(ENVOY, _STOPS_WITHIN)
+
+    async def _know_version(self) -> None:
+        self.version = await asyncio.to_thread(lambda: envoy.envoy_version(envoy.find_envoy(os.environ)))

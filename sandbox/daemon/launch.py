@@ -9,7 +9,7 @@ import time
 from sandbox.api.client import Client
 from sandbox.errors import NotRunningError, SandboxError
 from sandbox.paths import ProjectPaths
-from sandbox.runtime.client import ShimClient
+from sandbox.runtime.client import ShimClient, ShimRefusal
 from sandbox.runtime.launch import launch
 from sandbox.runtime.logfile import last_lines
 from sandbox.runtime.selfexec import self_command
@@ -26,22 +26,30 @@ _POLL = 0.02
 
 async def launch_daemon(paths: ProjectPaths) -> None:
     """Return once the daemon answers. SandboxError with its last words when it does not."""
+    await start_daemon(paths)
+    await _until_it_answers(paths)
+
+
+async def start_daemon(paths: ProjectPaths) -> None:
+    """Have a shim, and have it run the daemon; no error when it does already."""
     await asyncio.to_thread(launch, paths)
-    shim = ShimClient(paths.shim_socket)
-    await shim.connect()
+    shim = await ShimClient.connect(paths.shim_socket)
     try:
         await shim.start(
             SUPERVISOR,
-            argv=self_command("sandbox.daemon", str(paths.state)),
+            self_command("sandbox.daemon", str(paths.state)),
             cwd=paths.state,
-            environment=dict(os.environ),
+            env={**os.environ, "SANDBOX_HOME": str(paths.home)},
             log=paths.logs / f"{SUPERVISOR}.log",
             log_max_bytes=_LOG_LIMIT,
+            role="daemon",
             restart=True,
         )
+    except ShimRefusal as refusal:
+        if refusal.errno_name != "exists":
+            raise
     finally:
         await shim.close()
-    await _until_it_answers(paths)
 
 
 async def _until_it_answers(paths: ProjectPaths) -> None:

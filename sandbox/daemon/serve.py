@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, suppress
 from sandbox.api.server import ApiServer
 from sandbox.control import ExecSpec, LogLine, LogQuery, ProjectStatus, UpRequest
 from sandbox.daemon.envoy import ShimEnvoy
+from sandbox.daemon.launch import start_daemon
 from sandbox.daemon.request import load_project, read_request, save_request
 from sandbox.daemon.wire import Wire, Wired
 from sandbox.errors import SandboxError
@@ -22,7 +23,7 @@ from sandbox.paths import ProjectPaths
 from sandbox.ports import LOOPBACK, Ports
 from sandbox.proxy.control_plane import ControlPlane
 from sandbox.runtime.choice import choose
-from sandbox.runtime.client import ShimClient
+from sandbox.runtime.client import ShimClient, ShimLost
 from sandbox.runtime.logfile import last_lines, merge
 from sandbox.runtime.process import ProcessDriver
 from sandbox.supervisor import views
@@ -30,7 +31,7 @@ from sandbox.supervisor.addresses import Addresses
 from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.control import LocalControl, Sources, reconfigured
-from sandbox.supervisor.desired import Desired
+from sandbox.supervisor.desired import Desired, Wishes
 from sandbox.supervisor.memory import Memory, MemoryFile, remember
 from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.wiring import Otlp
@@ -41,23 +42,32 @@ from sandbox.telemetry.scrape import Scraper
 log = logging.getLogger(__name__)
 
 _EVIDENCE_LINES = 10
+_STATUS_PATIENCE = 0.5
+"""Seconds an answer about the status waits for an ailing proxy."""
+
 _SHUTDOWN_GRACE = 3.0
 """Seconds the shim gives what is left at the very end; all services have ended by then."""
 
 
 async def serve(paths: ProjectPaths) -> int:
-    """Run the project until `down`; told to end otherwise (SIGTERM), leave it running."""
+    """Run the project until `down`; told to end otherwise (SIGTERM), leave it running.
+
+    Should the shim die, nothing that runs can be kept: what is left is ended, and everything started anew.
+    """
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     daemon = Daemon(paths)
     async with AsyncExitStack() as stack:
         await daemon.open(stack)
-        await _first(told, daemon.down_asked)
+        await _first(told, daemon.down_asked, daemon.shim_lost)
         if daemon.down_asked.is_set():
             await daemon.stop_everything()
     if daemon.down_asked.is_set():
         await daemon.leave()
+    elif daemon.shim_lost.is_set():
+        log.error("the shim is gone; starting everything anew")
+        await start_daemon(paths)
     return 0
 
 
@@ -73,13 +83,12 @@ class Daemon:
 
     def __init__(self, paths: ProjectPaths) -> None:
         self.down_asked = asyncio.Event()
+        self.shim_lost = asyncio.Event()
         self._paths = paths
         self._bus = Bus()
         self._tasks = Tasks(self._task_failed)
         self._memory = MemoryFile(paths.memory)
-        self._shim = ShimClient(paths.shim_socket)
         self._driver = ProcessDriver(paths)
-        self._envoy = ShimEnvoy(paths, self._shim)
         self._notices: tuple[str, ...] = ()
 
     # --- the beginning ------------------------------------------------------------------------------------------
@@ -90,12 +99,13 @@ class Daemon:
         project = load_project(self._request)
         self._choice = choose(self._request.runtime or project.settings.runtime)
         remembered = self._memory.load()
-        await self._shim.connect()
+        self._shim = await ShimClient.connect(self._paths.shim_socket)
         stack.push_async_callback(self._shim.close)
+        self._envoy = ShimEnvoy(self._paths, project.name, self._shim)
         await self._driver.open()
         stack.push_async_callback(self._driver.close)
         stack.push_async_callback(self._tasks.close)
-        envoy = await self._envoy.found_running()
+        envoy = await self._envoy.running()
         await self._open_front(project, remembered, stack, proxy_runs=envoy is not None)
         wired = self._wire.connect(project)
         await self._open_proxy(project, stack)
@@ -125,7 +135,6 @@ class Daemon:
         plane = ControlPlane(self._paths.ads_socket)
         await plane.start()
         stack.push_async_callback(plane.close)
-        self._envoy.project = project.name
         self._proxy = ProxyKeeper(self._envoy, plane, self._bus, on_change=lambda: None)
         stack.push_async_callback(self._proxy.close)
 
@@ -150,6 +159,7 @@ class Daemon:
     def _sources(self) -> Sources:
         return Sources(
             status=self._status,
+            served=lambda: self._proxy.served(_STATUS_PATIENCE),
             logs=self._logs,
             telemetry=lambda: self._scraper.snapshot(),
             exec_spec=self._exec_spec,
@@ -180,8 +190,11 @@ class Daemon:
         self._bus.publish(Event(kind=Kind.POLICY_APPLIED, message="the configuration was read again"))
 
     async def _hear_envoy(self) -> None:
-        async for exit in self._envoy.exits():
-            self._proxy.exited(exit.pid, exit.describe())
+        try:
+            async for exit in self._shim.exits("proxy"):
+                self._proxy.exited(exit.pid, exit.describe())
+        except ShimLost:
+            self.shim_lost.set()
 
     def _remember(self) -> None:
         """Save what a new supervisor needs. A full disk is said once for each change, and changes nothing else."""
@@ -219,9 +232,13 @@ class Daemon:
         )
 
     def _logs(self, query: LogQuery) -> AsyncIterator[LogLine]:
-        known = {instance.id: instance.service for instance in self._cluster.desired.instances().values()}
-        known |= {instance.id: instance.service for instance in self._cluster.state.instances.values()}
-        return merge(query, known, self._paths.logs)
+        return merge(self._paths.logs, self._log_sources, query)
+
+    def _log_sources(self) -> dict[str, str]:
+        """Instance → service, of those that are wanted and those that still run."""
+        desired, state = self._cluster.desired, self._cluster.state
+        wanted = {instance.id: instance.service for instance in desired.instances().values()}
+        return wanted | {instance.id: instance.service for instance in state.instances.values()}
 
     def _last_lines(self, instance: str) -> str:
         return "\n".join(last_lines(self._paths.logs / f"{instance}.log", _EVIDENCE_LINES))
@@ -255,10 +272,11 @@ class Daemon:
         self._bus.publish(Event(kind=Kind.PROJECT_STOPPING, message="everything is being stopped"))
         await self._cluster.stop_everything()
         await self._proxy.stop()
+        with suppress(SandboxError):  # a full disk must not keep anything running
+            self._memory.save(remember(Wishes(), (), self._addresses.remembered, ""))
 
     async def leave(self) -> None:
         """Have the shim end what is left, this process last."""
-        shim = ShimClient(self._paths.shim_socket)
         with suppress(SandboxError):
-            await shim.connect()
-            await shim.shutdown(_SHUTDOWN_GRACE)
+            shim = await ShimClient.connect(self._paths.shim_socket)
+            await shim.shut_down(_SHUTDOWN_GRACE)

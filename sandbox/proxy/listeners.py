@@ -130,7 +130,7 @@ def _listener(name: str, address: EnvoyAddress, filter_: Filter) -> Listener:
         name=name,
         address=address,
         filter_chains=[FilterChain(filters=[filter_])],
-        # With it, the kernel would let two proxies share a port, each getting some of the connections.
+        # The supervisor holds each port bound, shareable within this user, until the proxy listens there.
         enable_reuse_port=BoolValue(value=True),
     )
 

@@ -177,8 +177,11 @@ class Cluster:
         except SandboxError as error:
             hint = f"; {error.hint}" if error.hint else ""
             self.tell(facts.PrepareFailed(key, f"{error.message}{hint}"))
-            return
-        self.tell(facts.Prepared(key, artifact))
+        except Exception as error:
+            self.tell(facts.PrepareFailed(key, f"internal error: {error}"))
+            raise  # reported by the owner of the task
+        else:
+            self.tell(facts.Prepared(key, artifact))
 
     async def _start(self, name: str) -> None:
         instance = self.state.instances[name]
@@ -189,8 +192,11 @@ class Cluster:
             running = await self._driver.start(self._spec(instance, ports))
         except SandboxError as error:
             self.tell(facts.StartFailed(name, f"it could not be started: {error.message}", time.time()))
-            return
-        self.tell(facts.Started(running, ports))
+        except Exception as error:
+            self.tell(facts.StartFailed(name, f"internal error: {error}", time.time()))
+            raise
+        else:
+            self.tell(facts.Started(running, ports))
 
     def _spec(self, instance: InstanceState, ports: Mapping[int, int]) -> InstanceSpec:
         project, around = self.desired.project, self._surroundings

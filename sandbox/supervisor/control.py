@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sandbox.control import (
     ExecSpec,
@@ -15,7 +15,7 @@ from sandbox.control import (
 )
 from sandbox.errors import NotFoundError, UsageError
 from sandbox.events import Bus, Event, Kind
-from sandbox.model import Service
+from sandbox.model import Project, Service
 from sandbox.supervisor.cluster import Cluster
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
 from sandbox.supervisor.state import LIVE
@@ -28,6 +28,7 @@ class Sources:
     """Where answers come from that are not the cluster's own."""
 
     status: Callable[[], ProjectStatus]
+    served: Callable[[], Awaitable[None]]  # until the proxy serves what is known now
     logs: Callable[[LogQuery], AsyncIterator[LogLine]]
     telemetry: Callable[[], TelemetrySnapshot]
     exec_spec: Callable[[str, Sequence[str]], ExecSpec]
@@ -46,7 +47,10 @@ class LocalControl:
     # --- status -------------------------------------------------------------------------------------------------
 
     async def status(self) -> ProjectStatus:
-        return self._sources.status()
+        """What is healthy here is also in force at the proxy: whoever reads "healthy" may send requests."""
+        status = self._sources.status()
+        await self._sources.served()
+        return status
 
     async def events(self, *, after: int = 0, follow: bool = False) -> AsyncIterator[Event]:
         with self._bus.subscribe() as subscription:
@@ -145,16 +149,7 @@ class LocalControl:
         self._bus.publish(Event(kind=kind, message=message, service=service))
 
 
-def reconfigured(desired: Desired, project: Desired) -> Desired:
-    """The new project with the old wishes, less those about services that are gone."""
-    services = project.project.services
-    wishes = desired.wishes
-    return replace(
-        project,
-        wishes=replace(
-            wishes,
-            replicas={key: count for key, count in wishes.replicas.items() if key.service in services},
-            stopped=frozenset(),
-            generations={name: count for name, count in wishes.generations.items() if name in services},
-        ),
-    )
+def reconfigured(desired: Desired, project: Project) -> Desired:
+    """What the file says now: as in Compose, `up` undoes what was scaled or stopped by hand."""
+    generations = {name: count for name, count in desired.wishes.generations.items() if name in project.services}
+    return Desired(project=project, wishes=Wishes(generations=generations))

@@ -72,6 +72,7 @@ class ProxyKeeper:
         self._wake = asyncio.Event()
         self._progress = asyncio.Condition()
         self._streak = 0
+        self._connected = False
         self._refusal = ""
 
     def open(self, running: EnvoyProcess | None) -> None:
@@ -125,6 +126,7 @@ class ProxyKeeper:
         self._streak = self._streak + 1 if short else 0
         delay = backoff(self._streak - 1) if self._streak else 0.0
         self._process = None
+        self._connected = False
         self._set(Status.BACKOFF, f"ended: {why}; next start in {delay:g} s")
         self._say(Kind.PROXY_EXITED, f"Envoy {self._reason}", Severity.ERROR)
         self._tasks.spawn(self._bring_up(delay, adopted=False), name="restart the proxy")
@@ -143,9 +145,11 @@ class ProxyKeeper:
             self._set(Status.UNHEALTHY, f"did not ask for its configuration within {CONNECTS_WITHIN:g} s")
             self._say(Kind.NOTICE, f"Envoy {self._reason}", Severity.ERROR)
             return
-        self._set(Status.HEALTHY, None)
-        self._say(Kind.PROXY_STARTED, f"Envoy {self._host.version} serves" + (" (it never stopped)" if adopted else ""))
         self.publish()
+        await self.served()
+        self._connected = True
+        self._judge()
+        self._say(Kind.PROXY_STARTED, f"Envoy {self._host.version} serves" + (" (it never stopped)" if adopted else ""))
 
     def _failed(self, error: SandboxError) -> None:
         hint = f"; {error.hint}" if error.hint else ""
@@ -174,7 +178,15 @@ class ProxyKeeper:
                 self._say(Kind.PROXY_REFUSED, message, Severity.ERROR)
         else:
             self._refusal = ""
-        self._on_change()
+        self._judge()
+
+    def _judge(self) -> None:
+        """Connected is not enough: what Envoy refused it does not serve."""
+        if self._connected:
+            ill = bool(self._refusal)
+            self._set(
+                Status.UNHEALTHY if ill else Status.HEALTHY, f"refused a change: {self._refusal}" if ill else None
+            )
 
     def _set(self, status: Status, reason: str | None) -> None:
         self._status, self._reason = status, reason

@@ -14,6 +14,7 @@ from pathlib import Path
 from sandbox.errors import RuntimeFailure
 from sandbox.runtime.base import Output
 from sandbox.runtime.logtext import clean
+from sandbox.runtime.shim.proctable import MARK
 
 _LAST = 15
 _NOISE = "Using Python "  # uv names the environment, under its temporary name
@@ -32,11 +33,11 @@ async def run_tool(argv: Sequence[str], cwd: Path, environment: Mapping[str, str
         process = await asyncio.create_subprocess_exec(
             *argv,
             cwd=cwd,
-            env=dict(environment),
+            env={**environment, **_mark()},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            process_group=0,
+            start_new_session=True,
         )
     except OSError as error:
         raise RuntimeFailure(f"{argv[0]} could not be started: {error.strerror}", place=str(cwd)) from None
@@ -50,6 +51,11 @@ async def run_tool(argv: Sequence[str], cwd: Path, environment: Mapping[str, str
             os.killpg(process.pid, signal.SIGKILL)
         await asyncio.shield(process.wait())
         raise
+
+
+def _mark() -> dict[str, str]:
+    """Our own mark, so that the shim ends the tool with us should we die."""
+    return {MARK: os.environ[MARK]} if MARK in os.environ else {}
 
 
 async def _hear(stream: asyncio.StreamReader, output: Output, last: deque[str]) -> None:
