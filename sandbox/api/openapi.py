@@ -77,7 +77,8 @@ def _header(name: str) -> dict[str, Any]:
 def _success(shape: Signature, schema_of: dict[Any, Any]) -> dict[str, Any]:
     if not shape.answers:
         return {"204": {"description": "Done, or recorded as wished"}}
-    found = [schema_of[answer] for answer in shape.answers]
+    last_line = (ErrorAnswer,) if shape.streams else ()
+    found = [schema_of[answer] for answer in (*shape.answers, *last_line)]
     schema = found[0] if len(found) == 1 else {"anyOf": found}
     if shape.streams:
         content = {"application/x-ndjson": {"schema": schema}}
