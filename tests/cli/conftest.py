@@ -69,7 +69,9 @@ def served(control: FakeControl, paths: ProjectPaths) -> Iterator[None]:
         loops.append((asyncio.get_running_loop(), stop))
         ready.set()
         await stop.wait()
+        await settle()
         await server.close()
+        await settle()
 
     def run() -> None:
         try:
@@ -85,6 +87,13 @@ def served(control: FakeControl, paths: ProjectPaths) -> Iterator[None]:
     yield
     loop.call_soon_threadsafe(stop.set)
     assert ended.wait(10)
+
+
+async def settle() -> None:
+    """Let connections that were just accepted or lost come to their end: asyncio forgets to close one that its loop
+    does not live to set up, and a command that only looks whether somebody listens leaves one behind."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
