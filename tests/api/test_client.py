@@ -80,7 +80,7 @@ async def test_a_socket_that_nobody_serves_means_not_running(paths: ProjectPaths
     async with await asyncio.start_unix_server(lambda reader, writer: None, paths.api_socket):
         pass
     assert paths.api_socket.exists()
-    with pytest.raises(NotRunningError):
+    with pytest.raises(NotRunningError, match="is not running"):
         await Client(paths.api_socket).status()
 
 
