@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sandbox.cli.doctor.facts import Facts, PortFact, Tool
+from sandbox.cli.doctor.facts import Facts, PortFact
+from sandbox.cli.doctor.tool import Tool
 
 MINIMAL_PYTHON = (3, 11)
 MINIMAL_WATCHES = 65_536  # one per watched folder, shared with editors and other tools of the user
@@ -65,7 +66,7 @@ def docker(facts: Facts) -> Finding:
     """Never a failure: services run as processes where there is no engine."""
     if facts.docker.problem:
         return Finding("docker", Level.OK, f"no engine answers ({facts.docker.problem}); services run as processes")
-    return Finding("docker", Level.OK, f"engine {facts.docker.version} answers")
+    return Finding("docker", Level.OK, f"engine {facts.docker.version} answers; this version runs processes only")
 
 
 def port(found: PortFact) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import stat
@@ -12,20 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.cli.doctor.engine import docker_engine
+from sandbox.cli.doctor.tool import Tool
 from sandbox.cli.project import known_projects
 from sandbox.paths import sandbox_home
 from sandbox.ports import is_free, owner_of
+from sandbox.proxy.envoy import find_envoy
 
 _TOOL_TIMEOUT = 10.0  # seconds; a first start from a cold disk is slow
 _PREFERRED = ((8080, "gateway"), (8090, "UI"), (4318, "OTLP receiver"))
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """Exactly one of `version` and `problem` is set."""
-
-    version: str = ""
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ def gather() -> Facts:
         python=sys.version_info[:3],
         uv=_tool(_uv_command),
         envoy=_tool(_envoy_command),
-        docker=_docker(),
+        docker=docker_engine(),
         ports=tuple(_port(number, purpose) for number, purpose in _PREFERRED),
         inotify=_inotify(),
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE),
@@ -82,7 +78,8 @@ def _tool(command: Callable[[], Sequence[str | Path]]) -> Tool:
         return Tool(problem=f"ends with exit code {error.returncode}: {_first_line(error.stderr)}")
     except Exception as error:  # a missing package or binary, another machine's binary, a library that is not there
         return Tool(problem=_first_line(str(error)) or type(error).__name__)
-    return Tool(version=_first_line(done.stdout))
+    number = re.search(r"\d+\.\d+\.\d+", done.stdout)
+    return Tool(version=number[0] if number else _first_line(done.stdout))
 
 
 def _first_line(text: str) -> str:
@@ -96,28 +93,7 @@ def _uv_command() -> Sequence[str | Path]:
 
 
 def _envoy_command() -> Sequence[str | Path]:
-    from sandbox.proxy.envoy import find_envoy
-
     return (find_envoy(), "--version")
-
-
-def _docker() -> Tool:
-    try:
-        import docker
-
-        with docker.from_env(timeout=3) as client:
-            return Tool(version=str(client.version()["Version"]))
-    except Exception as error:
-        return Tool(problem=_docker_problem(error))
-
-
-def _docker_problem(error: Exception) -> str:
-    text = str(error)
-    if "FileNotFoundError" in text or "ConnectionRefused" in text:
-        return "none runs"
-    if "PermissionError" in text:
-        return "this user may not talk to it"
-    return _first_line(text)
 
 
 def _port(number: int, purpose: str) -> PortFact:

@@ -1,0 +1,13 @@
+"""Something sandbox drives: its version, or why it can't be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Exactly one of `version` and `problem` is set."""
+
+    version: str = ""
+    problem: str = ""
