@@ -81,6 +81,7 @@ lock() {
 unlock() {
     [ -z "$locked" ] || rm -rf "$data/lock"
     locked=''
+    rmdir "$data" 2>/dev/null || : # nothing was installed
 }
 
 tidy() {

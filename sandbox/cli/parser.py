@@ -50,6 +50,8 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace] | None:
     top = top_parser().parse_args(before)
     if not words:
         return None
+    if words[0] == "help":
+        return parse([*words[1:2], "--help"])
     command = find(words[0])
     options = command_parser(command).parse_args(words[1:])
     options.files = top.files + getattr(options, "files", [])

@@ -23,6 +23,14 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == by_option
 
 
+@pytest.mark.parametrize(("asked", "same"), [(["help"], ["--help"]), (["help", "up"], ["up", "--help"])])
+def test_help_is_a_command_too(asked: list[str], same: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(asked) == 0
+    text = capsys.readouterr().out
+    assert main(same) == 0
+    assert capsys.readouterr().out == text
+
+
 def test_bad_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["upp"]) == 2
     assert capsys.readouterr().err == "error: there is no command 'upp'\nhint: did you mean `sandbox up`\n"

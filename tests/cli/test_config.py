@@ -1,0 +1,84 @@
+"""The resolved project on paper."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from sandbox.cli.main import main
+from tests.cli.conftest import Place
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def shop(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    root = place.app("shop")
+    (root / "web").mkdir()
+    (root / "sandbox.yaml").write_text(
+        "name: shop\nservices:\n  web: {build: ./web, command: ./serve, ports: [8000]}\n"
+    )
+    monkeypatch.chdir(root)
+    return place
+
+
+def test_yaml_and_json_say_the_same(shop: Place, capsys: Output) -> None:
+    assert main(["config"]) == 0
+    as_yaml = yaml.safe_load(capsys.readouterr().out)
+    assert main(["config", "-o", "json"]) == 0
+
+    assert json.loads(capsys.readouterr().out) == as_yaml
+    assert as_yaml["name"] == "shop"
+    assert list(as_yaml["services"]) == ["web"]
+
+
+def test_files_are_merged_in_order(shop: Place, capsys: Output) -> None:
+    (shop.apps / "shop" / "local.yaml").write_text("services:\n  web: {command: ./serve --debug}\n")
+
+    assert main(["config", "-f", "sandbox.yaml", "-f", "local.yaml", "-o", "json"]) == 0
+    assert "--debug" in capsys.readouterr().out
+
+
+def test_a_sample_by_name(place: Place, capsys: Output) -> None:
+    assert main(["config", "bakery", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "bakery"
+
+
+def test_every_problem_is_a_line(shop: Place, capsys: Output) -> None:
+    (shop.apps / "shop" / "sandbox.yaml").write_text(
+        "name: shop\nservices:\n  web: {build: ./web, prots: [1]}\nfoo: 1\n"
+    )
+
+    assert main(["config"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line for line in err.splitlines() if line.startswith("error: ")] != []
+    assert "sandbox.yaml:3:" in err
+    assert "sandbox.yaml:4:" in err
+    assert "Traceback" not in err
+
+
+def test_the_schema_accepts_the_samples(place: Place, capsys: Output) -> None:
+    assert main(["config", "--schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert main(["config", "bakery", "-o", "json"]) == 0
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(yaml.safe_load("name: x\nservices: {web: {build: ., ports: ['8000']}}"), schema)
+
+
+@pytest.mark.parametrize(
+    ("argv", "error"),
+    [
+        (["config"], "error: there is no sandbox.yaml here or"),
+        (["config", "-f", "nowhere.yaml"], "error: nowhere.yaml: "),
+        (["config", "bakeyr"], "error: bakeyr: "),
+        (["config", "bakery", "-f", "x.yaml"], "error: "),
+    ],
+)
+def test_nothing_to_read(place: Place, capsys: Output, argv: list[str], error: str) -> None:
+    assert main(argv) == 2
+    assert capsys.readouterr().err.startswith(error)
