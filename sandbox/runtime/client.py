@@ -79,7 +79,7 @@ class ShimClient:
     async def connect(cls, path: Path) -> ShimClient:
         """NotRunningError when no shim answers there."""
         try:
-            reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_MESSAGE)
+            reader, writer = await asyncio.open_unix_connection(str(path), limit=LONGEST_MESSAGE)
         except OSError as error:
             raise NotRunningError(f"no shim answers at {path}: {error.strerror or error}") from None
         return cls(reader, writer)

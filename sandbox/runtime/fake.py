@@ -66,15 +66,11 @@ class FakeHost:
         self._ended.set()
 
     async def next_exit(self) -> Exit:
-        """The oldest one that nobody has heard of; it stays the oldest until `heard`."""
+        """The oldest one that nobody has heard of."""
         while not self._exits:
             self._ended.clear()
             await self._ended.wait()
-        return self._exits[0]
-
-    def heard(self, exit: Exit) -> None:
-        if self._exits and self._exits[0] is exit:
-            self._exits.popleft()
+        return self._exits.popleft()
 
 
 class FakeDriver:
@@ -131,9 +127,7 @@ class FakeDriver:
 
     async def exits(self) -> AsyncIterator[Exit]:
         while True:
-            exit = await self.host.next_exit()
-            yield exit
-            self.host.heard(exit)
+            yield await self.host.next_exit()
 
     async def run(self, instance: str, argv: Sequence[str], timeout: float) -> tuple[int, str]:
         self.host.calls.append(f"run {instance} {' '.join(argv)}")

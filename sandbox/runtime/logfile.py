@@ -34,7 +34,7 @@ def last_lines(path: Path, count: int) -> list[str]:
         starts = list(islice(log.newest_first(), count))
         if starts:
             log.seek(*starts[-1][1:])
-        return [line.text for line in log.rest()] if starts else []
+        return [line.text for line in log.rest()][-count:] if starts else []
 
 
 async def merge(logs: Path, sources: Sources, query: LogQuery) -> AsyncIterator[LogLine]:

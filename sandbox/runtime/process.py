@@ -83,6 +83,7 @@ class ProcessDriver:
     async def exits(self) -> AsyncIterator[Exit]:
         """Raises ShimLost when the shim is gone."""
         async for exit in self._shim.subscription("service"):
+            self._places.pop(exit.id, None)
             yield exit
 
     async def run(self, instance: str, argv: Sequence[str], timeout: float) -> tuple[int, str]:

@@ -17,10 +17,12 @@ from pathlib import Path
 
 from sandbox.errors import RuntimeFailure
 from sandbox.paths import ProjectPaths
+from sandbox.runtime.client import answers
 from sandbox.runtime.shim.proctable import Process, mark_of, send, snapshot
 
 _GRACE = 2.0  # seconds before SIGKILL: their parent is dead, so nobody can ask how long they need
 _GIVE_UP = 15.0
+_DYING = 2.0  # a shim that is being killed loses its socket before its lock
 
 
 def mark_file(paths: ProjectPaths) -> Path:
@@ -35,7 +37,7 @@ def sweep(paths: ProjectPaths) -> int:
     """
     if not paths.run.is_dir():
         paths.run.mkdir(mode=0o700, parents=True)
-    with _lock(paths.shim_lock) as free:
+    with _lock(paths) as free:
         if not free:
             return 0
         token = _token(mark_file(paths))
@@ -88,13 +90,21 @@ def _remove_run_files(paths: ProjectPaths) -> None:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[bool]:
+def _lock(paths: ProjectPaths) -> Iterator[bool]:
     """Whether no shim holds it; while inside, none can start."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    file = os.open(paths.shim_lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        yield _take(file, paths.shim_socket)
     finally:
         os.close(file)
+
+
+def _take(file: int, socket: Path) -> bool:
+    deadline = time.monotonic() + _DYING
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        if answers(socket) or time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)

@@ -138,15 +138,14 @@ class Journal:
     # --- the files ----------------------------------------------------------------------------------------------
 
     def _append(self, chunk: bytes) -> None:
-        if self._unreported:
-            self._report_dropped()
-        elif time.time() - self._last_record >= _RESOLUTION:
-            self._record(DATA, 0)
         if len(chunk) > self._half:
             self._drop(len(chunk) - self._half)
             chunk = chunk[-self._half :]
         if self._log_size and self._log_size + self._index_size + len(chunk) > self._half:
             self._rotate()
+        if self._unreported:
+            self._report_dropped()
+        elif time.time() - self._last_record >= _RESOLUTION or not self._log_size:
             self._record(DATA, 0)
         kept = self._write(chunk)
         if kept < len(chunk):

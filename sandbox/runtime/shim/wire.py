@@ -29,9 +29,12 @@ class LineBuffer:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that are now complete. OrderError when one is longer than allowed."""
-        *lines, rest = bytes(self._rest + data).split(b"\n")
-        self._rest = bytearray(rest)
-        if len(rest) > self._longest or any(len(line) > self._longest for line in lines):
+        self._rest += data
+        lines: list[bytes] = []
+        if b"\n" in data:
+            *lines, rest = bytes(self._rest).split(b"\n")
+            self._rest = bytearray(rest)
+        if len(self._rest) > self._longest or any(len(line) > self._longest for line in lines):
             raise OrderError("too_long", f"a message is longer than {self._longest} bytes")
         return lines
 

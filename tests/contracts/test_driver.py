@@ -1,0 +1,182 @@
+"""What every runtime driver keeps (`sandbox.runtime.base.Driver`)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import RuntimeFailure
+from sandbox.runtime.base import Driver, Exit
+from sandbox.runtime.launch import launch
+from tests.contracts import stages
+from tests.contracts.stages import FakeStage, ProcessStage, Stage
+from tests.runtime.home import project_paths, until
+
+ORDERS = "orders-v1-1"
+
+
+@pytest.fixture(params=["fake", "process"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    if request.param == "fake":
+        yield FakeStage()
+        return
+    with project_paths() as paths:
+        launch(paths)
+        yield ProcessStage(paths, tmp_path)
+
+
+@pytest.fixture
+async def driver(stage: Stage) -> AsyncIterator[Driver]:
+    async with opened(stage) as driver:
+        yield driver
+
+
+@asynccontextmanager
+async def opened(stage: Stage) -> AsyncIterator[Driver]:
+    driver = stage.driver()
+    await driver.open()
+    yield driver
+    await driver.close()
+
+
+async def next_exit(driver: Driver) -> Exit:
+    async with asyncio.timeout(10):
+        async for exit in driver.exits():
+            return exit
+    raise AssertionError("no exit came")
+
+
+async def no_exit(driver: Driver) -> bool:
+    """A short silence is all that can be heard of an exit that does not come."""
+    waiting = asyncio.ensure_future(anext(aiter(driver.exits())))
+    done, _ = await asyncio.wait([waiting], timeout=0.1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    return not done
+
+
+async def test_what_is_started_runs(stage: Stage, driver: Driver) -> None:
+    before = time.time()
+    running = await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    assert running.id == ORDERS
+    assert running.host == "127.0.0.1"
+    assert before - 1 <= running.started_at <= time.time()
+    assert await driver.running() == (running,)
+
+
+async def test_what_is_stopped_is_gone_and_told(stage: Stage, driver: Driver) -> None:
+    running = await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    await driver.stop(ORDERS, grace=5)
+    assert await driver.running() == ()
+    exit = await next_exit(driver)
+    assert (exit.id, exit.pid, exit.code, exit.signal) == (ORDERS, running.pid, None, signal.SIGTERM)
+    assert exit.describe() == "killed by signal 15 (SIGTERM)"
+
+
+async def test_sigkill_follows_the_grace(stage: Stage, driver: Driver) -> None:
+    await driver.start(stage.play(stages.IGNORES_SIGTERM, ORDERS))
+    if isinstance(stage, ProcessStage):
+        await until((stage.folder / "ready").exists)
+    await driver.stop(ORDERS, grace=0.2)
+    assert await driver.running() == ()
+    assert (await next_exit(driver)).signal == signal.SIGKILL
+
+
+async def test_an_exit_code_is_told(stage: Stage, driver: Driver) -> None:
+    await driver.start(stage.play(stages.EXITS_3, ORDERS))
+    exit = await next_exit(driver)
+    assert (exit.code, exit.signal) == (3, None)
+    assert exit.describe() == "exit code 3"
+    assert await driver.running() == ()
+
+
+async def test_exits_come_once_and_in_order(stage: Stage, driver: Driver) -> None:
+    for number in (1, 2, 3):
+        await driver.start(stage.play(stages.EXITS_3, f"orders-v1-{number}"))
+        assert (await next_exit(driver)).id == f"orders-v1-{number}"
+    assert await no_exit(driver)
+
+
+async def test_stopping_the_unknown_is_no_error(driver: Driver) -> None:
+    await driver.stop("nobody", grace=1)
+
+
+async def test_stopping_twice_at_once_is_one_end(stage: Stage, driver: Driver) -> None:
+    await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    await asyncio.gather(driver.stop(ORDERS, grace=5), driver.stop(ORDERS, grace=5))
+    await next_exit(driver)
+    assert await no_exit(driver)
+
+
+async def test_an_id_can_be_started_again_once_it_ended(stage: Stage, driver: Driver) -> None:
+    first = await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    with pytest.raises(RuntimeFailure, match="already running"):
+        await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    await driver.stop(ORDERS, grace=5)
+    second = await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    assert second.pid != first.pid
+
+
+async def test_a_failed_start_has_a_reason_and_a_next_step(stage: Stage, driver: Driver) -> None:
+    with pytest.raises(RuntimeFailure, match=r"(?i)no such file") as failure:
+        await driver.start(stage.play(stages.CANNOT_START, ORDERS))
+    assert failure.value.place == ORDERS
+    assert failure.value.hint
+    assert await driver.running() == ()
+
+
+async def test_instances_outlive_the_driver_and_are_found_again(stage: Stage) -> None:
+    async with opened(stage) as first:
+        running = await first.start(stage.play(stages.SLEEPS, ORDERS))
+    async with opened(stage) as second:
+        assert await second.running() == (running,)
+        assert second.exec_spec(ORDERS, ["env"]).argv == ("env",)
+        await second.stop(ORDERS, grace=5)
+        assert await second.running() == ()
+
+
+async def test_what_ended_while_nobody_listened_is_told_to_the_next(stage: Stage) -> None:
+    async with opened(stage) as first:
+        await first.start(stage.play(stages.SLEEPS, ORDERS))
+        await first.stop(ORDERS, grace=5)
+    async with opened(stage) as second:
+        assert (await next_exit(second)).id == ORDERS
+
+
+async def test_a_command_runs_inside(stage: Stage, driver: Driver) -> None:
+    await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    assert await driver.run(ORDERS, stages.SAYS_HELLO, timeout=5) == (4, "hello\n")
+
+
+async def test_a_command_that_hangs_times_out(stage: Stage, driver: Driver) -> None:
+    await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    with pytest.raises(TimeoutError):
+        await driver.run(ORDERS, stages.HANGS, timeout=0.1)
+
+
+async def test_a_command_that_can_not_start_says_why(stage: Stage, driver: Driver) -> None:
+    await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    with pytest.raises(RuntimeFailure, match=r"(?i)no such file"):
+        await driver.run(ORDERS, stages.MISSING, timeout=5)
+
+
+async def test_a_command_needs_a_running_instance(driver: Driver) -> None:
+    with pytest.raises(RuntimeFailure, match="not running"):
+        await driver.run("nobody", stages.SAYS_HELLO, timeout=5)
+
+
+async def test_a_client_learns_how_to_run_a_command_itself(stage: Stage, driver: Driver) -> None:
+    spec = stage.play(stages.SLEEPS, ORDERS)
+    await driver.start(spec)
+    found = driver.exec_spec(ORDERS, ["env"])
+    assert (found.argv, found.cwd) == (("env",), str(spec.artifact.cwd))
+    assert found.environment is not None
+    assert found.environment["GREETING"] == "good morning"
+    with pytest.raises(KeyError):
+        driver.exec_spec("nobody", ["env"])

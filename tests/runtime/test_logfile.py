@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sandbox.control import LogLine, LogQuery
+from sandbox.runtime import logsegment
+from sandbox.runtime.logfile import last_lines, merge
+from sandbox.runtime.shim.journal import Journal
+
+
+class Clock:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        fake = SimpleNamespace(monotonic=time.monotonic, time=lambda: self.now)
+        monkeypatch.setattr("sandbox.runtime.shim.journal.time", fake)
+
+    def at(self, now: float) -> None:
+        self.now = now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+SERVICES = {"orders-1": "orders", "till-1": "till"}
+
+
+class Logs:
+    """Two services that print."""
+
+    def __init__(self, folder: Path, clock: Clock, limit: int = 1 << 24) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.sources = dict(SERVICES)
+        self._limit = limit
+        self._open: dict[str, Journal] = {}
+
+    def say(self, instance: str, at: float, text: str) -> None:
+        self.clock.at(at)
+        if instance not in self._open:
+            self._open[instance] = Journal(str(self.folder / f"{instance}.log"), self._limit)
+            self._open[instance].begin(1)
+        self._open[instance].feed(text.encode())
+
+    def ask(self, **query: object) -> AsyncIterator[LogLine]:
+        return merge(self.folder, lambda: self.sources, LogQuery(**query))  # type: ignore[arg-type]
+
+    async def texts(self, **query: object) -> list[str]:
+        return [line.text async for line in self.ask(**query)]
+
+
+@pytest.fixture
+def logs(tmp_path: Path, clock: Clock) -> Logs:
+    return Logs(tmp_path, clock)
+
+
+async def test_lines_of_several_instances_come_by_time(logs: Logs) -> None:
+    logs.say("orders-1", 1001, "take the order\n")
+    logs.say("till-1", 1002, "ring\n")
+    logs.say("orders-1", 1003, "hand it over\nbye\n")
+    assert [line async for line in logs.ask()] == [
+        LogLine(at=1001, service="orders", instance="orders-1", text="take the order"),
+        LogLine(at=1002, service="till", instance="till-1", text="ring"),
+        LogLine(at=1003, service="orders", instance="orders-1", text="hand it over"),
+        LogLine(at=1003, service="orders", instance="orders-1", text="bye"),
+    ]
+
+
+async def test_a_line_that_came_in_pieces_has_the_time_of_the_first(logs: Logs) -> None:
+    logs.say("till-1", 1001, "ri")
+    logs.say("till-1", 1002, "ng\n")
+    assert [(line.at, line.text) async for line in logs.ask()] == [(1001, "ring")]
+
+
+async def test_the_tail_counts_over_all_services(logs: Logs) -> None:
+    for number in range(10):
+        logs.say("orders-1", 1001 + number, f"order {number}\n")
+    logs.say("till-1", 1008.5, "ring\n")
+    assert await logs.texts(tail=4) == ["order 7", "ring", "order 8", "order 9"]
+    assert await logs.texts(tail=2, services=("orders",)) == ["order 8", "order 9"]
+    assert await logs.texts(tail=0) == []
+    assert len(await logs.texts(tail=1000)) == 11
+
+
+async def test_since_and_until(logs: Logs) -> None:
+    for number in range(10):
+        logs.say("orders-1", 1001 + number, f"order {number}\n")
+    assert await logs.texts(since=1008, until=1009) == ["order 7", "order 8"]
+    assert await logs.texts(until=1009, tail=1) == ["order 8"]
+
+
+async def test_time_and_tail_reach_across_a_rotation(tmp_path: Path, clock: Clock) -> None:
+    logs = Logs(tmp_path, clock, limit=64 * 1024)
+    for number in range(900):
+        logs.say("orders-1", 1001 + number, f"order {number} {'.' * 60}\n")
+    assert (tmp_path / "orders-1.log.1").stat().st_size > 0
+    newest = (tmp_path / "orders-1.log").read_text().splitlines()
+    wanted = len(newest) + 20
+    assert [text.split()[1] for text in await logs.texts(tail=wanted)] == [str(n) for n in range(900 - wanted, 900)]
+    assert len(await logs.texts(since=1001 + 900 - wanted)) == wanted
+
+
+async def test_following_gives_what_is_new_even_across_rotations(tmp_path: Path, clock: Clock) -> None:
+    logs = Logs(tmp_path, clock, limit=64 * 1024)
+    logs.say("orders-1", 1001, "old\n")
+    lines = logs.ask(tail=0, follow=True)
+    said = 0
+    heard: list[str] = []
+
+    async def speak() -> None:
+        nonlocal said
+        for number in range(2000):
+            logs.say("orders-1", 1002 + number, f"order {number} {'.' * 60}\n")
+            said += 1
+            if number % 200 == 0:
+                while len(heard) < number:
+                    await asyncio.sleep(0.01)
+
+    async def listen() -> None:
+        async for line in lines:
+            heard.append(line.text.split()[1])
+            if len(heard) == 2000:
+                return
+
+    async with asyncio.timeout(20):
+        # One look first, so that the end of the log is known before anything is added.
+        listening = asyncio.gather(listen())
+        await asyncio.sleep(0)
+        await asyncio.gather(listening, speak())
+    assert heard == [str(number) for number in range(2000)]
+
+
+async def test_following_begins_with_the_tail_and_finds_new_instances(logs: Logs) -> None:
+    logs.say("orders-1", 1001, "one\ntwo\n")
+    del logs.sources["till-1"]
+    lines = logs.ask(tail=1, follow=True)
+    async with asyncio.timeout(5):
+        assert (await anext(lines)).text == "two"
+        logs.sources["till-1"] = "till"
+        logs.say("till-1", 1002, "ring\n")
+        assert (await anext(lines)).instance == "till-1"
+        logs.say("orders-1", 1003, "thr")
+        logs.say("orders-1", 1004, "ee\n")
+        assert (await anext(lines)).text == "three"
+    await lines.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_long_line_is_cut(logs: Logs) -> None:
+    logs.say("orders-1", 1001, "x" * 200_000 + "\nnext\n")
+    lines = [line async for line in logs.ask()]
+    assert [(len(line.text), line.truncated) for line in lines] == [(logsegment.LONGEST_LINE, True), (4, False)]
+
+
+async def test_a_log_without_an_index_still_reads(logs: Logs) -> None:
+    (logs.folder / "orders-1.log").write_text("hello\n")
+    assert await logs.texts() == ["hello"]
+
+
+def test_the_last_lines_of_a_crash(logs: Logs) -> None:
+    logs.say("orders-1", 1001, "".join(f"line {number}\n" for number in range(100_000)) + "no line end")
+    assert last_lines(logs.folder / "orders-1.log", 3) == ["line 99998", "line 99999", "no line end"]
+
+
+def test_no_log_has_no_lines(tmp_path: Path) -> None:
+    assert last_lines(tmp_path / "none.log", 3) == []
+    (tmp_path / "empty.log").touch()
+    assert last_lines(tmp_path / "empty.log", 3) == []
+    (tmp_path / "short.log").write_text("one\n")
+    assert last_lines(tmp_path / "short.log", 3) == ["one"]
+    assert last_lines(tmp_path / "short.log", 0) == []
