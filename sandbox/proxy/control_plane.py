@@ -131,7 +131,7 @@ class ControlPlane:
         """Wait until Envoy has answered. Without an Envoy there is nothing to wait for."""
         try:
             async with asyncio.timeout(self._accepts_within):
-                await self._until(lambda: all(self._settled(kind) for kind in step.aims))
+                await self._until(lambda: self._refuses(step) or all(self._settled(kind) for kind in step.aims))
         except TimeoutError:
             kinds = " and ".join(kind.name.lower() for kind in step.aims if not self._settled(kind))
             raise ProxyError(
@@ -144,6 +144,9 @@ class ControlPlane:
 
     def _settled(self, kind: Kind) -> bool:
         return self._session is None or self._session[kind].settled
+
+    def _refuses(self, step: Step) -> bool:
+        return self._session is not None and any(self._session[kind].rejections for kind in step.aims)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():

@@ -112,11 +112,16 @@ class Subscription:
         """The next response; None when there is nothing to say now."""
         if not self._opened:
             return None
-        due = [name for name in self._pending if self._due(name)]
-        if not due and not self._greets():
+        due = self.due
+        if not due and self._greeted:
             return None
-        self._greeted = True
+        self._greeted = True  # a client that has nothing waits for a first answer, even an empty one
         return self._response(sorted(due))
+
+    @property
+    def due(self) -> frozenset[str]:
+        """What the next response will be about."""
+        return frozenset(name for name in self._pending if self._due(name))
 
     # --- the client speaks
 
@@ -198,10 +203,6 @@ class Subscription:
     def _target_version(self, name: str) -> str:
         one = self._target.get(name)
         return one.version if one is not None else _ABSENT
-
-    def _greets(self) -> bool:
-        """A client that has nothing waits for a first answer, even an empty one."""
-        return not self._greeted
 
     def _response(self, names: list[str]) -> Response:
         target = self._target

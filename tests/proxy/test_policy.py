@@ -1,0 +1,182 @@
+"""Traffic rules, through a real Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+
+import pytest
+from aiohttp import web
+
+from sandbox.errors import ProxyError
+from sandbox.model import (
+    BackendRef,
+    HeaderMatch,
+    Match,
+    MatchType,
+    Retry,
+    Rule,
+    Timeouts,
+    TrafficPolicy,
+)
+from sandbox.proxy.topology import Address
+from tests.proxy.mesh import LOOPBACK, Handler, Mesh, Upstream, a_caller, a_service, free_port
+
+VERSIONS = ("v1", "v2", "v3")
+
+
+def only(version: str) -> tuple[BackendRef, ...]:
+    return (BackendRef(version=version),)
+
+
+def where(name: str, value: str = "", type: MatchType = MatchType.EXACT) -> Match:
+    return Match(headers=(HeaderMatch(name=name, value=value, type=type),))
+
+
+async def steamer(mesh: Mesh, *rules: Rule, versions: tuple[str, ...] = VERSIONS) -> dict[str, Upstream]:
+    """`store` calls `steamer`, of which each version has an instance."""
+    callee = a_service("steamer", versions=versions, policy=TrafficPolicy(rules=rules))
+    mesh.declare(callee, callers=(a_caller("store", callee),))
+    upstreams = {version: await mesh.upstream(version) for version in versions}
+    for version, upstream in upstreams.items():
+        mesh.instances("steamer", upstream, version=version)
+    await mesh.apply()
+    return upstreams
+
+
+async def answers(mesh: Mesh, count: int, **options: object) -> Counter[str]:
+    got = await asyncio.gather(*(mesh.get(mesh.edge("store", "steamer"), **options) for _ in range(count)))
+    return Counter(answer.name for answer in got)
+
+
+async def test_weights_divide_the_traffic(mesh: Mesh) -> None:
+    backends = (
+        BackendRef(version="v1", weight=90),
+        BackendRef(version="v2", weight=10),
+        BackendRef(version="v3", weight=0),
+    )
+    await steamer(mesh, Rule(backends=backends))
+    count = 1000
+    got = await answers(mesh, count)
+    assert abs(got["v2"] - count * 0.1) <= 3 * math.sqrt(count * 0.1 * 0.9)
+    assert got["v1"] == count - got["v2"]
+
+
+async def test_without_rules_all_versions_take_part(mesh: Mesh) -> None:
+    await steamer(mesh)
+    assert set(await answers(mesh, 60)) == set(VERSIONS)
+
+
+async def test_a_version_that_is_not_ready_is_passed_over_where_none_is_named(mesh: Mesh) -> None:
+    await steamer(mesh, versions=("v1", "v2"))
+    mesh.instances("steamer", version="v2")
+    await mesh.apply()
+    assert await answers(mesh, 30) == {"v1": 30}
+
+
+async def test_a_named_version_that_is_not_ready_is_named_in_the_answer(mesh: Mesh) -> None:
+    await steamer(mesh, Rule(backends=only("v2")))
+    mesh.instances("steamer", version="v2")
+    await mesh.apply()
+    answer = await mesh.get(mesh.edge("store", "steamer"))
+    assert (answer.status, answer.text) == (503, "sandbox: steamer (v2) has no ready instance. Try: sandbox ps\n")
+
+
+@pytest.mark.parametrize(
+    ("headers", "version"),
+    [
+        ({"x-canary": "true"}, "v2"),
+        ({"x-canary": "truely"}, "v1"),
+        ({"x-user": "anna-42"}, "v3"),
+        ({"x-user": "bob-anna-42"}, "v1"),
+        ({"x-debug": ""}, "v2"),
+        ({}, "v1"),
+    ],
+)
+async def test_headers_choose_the_rule(mesh: Mesh, headers: dict[str, str], version: str) -> None:
+    await steamer(
+        mesh,
+        Rule(matches=(where("x-canary", "true"), where("x-debug", type=MatchType.PRESENT)), backends=only("v2")),
+        Rule(matches=(where("x-user", "anna-[0-9]+", MatchType.REGULAR_EXPRESSION),), backends=only("v3")),
+        Rule(backends=only("v1")),
+    )
+    assert await answers(mesh, 5, headers=headers) == {version: 5}
+
+
+async def test_rules_hold_by_name_too(mesh: Mesh) -> None:
+    await steamer(mesh, Rule(backends=only("v3")))
+    assert (await mesh.get("steamer", proxy=mesh.http_proxy("store"))).name == "v3"
+
+
+async def test_a_request_that_takes_too_long_is_given_up(mesh: Mesh) -> None:
+    await handled_by(mesh, forever, Rule(timeouts=Timeouts(request=0.1)))
+    answer = await mesh.get(mesh.edge("store", "steamer"))
+    assert (answer.status, answer.headers["x-sandbox-reason"]) == (504, "UT")
+    assert answer.text == "sandbox: steamer (v1) took longer than its time limit. Try: sandbox logs steamer\n"
+
+
+async def test_an_attempt_that_takes_too_long_is_repeated(mesh: Mesh) -> None:
+    upstream = await handled_by(
+        mesh, forever, Rule(timeouts=Timeouts(backend_request=0.05), retry=Retry(attempts=2, backoff=0.001))
+    )
+    assert (await mesh.get(mesh.edge("store", "steamer"))).status == 504
+    assert upstream.seen == {"GET": 3}
+
+
+async def test_codes_are_retried_for_idempotent_methods_only(mesh: Mesh) -> None:
+    upstream = await handled_by(mesh, failing, Rule(retry=Retry(attempts=3, codes=(503,), backoff=0.001)))
+    for method in ("GET", "PUT", "POST", "PATCH"):
+        await mesh.request(method, mesh.edge("store", "steamer"))
+    assert upstream.seen == {"GET": 4, "PUT": 4, "POST": 1, "PATCH": 1}
+
+
+async def test_a_broken_connection_repeats_nothing_that_may_have_been_done(mesh: Mesh) -> None:
+    upstream = await handled_by(mesh, hanging_up)
+    for method in ("GET", "POST"):
+        assert (await mesh.request(method, mesh.edge("store", "steamer"))).status == 503
+    assert upstream.seen == {"GET": 3, "POST": 1}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_dead_instance_is_not_seen_while_another_lives(mesh: Mesh, method: str) -> None:
+    alive = (await steamer(mesh, versions=("v1",)))["v1"]
+    mesh.instances("steamer", Address(LOOPBACK, free_port()), alive)
+    await mesh.apply()
+    for _ in range(20):
+        assert (await mesh.request(method, mesh.edge("store", "steamer"))).status == 200
+    assert alive.seen == {method: 20}
+
+
+async def test_weights_that_are_all_zero_are_explained(mesh: Mesh) -> None:
+    await steamer(mesh, Rule(backends=(BackendRef(version="v1", weight=0),)))
+    answer = await mesh.get(mesh.edge("store", "steamer"))
+    assert (answer.status, answer.text) == (503, "sandbox: every weight in this traffic rule of steamer is 0\n")
+
+
+async def test_a_rule_for_a_version_that_does_not_exist_is_refused_before_envoy_sees_it(mesh: Mesh) -> None:
+    with pytest.raises(ProxyError, match="a rule names version 'v9', which steamer does not have"):
+        await steamer(mesh, Rule(backends=only("v9")))
+
+
+async def handled_by(mesh: Mesh, handler: Handler, *rules: Rule) -> Upstream:
+    await steamer(mesh, *rules, versions=("v1",))
+    upstream = await mesh.upstream("handler", handler)
+    mesh.instances("steamer", upstream)
+    await mesh.apply()
+    return upstream
+
+
+async def forever(request: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
+async def failing(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=503, text="mine")
+
+
+async def hanging_up(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
