@@ -211,7 +211,8 @@ def row(result: Result) -> str:
     flip_limit, added_limit = TARGETS.get(result.services, (0, 0))
     return (
         f"{result.services:>8} {result.first * 1000:>9.0f}"
-        f" {result.flip_p50 * 1000:>9.1f} {result.flip_p99 * 1000:>9.1f} {flip_limit:>6} {result.added_p50 * 1000:>9.1f} {result.added_worst * 1000:>9.1f} {added_limit:>6}"
+        f" {result.flip_p50 * 1000:>9.1f} {result.flip_p99 * 1000:>9.1f} {flip_limit:>6}"
+        f" {result.added_p50 * 1000:>9.1f} {result.added_worst * 1000:>9.1f} {added_limit:>6}"
         f" {result.kilobytes:>8.0f} {result.kilobytes_allocated:>9.0f} {KILOBYTES_A_SERVICE:>6}"
     )
 

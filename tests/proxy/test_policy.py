@@ -45,18 +45,14 @@ async def steamer(mesh: Mesh, *rules: Rule, versions: tuple[str, ...] = VERSIONS
     return upstreams
 
 
-async def answers(mesh: Mesh, count: int, **options: object) -> Counter[str]:
-    got = await asyncio.gather(*(mesh.get(mesh.edge("store", "steamer"), **options) for _ in range(count)))
+async def answers(mesh: Mesh, count: int, headers: dict[str, str] | None = None) -> Counter[str]:
+    got = await asyncio.gather(*(mesh.get(mesh.edge("store", "steamer"), headers=headers) for _ in range(count)))
     return Counter(answer.name for answer in got)
 
 
 async def test_weights_divide_the_traffic(mesh: Mesh) -> None:
-    backends = (
-        BackendRef(version="v1", weight=90),
-        BackendRef(version="v2", weight=10),
-        BackendRef(version="v3", weight=0),
-    )
-    await steamer(mesh, Rule(backends=backends))
+    weights = {"v1": 90, "v2": 10, "v3": 0}
+    await steamer(mesh, Rule(backends=tuple(BackendRef(version=v, weight=weight) for v, weight in weights.items())))
     count = 1000
     got = await answers(mesh, count)
     assert abs(got["v2"] - count * 0.1) <= 3 * math.sqrt(count * 0.1 * 0.9)
