@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from sandbox.errors import NotRunningError, RuntimeFailure
 from sandbox.runtime.base import Exit, Running
-from sandbox.runtime.shim.wire import LONGEST_MESSAGE, LineBuffer, Message, encode
+from sandbox.runtime.shim.wire import LONGEST_ANSWER, LineBuffer, Message, encode
 from sandbox.tasks import Tasks
 
 Role = Literal["service", "proxy", "daemon"]
@@ -79,7 +79,7 @@ class ShimClient:
     async def connect(cls, path: Path) -> ShimClient:
         """NotRunningError when no shim answers there."""
         try:
-            reader, writer = await asyncio.open_unix_connection(str(path), limit=LONGEST_MESSAGE)
+            reader, writer = await asyncio.open_unix_connection(str(path), limit=LONGEST_ANSWER)
         except OSError as error:
             raise NotRunningError(f"no shim answers at {path}: {error.strerror or error}") from None
         return cls(reader, writer)

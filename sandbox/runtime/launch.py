@@ -57,6 +57,7 @@ def _start(paths: ProjectPaths) -> int | None:
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
+            start_new_session=True,  # Ctrl-C in the terminal is not meant for it
             timeout=_STARTS_WITHIN,
             check=False,
         )

@@ -27,6 +27,13 @@ _HINTS = {
     "E2BIG": "the environment is too large: shorten it",
 }
 
+_MISSING = {
+    "node": "install Node.js: https://nodejs.org",
+    "npm": "install Node.js: https://nodejs.org",
+    "pip": "name the packages in requirements.txt; they are installed before the service starts",
+}
+_PYTHON_SERVERS = ("uvicorn", "gunicorn", "hypercorn", "flask", "fastapi", "waitress-serve", "granian")
+
 _REFERENCE = re.compile(r"\$(?:\{(PORT|HOST|PORT_\d+)\}|(PORT_\d+|PORT|HOST)(?![A-Za-z0-9_]))")
 
 
@@ -113,7 +120,7 @@ class ProcessDriver:
                 log_max_bytes=spec.log_max_bytes,
             )
         except ShimRefusal as refusal:
-            raise _explained(refusal, spec.id) from None
+            raise _explained(refusal, spec.id, spec.artifact.argv[0]) from None
 
     async def _undo(self, starting: asyncio.Task[Running], instance: str) -> None:
         await asyncio.wait([starting])
@@ -129,5 +136,13 @@ def expand(word: str, environment: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda match: environment.get(match[1] or match[2], match[0]), word)
 
 
-def _explained(refusal: ShimRefusal, instance: str) -> RuntimeFailure:
-    return RuntimeFailure(refusal.message, place=instance, hint=_HINTS.get(refusal.errno_name, ""))
+def _explained(refusal: ShimRefusal, instance: str, program: str = "") -> RuntimeFailure:
+    return RuntimeFailure(refusal.message, place=instance, hint=_hint(refusal.errno_name, program))
+
+
+def _hint(errno_name: str, program: str) -> str:
+    if errno_name != "ENOENT":
+        return _HINTS.get(errno_name, "")
+    if program in _PYTHON_SERVERS:
+        return f"add {program} to requirements.txt"
+    return _MISSING.get(program, _HINTS["ENOENT"])

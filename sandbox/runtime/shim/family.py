@@ -135,6 +135,7 @@ class Family:
     def _over(self, child: Child) -> None:
         del self._endings[child.spec.id]
         del self.children[child.spec.id]
+        self._by_pid.pop(child.pid, None)
         self._drain(child)
         self._gone(child)
         for then in child.then:

@@ -7,7 +7,6 @@ import itertools
 import selectors
 import sys
 import time
-import traceback
 from collections.abc import Callable
 
 READ = selectors.EVENT_READ
@@ -81,5 +80,7 @@ class Loop:
     def _report(self) -> None:
         self._reported += 1
         if self._reported <= 100:  # the shim's own log must stay small whatever happens
+            import traceback  # half a megabyte that is hardly ever needed
+
             traceback.print_exc(file=sys.stderr)
             sys.stderr.flush()

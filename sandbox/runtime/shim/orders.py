@@ -20,6 +20,7 @@ PROTOCOL = 1
 
 _LONGEST_GRACE = 3600.0
 _LONGEST_COMMAND = 3600.0
+_MOST_LOOKS = 500  # for strays that survive SIGKILL, which hang in the kernel
 _LAST_GRACE = 5.0  # seconds the proxy and the daemons get at the end; services get what the order says
 
 
@@ -221,9 +222,9 @@ class Shim:
         if not left:
             self._end_roles(later, grace)
 
-    def _end_strays(self) -> None:
-        if self._family.kill_strays():
-            self._loop.later(0.02, self._end_strays)
+    def _end_strays(self, looks: int = 0) -> None:
+        if self._family.kill_strays() and looks < _MOST_LOOKS:
+            self._loop.later(0.02, lambda: self._end_strays(looks + 1))
             return
         for client, order in self._waiting_for_end:
             client.reply(order)

@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.runtime.shim.loop import READ, WRITE, Loop
-from sandbox.runtime.shim.wire import LONGEST_MESSAGE, LineBuffer, Message, OrderError, decode, encode
+from sandbox.runtime.shim.wire import LONGEST_ANSWER, LineBuffer, Message, OrderError, decode, encode
 
 MOST_CLIENTS = 64
-MOST_UNSENT = 2 * LONGEST_MESSAGE
+MOST_UNSENT = LONGEST_ANSWER
 """Bytes that may wait for a client before it is let go."""
 
 _CHUNK = 64 * 1024

@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 LONGEST_MESSAGE = 4 * 1024 * 1024
-"""Bytes in one line. Linux allows 2 MiB of arguments and environment together."""
+"""Bytes in one order. Linux allows 2 MiB of arguments and environment together."""
+
+LONGEST_ANSWER = 8 * LONGEST_MESSAGE
+"""A list holds the environments of all processes."""
 
 Message = dict[str, Any]
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import threading
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -58,10 +63,26 @@ def app(tmp_path: Path) -> Path:
 
 
 def run(environment: Path, *argv: str) -> str:
-    done = subprocess.run(
-        [environment / "bin" / argv[0], *argv[1:]], capture_output=True, text=True, check=True, cwd="/"
-    )
-    return done.stdout.strip()
+    program = environment / "bin" / argv[0]
+    return subprocess.check_output([program, *argv[1:]], text=True, cwd="/").strip()
+
+
+@contextmanager
+def index_server(folder: Path) -> Iterator[str]:
+    """Serves the wheels over HTTP as an index, at the address it gives."""
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None: ...
 
 
 async def test_what_is_required_is_installed_once(
