@@ -135,6 +135,17 @@ async def test_grpc_end_to_end(mesh: Mesh, greeter: Address) -> None:
         assert await greet(address) == b"hello you"
 
 
+async def test_a_port_that_changes_to_grpc_is_served_at_once(mesh: Mesh, greeter: Address) -> None:
+    before = a_service("hello", ports=(Port(number=50051),))
+    caller = a_caller("store", before)
+    mesh.declare(before, callers=(caller,))
+    mesh.instances("hello", greeter, port=50051)
+    await mesh.apply()
+    mesh.declare(a_service("hello", ports=GRPC), callers=(caller,))
+    await mesh.apply()
+    assert await greet(mesh.edge("store", "hello", 50051)) == b"hello you"
+
+
 async def test_grpc_clients_get_a_status_when_no_instance_is_ready(mesh: Mesh) -> None:
     hello = a_service("hello", ports=GRPC)
     mesh.declare(hello, callers=(a_caller("store", hello),))

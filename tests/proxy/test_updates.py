@@ -171,14 +171,14 @@ async def test_a_topology_that_contradicts_itself_never_reaches_envoy(shop: Mesh
 
 
 async def test_a_new_control_plane_of_the_same_content_sends_nothing(shop: Mesh) -> None:
-    before = await shop.admin.stats(
-        "(cds|lds).config_reload$|listener_(added|modified|create)|cluster_(added|modified)"
-    )
+    changes = "(cds|lds).config_reload$|listener_(added|modified|create)|cluster_(added|modified)"
+    before = await shop.admin.stats(changes)
     async with load(shop.edge("store", "orders")) as running:
         await shop.new_plane()
         await running.more()
         await shop.apply()
     assert set(running.answers) == {200}
+    assert "listener_manager.listener_added" in before
     assert await shop.admin.stats(changes) == before
 
 
