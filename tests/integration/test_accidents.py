@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,23 @@ def wait_for_line(process: subprocess.Popen[str], text: str) -> str:
 
 
 def proxy_pid(sandbox: Sandbox) -> int:
-    return next(
-        process.pid
-        for process in psutil.process_iter()
-        if process.name() == "envoy" and str(sandbox.state) in " ".join(process.cmdline())
-    )
+    return _the_process(sandbox, "--disable-hot-restart")
 
 
 def supervisor_pid(sandbox: Sandbox) -> int:
-    return next(
-        process.pid
-        for process in psutil.process_iter()
-        if "sandbox.daemon" in process.cmdline() and str(sandbox.state) in " ".join(process.cmdline())
-    )
+    return _the_process(sandbox, "'sandbox.daemon'")
+
+
+def _the_process(sandbox: Sandbox, word: str) -> int:
+    def look() -> int:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                command = " ".join(process.cmdline())
+                if word in command and str(sandbox.state) in command:
+                    return process.pid
+        return 0
+
+    return eventually(look, 10)
 
 
 class Traffic:
@@ -146,8 +151,8 @@ def test_everything_killed_at_once_and_up_again(sandbox: Sandbox, shop: Path) ->
     gateway = sandbox.ps(shop)["gateway"]
     supervisor = psutil.Process(supervisor_pid(sandbox))
     shim = psutil.Process(supervisor.ppid())
-    for process in (shim, supervisor, *shim.children(recursive=True)):
-        if process.is_running():
+    for process in (shim, *shim.children(recursive=True)):
+        with suppress(ProcessLookupError):
             kill(process.pid)
     sandbox.up(shop)
     assert sandbox.ps(shop)["gateway"] == gateway
