@@ -31,6 +31,8 @@ from sandbox.proxy.names import ClusterName
 from sandbox.proxy.resource import pack
 from sandbox.proxy.topology import MeshService
 
+# Hosts are drawn by lot: with two of them, one draw in a thousand finds none but the one that has just failed.
+_HOST_ATTEMPTS = 10
 _DEFAULT_RETRY = Retry(attempts=2)
 _NEVER_REACHED = "connect-failure,refused-stream,reset-before-request"
 _IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
@@ -161,7 +163,7 @@ def _retry(rule: Rule, *, idempotent: bool) -> RetryPolicy:
         num_retries=UInt32Value(value=retry.attempts),
         retriable_status_codes=retry.codes if idempotent else (),
         retry_host_predicate=[_OTHER_HOST],
-        host_selection_retry_max_attempts=3,
+        host_selection_retry_max_attempts=_HOST_ATTEMPTS,
         retry_back_off=RetryPolicy.RetryBackOff(base_interval=_duration(base), max_interval=_duration(base * 10)),
     )
     if rule.retry is not None and rule.timeouts.backend_request:
