@@ -148,7 +148,9 @@ async def test_what_envoy_refuses_is_said_in_its_words_and_the_last_good_goes_on
     assert set(running.answers) == {200}
 
 
-async def test_while_one_change_is_refused_instances_still_come_and_go(shop: Mesh) -> None:
+async def test_while_one_change_is_refused_instances_still_come_and_go(
+    shop: Mesh, caplog: pytest.LogCaptureFixture
+) -> None:
     callers = shop.topology.callers
     shop.declare(orders_with(BAD_PATTERN), callers=callers)
     for name in ("second", "third"):
@@ -156,6 +158,7 @@ async def test_while_one_change_is_refused_instances_still_come_and_go(shop: Mes
         with pytest.raises(ProxyError):
             await shop.apply()
         assert (await shop.get(shop.edge("store", "orders"))).name == name
+    assert caplog.text.count("Envoy refused") == 1
     shop.declare(orders_with(), callers=callers)
     await shop.apply()
     assert shop.plane.rejected == ()
