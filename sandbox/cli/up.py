@@ -29,6 +29,7 @@ from sandbox.errors import ExitCode, NotRunningError, ProxyError, UsageError
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths, project_id, sandbox_home
 from sandbox.runtime.choice import choose
+from sandbox.tasks import Tasks
 
 T = TypeVar("T")
 
@@ -139,16 +140,9 @@ async def _give_up(plan: Plan, interrupt: Interrupt, started_here: bool, stay: b
         print(f"\ninterrupted; {plan.project.name} keeps running as it was", file=sys.stderr)
         return ExitCode.INTERRUPTED
     print(f"\nstopping {plan.project.name} (Ctrl-C again to kill it at once)", file=sys.stderr)
-    gently = asyncio.ensure_future(bring_down(plan.paths))  # noqa: TID251 (awaited below)
-    again = asyncio.ensure_future(interrupt.again.wait())  # noqa: TID251
-    await asyncio.wait([gently, again], return_when=asyncio.FIRST_COMPLETED)
-    again.cancel()
-    if gently.done():
-        await gently
+    if await first_of(bring_down(plan.paths), interrupt.again) is not None:
         print(f"{plan.project.name} is stopped; nothing is left running", file=sys.stderr)
     else:
-        gently.cancel()
-        await asyncio.gather(gently, return_exceptions=True)
         await asyncio.to_thread(kill, plan.paths)
         print(f"{plan.project.name} was killed; nothing is left running", file=sys.stderr)
     return ExitCode.INTERRUPTED
@@ -171,15 +165,29 @@ class Interrupt:
 
     async def run(self, work: Callable[[], Awaitable[int]], interrupted: Callable[[], Awaitable[int]]) -> int:
         """The result of `work`, or of `interrupted` when Ctrl-C comes first."""
-        working = asyncio.ensure_future(work())  # noqa: TID251 (awaited below)
-        waiting = asyncio.ensure_future(self.once.wait())  # noqa: TID251
-        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if not self.once.is_set():
-            return await working
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        return await interrupted()
+        code = await first_of(work(), self.once)
+        return await interrupted() if code is None else code
+
+
+async def first_of(work: Awaitable[T], stop: asyncio.Event) -> T | None:
+    """The result of `work`; None when `stop` is set first, and `work` is then cancelled."""
+    tasks = Tasks()
+
+    async def outcome() -> T | BaseException:
+        """Its failure is raised by the caller, not reported as that of a background task."""
+        return (await asyncio.gather(work, return_exceptions=True))[0]
+
+    try:
+        task = tasks.spawn(outcome(), name="work")
+        await asyncio.wait([task, tasks.spawn(stop.wait(), name="stop")], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            return None
+        result = await task
+    finally:
+        await tasks.close()
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 # --- the screen ---------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ async def serve(paths: ProjectPaths) -> int:
         if daemon.down_asked.is_set():
             await daemon.stop_everything()
     if daemon.down_asked.is_set():
-        await daemon.leave()
+        await daemon.leave(told)
     elif daemon.shim_lost.is_set():
         log.error("the shim is gone; starting everything anew")
         await start_daemon(paths)
@@ -72,10 +72,10 @@ async def serve(paths: ProjectPaths) -> int:
 
 
 async def _first(*events: asyncio.Event) -> None:
-    waiting = [asyncio.ensure_future(event.wait()) for event in events]  # noqa: TID251 (awaited on the next line)
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for one in waiting:
-        one.cancel()
+    waiting = Tasks()
+    tasks = [waiting.spawn(event.wait(), name="wait for the end") for event in events]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    await waiting.close()
 
 
 class Daemon:
@@ -275,8 +275,10 @@ class Daemon:
         with suppress(SandboxError):  # a full disk must not keep anything running
             self._memory.save(remember(Wishes(), (), self._addresses.remembered, ""))
 
-    async def leave(self) -> None:
-        """Have the shim end what is left, this process last."""
+    async def leave(self, told: asyncio.Event) -> None:
+        """Have the shim end what is left. It tells this process to end in the course of that, before it answers."""
         with suppress(SandboxError):
             shim = await ShimClient.connect(self._paths.shim_socket)
-            await shim.shut_down(_SHUTDOWN_GRACE)
+            ending = self._tasks.spawn(shim.shut_down(_SHUTDOWN_GRACE), name="end the shim")
+            waiting = self._tasks.spawn(told.wait(), name="wait to be told to end")
+            await asyncio.wait([ending, waiting], return_when=asyncio.FIRST_COMPLETED)
