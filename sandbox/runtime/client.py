@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import json
 import socket
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,6 +188,7 @@ class ShimClient:
     async def shut_down(self, grace: float) -> None:
         """End everything that runs, the shim last. A daemon that asks this gets SIGTERM before the answer."""
         await self._ask("shutdown", None, grace=grace)
+        await self._lost.wait()
 
     # --- the connection -----------------------------------------------------------------------------------------
 
@@ -201,6 +201,8 @@ class ShimClient:
         try:
             async with asyncio.timeout(limit):
                 message = await answer
+        except ConnectionResetError:
+            return
         except TimeoutError:
             raise RuntimeFailure(f"the shim has not answered within {limit:g} s", place=order) from None
         finally:
@@ -289,19 +291,15 @@ def shut_down(path: Path, grace: float) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(limit)
         try:
-            _ask_once(connection, path, {"order": "shutdown", "grace": grace})
+            answer = _ask_once(connection, path, {"order": "shutdown", "grace": grace})
+            while "error" not in answer and connection.recv(65536):
+                pass  # it hangs up when its own files are gone too
+        except ConnectionResetError:
+            return
         except TimeoutError:
             raise RuntimeFailure(f"the shim has not ended everything within {limit:g} s", place=str(path)) from None
         except OSError as error:
             raise NotRunningError(f"no shim answers at {path}: {error.strerror or error}") from None
-    _wait_until_gone(path)
-
-
-def _wait_until_gone(path: Path) -> None:
-    # The answer comes a moment before the shim removes its files and ends.
-    deadline = time.monotonic() + 5.0
-    while path.exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
 
 
 def _ask_once(connection: socket.socket, path: Path, order: Message) -> Message:
@@ -312,4 +310,4 @@ def _ask_once(connection: socket.socket, path: Path, order: Message) -> Message:
         for line in lines.feed(data):
             answer: Message = json.loads(line)
             return answer
-    raise ConnectionResetError("the shim closed the connection")
+    raise ConnectionAbortedError("the shim hung up")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -39,6 +40,18 @@ def resident(pid: int) -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
 
 
+async def share_of_a_core(pid: int) -> float:
+    """What a process uses, over half a second."""
+
+    def used() -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before = used()
+    await asyncio.sleep(0.5)
+    return (used() - before) / 0.5
+
+
 async def test_a_flood_neither_blocks_the_service_nor_fills_disk_or_memory(
     shim: ShimClient, paths: ProjectPaths
 ) -> None:
@@ -58,9 +71,10 @@ async def test_a_flood_neither_blocks_the_service_nor_fills_disk_or_memory(
 
 
 async def test_others_are_served_during_a_flood(shim: ShimClient, paths: ProjectPaths) -> None:
-    await start(shim, paths, "flood", "import os\nwhile True: os.write(1, b'x' * 79 + b'\\n')")
+    await start(shim, paths, "flood", "import os\nwhile True: os.write(1, b'x' * 65535 + b'\\n')")
     await start(shim, paths, "quiet", "print('hello', flush=True); import time; time.sleep(60)")
     await until(lambda: last_lines(paths.logs / "quiet.log", 1) == ["hello"])
+    assert await share_of_a_core(await shim.ping()) < 0.5
     async with asyncio.timeout(2):
         await shim.stop("flood", 0)
 

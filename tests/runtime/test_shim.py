@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -110,6 +111,14 @@ async def test_a_grandchild_that_ignores_sigterm_is_killed(shim: ShimClient, pat
     grandchild = await pid_in(note)
     await shim.stop("a", 0.2)
     assert not alive(grandchild)
+
+
+async def test_an_orphan_without_the_mark_is_known_by_its_session(shim: ShimClient, paths: ProjectPaths) -> None:
+    note = paths.state / "orphan"
+    await start(shim, paths, "a", f"(env -i sh -c 'echo $$ > {note}; exec sleep 60' &) ; exec sleep 60")
+    orphan = await pid_in(note)
+    await shim.stop("a", 5)
+    assert not alive(orphan)
 
 
 async def test_leftovers_of_a_crash_are_ended_before_the_exit_is_told(shim: ShimClient, paths: ProjectPaths) -> None:
@@ -303,7 +312,9 @@ async def test_a_new_shim_sweeps_first(shim: ShimClient, paths: ProjectPaths) ->
 
 async def test_sweeping_beside_a_living_shim_does_nothing(shim: ShimClient, paths: ProjectPaths) -> None:
     child = await start(shim, paths, "a", "exec sleep 60")
+    started = time.monotonic()
     assert sweep(paths) == 0
+    assert time.monotonic() - started < 1
     assert alive(child.pid or 0)
     assert await shim.ping()
 

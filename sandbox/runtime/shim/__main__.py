@@ -39,18 +39,20 @@ def main(arguments: list[str]) -> int:
     if os.fork():
         os._exit(0)
     os.setsid()
-    serve(listening, token)
+    # The clients' connections stay open until we end: that is how they know that nothing is left.
+    served = serve(listening, token)
     leave_nothing(os.path.dirname(socket_path), mark_path)  # noqa: PTH120
     return 0
 
 
-def serve(listening: socket.socket, token: str) -> None:
+def serve(listening: socket.socket, token: str) -> Shim:
     become_reaper()
     loop = Loop()
     shim = Shim(loop, token)
     shim.clients = Server(loop, listening, shim.handle).clients
     hear_signals(loop, shim)
     loop.run()
+    return shim
 
 
 def hear_signals(loop: Loop, shim: Shim) -> None:

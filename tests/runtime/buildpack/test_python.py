@@ -138,9 +138,10 @@ async def test_old_environments_are_removed_but_none_in_use(
     (paths.environments / "orders-web-0123456789abcdef").mkdir()
     environments = PythonEnvironments(paths, host)
     await environments.prepare("orders", read_folder(app), print)
+    os.utime(made[3], (0, 0))
     (app / "requirements.txt").write_text("crumb==2.0\n")
     await environments.prepare("orders", read_folder(app), print)
-    assert [place.exists() for place in made] == [False, False, False, True]
+    assert [place.exists() for place in made] == [False, False, True, True]
     assert (paths.environments / "orders-web-0123456789abcdef").exists()
 
 
