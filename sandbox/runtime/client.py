@@ -201,8 +201,6 @@ class ShimClient:
         try:
             async with asyncio.timeout(limit):
                 message = await answer
-        except ConnectionResetError:
-            return
         except TimeoutError:
             raise RuntimeFailure(f"the shim has not answered within {limit:g} s", place=order) from None
         finally:

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -39,20 +40,19 @@ def main(arguments: list[str]) -> int:
     if os.fork():
         os._exit(0)
     os.setsid()
-    # The clients' connections stay open until we end: that is how they know that nothing is left.
-    served = serve(listening, token)
-    leave_nothing(os.path.dirname(socket_path), mark_path)  # noqa: PTH120
+    serve(listening, token, lambda: leave_nothing(os.path.dirname(socket_path), mark_path))  # noqa: PTH120
     return 0
 
 
-def serve(listening: socket.socket, token: str) -> Shim:
+def serve(listening: socket.socket, token: str, leave: Callable[[], None]) -> None:
+    """Obey until told to end, then `leave` while clients are still connected: hanging up tells them it is done."""
     become_reaper()
     loop = Loop()
     shim = Shim(loop, token)
     shim.clients = Server(loop, listening, shim.handle).clients
     hear_signals(loop, shim)
     loop.run()
-    return shim
+    leave()
 
 
 def hear_signals(loop: Loop, shim: Shim) -> None:
