@@ -1,0 +1,22 @@
+"""What a file that fits the schema can still have wrong: names nobody has, ports used twice, rules nothing reaches."""
+
+from __future__ import annotations
+
+from sandbox.config.checks.graph import check_graph
+from sandbox.config.checks.services import check_services
+from sandbox.config.checks.settings import check_settings
+from sandbox.config.checks.subject import Subject
+from sandbox.config.checks.traffic import check_traffic
+from sandbox.config.tree import Entries, Problems
+from sandbox.model import Project
+
+_CHECKS = (check_services, check_graph, check_traffic, check_settings)
+
+
+def check(project: Project, root: Entries, problems: Problems) -> None:
+    subject = Subject(project, root, problems)
+    for one in _CHECKS:
+        one(subject)
+
+
+__all__ = ["check"]

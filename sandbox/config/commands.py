@@ -1,0 +1,44 @@
+"""A command as text to words, with a shell only where the text needs one."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+SHELL = ("/bin/sh", "-c")
+
+# What the runtime puts in itself when an instance starts.
+_ADDRESS = re.compile(r"\$(?:\{(?:PORT|HOST|PORT_[0-9]+)\}|(?:PORT_[0-9]+|PORT|HOST)(?![A-Za-z0-9_]))", re.ASCII)
+_SINGLE_QUOTED = re.compile(r"'[^']*'")
+_DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_EXPANSION = re.compile(r"[$`*?\[~]")
+_OPERATOR = re.compile(r"[|&;()\n]")
+_REDIRECT = re.compile(r"[<>]")
+_ASSIGNMENT = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
+
+
+def split_command(text: str) -> tuple[str, ...]:
+    """The words of a command; `/bin/sh -c` in front where it has pipes, `&&`, variables and the like.
+
+    ValueError when it is empty or a quote is not closed.
+    """
+    words = shlex.split(text)
+    if not words:
+        raise ValueError("is empty")
+    bare = _unquoted(_ADDRESS.sub("", text))
+    if not (_needs_shell(bare) or _ASSIGNMENT.match(text)):
+        return tuple(words)
+    # A simple command takes the shell's place, so that signals reach it.
+    is_simple = not _OPERATOR.search(bare) and not _ASSIGNMENT.match(text)
+    return (*SHELL, f"exec {text}" if is_simple else text)
+
+
+def _needs_shell(bare: str) -> bool:
+    return any(pattern.search(bare) for pattern in (_EXPANSION, _OPERATOR, _REDIRECT))
+
+
+def _unquoted(text: str) -> str:
+    """What a shell would look at: text outside quotes, and variables inside double quotes."""
+    without_escapes = re.sub(r"\\.", "", text, flags=re.DOTALL)
+    without_single = _SINGLE_QUOTED.sub("", without_escapes)
+    return _DOUBLE_QUOTED.sub(lambda match: "".join(re.findall(r"[$`]", match[1])), without_single)

@@ -1,0 +1,223 @@
+"""From the validated file to the model: defaults filled in, paths absolute, variables gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sandbox.config.schema import (
+    BuildSpec,
+    DeploySpec,
+    DevelopSpec,
+    HeaderSpec,
+    HealthcheckSpec,
+    PortSpec,
+    ProjectSpec,
+    RetrySpec,
+    RuleSpec,
+    ServiceSpec,
+    SettingsSpec,
+    TimeoutsSpec,
+    TrafficSpec,
+    VersionSpec,
+)
+from sandbox.model import (
+    DEFAULT_VERSION,
+    AppProtocol,
+    BackendRef,
+    Build,
+    CommandProbe,
+    Condition,
+    Dependency,
+    HeaderMatch,
+    Healthcheck,
+    HttpProbe,
+    Limits,
+    Match,
+    MatchType,
+    NoProbe,
+    Port,
+    Probe,
+    Project,
+    RestartPolicy,
+    Retry,
+    Rule,
+    Service,
+    Settings,
+    TcpProbe,
+    Template,
+    Timeouts,
+    TrafficPolicy,
+    Version,
+    WatchRule,
+)
+
+EnvFiles = Mapping[str, Mapping[str, str | None]]
+"""What each env_file holds, by its path as written; None is a name without a value."""
+
+
+class Resolver:
+    """root: where relative paths start. environment: for variables without a value."""
+
+    def __init__(self, root: Path, environment: Mapping[str, str], env_files: EnvFiles) -> None:
+        self._root = root
+        self._environment = environment
+        self._env_files = env_files
+
+    def project(self, spec: ProjectSpec, name: str, files: tuple[Path, ...]) -> Project:
+        return Project(
+            name=name,
+            root=self._root,
+            files=files,
+            services={name: self._service(name, service) for name, service in spec.services.items()},
+            traffic={callee: _policy(policy) for callee, policy in spec.traffic.items()},
+            settings=_settings(spec),
+        )
+
+    def _service(self, name: str, spec: ServiceSpec) -> Service:
+        ports = tuple(dict.fromkeys(_port(port) for port in spec.ports))
+        specs: Mapping[str, VersionSpec] = spec.versions or {DEFAULT_VERSION: spec}
+        versions = tuple(self._version(version, found, ports) for version, found in specs.items())
+        return Service(
+            name=name,
+            versions=versions,
+            ports=ports,
+            public=spec.public,
+            depends_on=_dependencies(spec, versions),
+        )
+
+    def _version(self, name: str, spec: VersionSpec, ports: tuple[Port, ...]) -> Version:
+        deploy = spec.deploy or DeploySpec()
+        return Version(
+            name=name,
+            build=self._build(spec.build) if spec.build else None,
+            image=None if spec.build else spec.image,
+            command=spec.command,
+            environment=self._variables(spec),
+            healthcheck=_healthcheck(spec.healthcheck or HealthcheckSpec(), ports),
+            replicas=1 if deploy.replicas is None else deploy.replicas,
+            limits=_limits(deploy),
+            restart=_restart(spec.restart),
+            stop_grace_period=10.0 if spec.stop_grace_period is None else spec.stop_grace_period,
+            watch=self._watch(spec.develop or DevelopSpec()),
+        )
+
+    def _variables(self, spec: VersionSpec) -> dict[str, Template]:
+        """Those of later files win over earlier ones', and those of `environment` over all."""
+        given: dict[str, Template | None] = {}
+        for file in spec.env_file:
+            for name, text in self._env_files[file.path].items():
+                given[name] = None if text is None else Template((text,))
+        given |= spec.environment
+        found = {name: self._from_outside(name) if value is None else value for name, value in given.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _from_outside(self, name: str) -> Template | None:
+        return Template((self._environment[name],)) if name in self._environment else None
+
+    def _build(self, spec: BuildSpec) -> Build:
+        args = {name: self._environment.get(name) if value is None else value for name, value in spec.args.items()}
+        return Build(
+            context=self.path(spec.context),
+            dockerfile=spec.dockerfile,
+            target=spec.target,
+            args={name: value for name, value in args.items() if value is not None},
+        )
+
+    def _watch(self, spec: DevelopSpec) -> tuple[WatchRule, ...]:
+        return tuple(
+            WatchRule(path=self.path(rule.path), action=rule.action, target=rule.target, ignore=tuple(rule.ignore))
+            for rule in spec.watch
+        )
+
+    def path(self, text: str) -> Path:
+        return (self._root / Path(text).expanduser()).resolve()
+
+
+def _port(spec: PortSpec) -> Port:
+    word = spec.app_protocol or spec.protocol or AppProtocol.HTTP
+    return Port(number=spec.target, protocol=AppProtocol(word), published=spec.published)
+
+
+def _dependencies(spec: ServiceSpec, versions: tuple[Version, ...]) -> tuple[Dependency, ...]:
+    """The declared ones, then the ones that only an address in environment names."""
+    conditions = {name: Condition(dependency.condition) for name, dependency in spec.depends_on.items()}
+    for version in versions:
+        for value in version.environment.values():
+            for callee in value.callees:
+                conditions.setdefault(callee, Condition.STARTED)
+    return tuple(Dependency(service=name, condition=condition) for name, condition in conditions.items())
+
+
+def _healthcheck(spec: HealthcheckSpec, ports: tuple[Port, ...]) -> Healthcheck:
+    given: dict[str, Any] = {
+        "interval": spec.interval,
+        "timeout": spec.timeout,
+        "retries": spec.retries,
+        "start_period": spec.start_period,
+    }
+    return Healthcheck(probe=_probe(spec, ports), **{name: value for name, value in given.items() if value is not None})
+
+
+def _probe(spec: HealthcheckSpec, ports: tuple[Port, ...]) -> Probe:
+    if spec.disable or spec.test == ():
+        return NoProbe()
+    if spec.test:
+        return CommandProbe(argv=spec.test)
+    if spec.http is not None:
+        return HttpProbe(path=spec.http)
+    return TcpProbe() if ports else NoProbe()
+
+
+def _limits(deploy: DeploySpec) -> Limits:
+    limits = deploy.resources.limits if deploy.resources else None
+    return Limits(memory=limits.memory, cpus=limits.cpus) if limits else Limits()
+
+
+def _restart(word: str | None) -> RestartPolicy:
+    """Compose's `on-failure:3` is taken as `on-failure`: attempts are spaced out, not counted."""
+    return RestartPolicy(word.partition(":")[0]) if word else RestartPolicy.ON_FAILURE
+
+
+def _settings(spec: SettingsSpec) -> Settings:
+    given: dict[str, Any] = {
+        "runtime": spec.runtime,
+        "gateway_port": spec.gateway and spec.gateway.port,
+        "ui_port": spec.ui and spec.ui.port,
+        "otlp_port": spec.telemetry and spec.telemetry.otlp and spec.telemetry.otlp.port,
+        "stats_interval": spec.telemetry and spec.telemetry.interval,
+        "log_max_bytes": spec.logs and spec.logs.max_size,
+    }
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+# --- traffic ------------------------------------------------------------------------------------------------------
+
+
+def _policy(spec: TrafficSpec) -> TrafficPolicy:
+    return TrafficPolicy(rules=tuple(_rule(rule) for rule in spec.rules))
+
+
+def _rule(spec: RuleSpec) -> Rule:
+    return Rule(
+        matches=tuple(Match(headers=tuple(_header(header) for header in match.headers)) for match in spec.matches),
+        backends=tuple(BackendRef(version=ref.version, weight=ref.weight) for ref in spec.backendRefs),
+        timeouts=_timeouts(spec.timeouts or TimeoutsSpec()),
+        retry=_retry(spec.retry) if spec.retry else None,
+    )
+
+
+def _header(spec: HeaderSpec) -> HeaderMatch:
+    return HeaderMatch(name=spec.name.lower(), value=spec.value or "", type=MatchType(spec.type))
+
+
+def _timeouts(spec: TimeoutsSpec) -> Timeouts:
+    """Zero means no limit, as in Gateway API."""
+    return Timeouts(request=spec.request or None, backend_request=spec.backendRequest or None)
+
+
+def _retry(spec: RetrySpec) -> Retry:
+    retry = Retry(attempts=spec.attempts, codes=tuple(spec.codes))
+    return retry if spec.backoff is None else replace(retry, backoff=spec.backoff)

@@ -1,0 +1,332 @@
+"""The shape of sandbox.yaml in its long forms, one model for each map in it. The descriptions are what editors show.
+
+Strict: a wrong type is an error, and so is an unknown key, except `x-…`. A key without a value counts as absent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sandbox.config.fields import (
+    TEXT_LIST,
+    AlsoAs,
+    Attempts,
+    Boolean,
+    Command,
+    Cpus,
+    Duration,
+    EnvironmentValue,
+    HealthTest,
+    Label,
+    PortNumber,
+    PositiveDuration,
+    ProjectName,
+    Replicas,
+    Restart,
+    Retries,
+    ServiceName,
+    Size,
+    StatusCode,
+    String,
+    Text,
+    VariableName,
+    Weight,
+    fault,
+)
+from sandbox.config.portforms import long_form, protocol, refuse_other_hosts
+
+
+def _allow_extensions(schema: dict[str, Any]) -> None:
+    schema["patternProperties"] = {"^x-": {}}
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        json_schema_extra=_allow_extensions,
+    )
+
+    compose: ClassVar[str] = ""
+    """Which keys of Compose are known here: a key of `compose.UNSUPPORTED`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _present(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None and not key.startswith("x-")}
+
+
+# --- settings -----------------------------------------------------------------------------------------------------
+
+
+class ListenerSpec(Spec):
+    port: PortNumber | None = Field(
+        None, description="Preferred port on 127.0.0.1; when it is taken, another one is used and named."
+    )
+
+
+class TelemetrySpec(Spec):
+    otlp: ListenerSpec | None = Field(None, description="Where services send OpenTelemetry data over HTTP.")
+    interval: PositiveDuration | None = Field(None, description="How often the proxy's numbers are collected.")
+
+
+class LogsSpec(Spec):
+    max_size: Size | None = Field(None, description="What is kept of each instance's output, older parts included.")
+
+
+class SettingsSpec(Spec):
+    runtime: Literal["auto", "process", "docker"] | None = Field(
+        None, description="How services run: auto is docker where an engine answers, else process."
+    )
+    gateway: ListenerSpec | None = Field(None, description="The way in from outside to public services.")
+    ui: ListenerSpec | None = Field(None, description="The web page and the HTTP API.")
+    telemetry: TelemetrySpec | None = Field(None, description="Numbers and traces of the traffic.")
+    logs: LogsSpec | None = Field(None, description="What services write to standard output and error.")
+
+
+# --- services -----------------------------------------------------------------------------------------------------
+
+
+class BuildSpec(Spec):
+    compose = "build"
+
+    context: String = Field(description="The folder with the service's code, relative to the first file.")
+    dockerfile: String | None = Field(None, description="The Dockerfile, relative to the folder (docker runtime).")
+    target: String | None = Field(None, description="The stage of the Dockerfile to build (docker runtime).")
+    args: Annotated[dict[VariableName, Text | None], AlsoAs(TEXT_LIST)] = Field(
+        default_factory=dict, description="Build arguments; one without a value is taken from the environment."
+    )
+
+
+class EnvFileSpec(Spec):
+    compose = "env_file"
+
+    path: String = Field(description="A file with lines of NAME=value, relative to the first file.")
+    required: Boolean = Field(True, description="Whether it is an error when the file is missing.")
+
+
+class HealthcheckSpec(Spec):
+    compose = "healthcheck"
+
+    http: String | None = Field(None, description="Healthy when GET on this path of the first port answers 200-399.")
+    test: HealthTest | None = Field(
+        None, description='Healthy when the command exits 0: ["CMD", "program", …], ["CMD-SHELL", "line"] or a line.'
+    )
+    interval: PositiveDuration | None = Field(None, description="Time between two checks.")
+    timeout: PositiveDuration | None = Field(None, description="A check that takes longer has failed.")
+    retries: Retries | None = Field(None, description="Failures in a row that make an instance unhealthy.")
+    start_period: Duration | None = Field(None, description="Failures this soon after the start do not count.")
+    disable: Boolean = Field(False, description="Healthy as long as it runs.")
+
+    @model_validator(mode="after")
+    def _one_probe(self) -> HealthcheckSpec:
+        if self.http is not None and self.test is not None:
+            raise fault("has both http and test", "keep one of the two")
+        if self.http is not None and not re.fullmatch(r"/[!-~]*", self.http):
+            raise fault("needs a path that begins with / under http", "write http: /healthz")
+        return self
+
+
+class LimitsSpec(Spec):
+    compose = "limits"
+
+    memory: Size | None = Field(None, description="Memory of one instance, such as 256M.")
+    cpus: Cpus | None = Field(None, description="Processors of one instance, such as 0.5.")
+
+
+class ResourcesSpec(Spec):
+    compose = "resources"
+
+    limits: LimitsSpec | None = Field(None, description="What one instance may use at most.")
+
+
+class DeploySpec(Spec):
+    compose = "deploy"
+
+    replicas: Replicas | None = Field(None, description="How many instances run.")
+    resources: ResourcesSpec | None = Field(None, description="What an instance may use.")
+
+
+class WatchSpec(Spec):
+    compose = "watch"
+
+    path: String = Field(description="A file or folder, relative to the first file.")
+    action: Literal["restart", "rebuild", "sync", "sync+restart"] = Field(description="What a change leads to.")
+    target: String | None = Field(None, description="Where changed files go inside the container (sync).")
+    ignore: Annotated[list[String], AlsoAs({"type": "string"})] = Field(
+        default_factory=list, description="Patterns of files whose changes do not matter."
+    )
+
+    @model_validator(mode="after")
+    def _knows_where_to(self) -> WatchSpec:
+        if self.action.startswith("sync") and self.target is None:
+            raise fault(f"needs a target for the action {self.action}", "add target: /app, or use action: restart")
+        return self
+
+
+class DevelopSpec(Spec):
+    watch: list[WatchSpec] = Field(default_factory=list, description="What to do when files change.")
+
+
+class VersionSpec(Spec):
+    """What can differ between versions of a service."""
+
+    compose = "service"
+
+    build: Annotated[BuildSpec | None, AlsoAs({"type": "string"})] = Field(
+        None, description="The folder with the code. Wins over image."
+    )
+    image: String | None = Field(None, description="A container image instead of code (docker runtime).")
+    command: Command | None = Field(None, description="How to start it; found out from the folder when absent.")
+    environment: Annotated[dict[VariableName, EnvironmentValue], AlsoAs(TEXT_LIST)] = Field(
+        default_factory=dict,
+        description="Variables; one without a value is taken from the environment. ${services.NAME.url|host|port} "
+        "is where a service is found.",
+    )
+    env_file: Annotated[list[EnvFileSpec], AlsoAs({"type": "string"}, TEXT_LIST)] = Field(
+        default_factory=list, description="Files with variables; environment and later files win."
+    )
+    healthcheck: HealthcheckSpec | None = Field(
+        None, description="When an instance takes traffic. Default: when its first port accepts connections."
+    )
+    deploy: DeploySpec | None = Field(None, description="How many instances, and what they may use.")
+    develop: DevelopSpec | None = Field(None, description="What happens while you work on the code.")
+    restart: Restart | None = Field(
+        None, description="When an instance that ended is started again: no, on-failure, always, unless-stopped."
+    )
+    stop_grace_period: Duration | None = Field(
+        None, description="Time between asking an instance to stop and ending it."
+    )
+
+
+class PortSpec(Spec):
+    compose = "port"
+
+    target: PortNumber = Field(description="What other services call it on.")
+    published: PortNumber | None = Field(None, description="Also open on 127.0.0.1 at this port.")
+    app_protocol: Literal["http", "grpc", "tcp"] | None = Field(None, description="What is spoken on it.")
+    protocol: Literal["tcp"] | None = Field(None, description="tcp without app_protocol: anything over TCP.")
+    host_ip: String | None = Field(None, description="Only 127.0.0.1, where everything is published.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, data: object) -> object:
+        found = long_form(data)
+        if isinstance(found, dict) and found.get("app_protocol") is not None:
+            protocol(found["app_protocol"])
+        return found
+
+    @model_validator(mode="after")
+    def _on_loopback(self) -> PortSpec:
+        if self.host_ip is not None:
+            refuse_other_hosts(self.host_ip)
+        return self
+
+
+class DependencySpec(Spec):
+    compose = "dependency"
+
+    condition: Literal["service_started", "service_healthy", "service_completed_successfully"] = Field(
+        "service_started", description="What to wait for before starting."
+    )
+
+
+class ServiceSpec(VersionSpec):
+    ports: list[Annotated[PortSpec, AlsoAs({"type": ["string", "integer"]})]] = Field(
+        default_factory=list,
+        description='What it listens on: "8000" (HTTP), "50051/grpc", "5432/tcp"; "18000:8000" also opens it on '
+        "127.0.0.1:18000. The first one is PORT.",
+    )
+    public: Boolean = Field(False, description="Reachable through the gateway as http://NAME.localhost:<gateway>/.")
+    depends_on: Annotated[dict[Text, DependencySpec], AlsoAs(TEXT_LIST)] = Field(
+        default_factory=dict, description="The services it calls; each is found in <NAME>_URL, _HOST and _PORT."
+    )
+    versions: dict[Label, VersionSpec] = Field(
+        default_factory=dict, description="Variants that run side by side; each inherits the service's keys."
+    )
+
+
+# --- traffic ------------------------------------------------------------------------------------------------------
+
+
+class HeaderSpec(Spec):
+    name: String = Field(description="The header's name, in any case.")
+    type: Literal["Exact", "RegularExpression", "Present"] = Field("Exact", description="How the value is compared.")
+    value: Text | None = Field(None, description="The value or the regular expression (RE2).")
+
+    @model_validator(mode="after")
+    def _complete(self) -> HeaderSpec:
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", self.name):  # a token, RFC 9110 §5.6.2
+            raise fault("has a name that no header can have", "use letters, digits and hyphens")
+        if self.type != "Present" and self.value is None:
+            raise fault("needs a value", "add value: …, or use type: Present")
+        if self.type == "RegularExpression":
+            _refuse_bad_expression(self.value or "")
+        return self
+
+
+def _refuse_bad_expression(expression: str) -> None:
+    if re.search(r"\(\?<?[=!]|\\[1-9]", expression.replace("\\\\", "")):
+        raise fault("has a look-around or back-reference, which RE2 does not know", "write it without")
+    try:
+        re.compile(expression)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise fault(f"has a regular expression that is not valid: {error}", "correct it") from None
+
+
+class MatchSpec(Spec):
+    headers: Annotated[list[HeaderSpec], AlsoAs({"type": "object"})] = Field(
+        default_factory=list, description="Headers that must all fit: {name: value}, or Gateway API's list."
+    )
+
+
+class BackendRefSpec(Spec):
+    version: Text = Field(description="A version of the service.")
+    weight: Weight = Field(1, description="Its share, in proportion to the sum of the weights.")
+
+
+class TimeoutsSpec(Spec):
+    request: Duration | None = Field(None, description="The whole request with all attempts; 0s is no limit.")
+    backendRequest: Duration | None = Field(None, description="One attempt; 0s is no limit.")
+
+
+class RetrySpec(Spec):
+    attempts: Attempts = Field(1, description="How often to try again.")
+    codes: list[StatusCode] = Field(default_factory=list, description="Answers to try again after, such as 503.")
+    backoff: PositiveDuration | None = Field(None, description="Shortest pause before trying again.")
+
+
+class RuleSpec(Spec):
+    matches: list[MatchSpec] = Field(
+        default_factory=list, description="The rule holds when one of them fits; without any it always holds."
+    )
+    backendRefs: list[BackendRefSpec] = Field(
+        default_factory=list, description="The versions that get the requests; all alike when absent."
+    )
+    timeouts: TimeoutsSpec | None = Field(None, description="How long a request may take.")
+    retry: RetrySpec | None = Field(None, description="When to try again; methods that are idempotent only.")
+
+
+class TrafficSpec(Spec):
+    rules: list[RuleSpec] = Field(default_factory=list, description="The first rule that fits a request holds.")
+
+
+# --- the project --------------------------------------------------------------------------------------------------
+
+
+class ProjectSpec(SettingsSpec):
+    compose = "project"
+
+    version: Text | None = Field(None, description="Compose's obsolete version of the format; ignored.")
+    name: ProjectName | None = Field(None, description="The project's name. Default: the name of the folder.")
+    services: dict[ServiceName, ServiceSpec] = Field(default_factory=dict, description="The services, by name.")
+    traffic: dict[Text, TrafficSpec] = Field(
+        default_factory=dict, description="How requests travel, by the service they go to."
+    )
