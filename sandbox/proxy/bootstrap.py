@@ -50,6 +50,13 @@ _UNREAD_PARTS = (
     ".http2.",
 )
 
+LATENCY_BUCKETS = [
+    *(0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80),
+    *(100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 8000),
+    *(10_000, 15_000, 20_000, 30_000, 60_000, 300_000),
+]
+"""Upper bounds in milliseconds. Envoy keeps two digits of each value, so finer bounds would be of no use."""
+
 
 def bootstrap(paths: ProjectPaths, project: str) -> dict[str, Any]:
     """Envoy's bootstrap as JSON data. Its admin socket is the user's alone: it can stop the server."""
@@ -58,7 +65,12 @@ def bootstrap(paths: ProjectPaths, project: str) -> dict[str, Any]:
         "admin": _admin(paths.admin_socket),
         "dynamic_resources": _dynamic_resources(),
         "static_resources": {"clusters": [_control_plane(paths.ads_socket)]},
-        "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": _unread()}}},
+        "stats_config": {
+            "stats_matcher": {"exclusion_list": {"patterns": _unread()}},
+            "histogram_bucket_settings": [{"match": {"suffix": ".upstream_rq_time"}, "buckets": LATENCY_BUCKETS}],
+        },
+        "stats_flush_on_admin": True,  # so that each reading brings histograms up to the one before, not of 5 s ago
+        "cluster_manager": {"enable_deferred_cluster_creation": True},
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
         "layered_runtime": {"layers": [{"name": "admin", "admin_layer": {}}]},
     }
