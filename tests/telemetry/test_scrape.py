@@ -1,0 +1,133 @@
+"""Numbers of real requests through a real Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiohttp import web
+
+from sandbox.control import Edge, Signals
+from sandbox.model import AppProtocol, Port
+from sandbox.proxy.topology import Address
+from sandbox.tasks import Tasks
+from sandbox.telemetry.scrape import Scraper
+from tests.proxy.mesh import LOOPBACK, Mesh, a_caller, a_service, eventually, free_port
+
+INTERVAL = 0.05
+
+
+@pytest.fixture
+async def mesh() -> AsyncIterator[Mesh]:
+    async with Mesh() as running:
+        yield running
+
+
+@pytest.fixture
+async def scraper(mesh: Mesh) -> AsyncIterator[Scraper]:
+    found, tasks = Scraper(mesh.paths.admin_socket, INTERVAL), Tasks()
+    tasks.spawn(found.run(), name="scrape")
+    yield found
+    await tasks.close()
+
+
+async def failing(request: web.Request) -> web.Response:
+    return web.Response(status=500)
+
+
+async def slow(request: web.Request) -> web.Response:
+    await asyncio.sleep(0.12)
+    return web.Response()
+
+
+async def test_an_edge_shows_its_requests_errors_and_latency(mesh: Mesh, scraper: Scraper) -> None:
+    orders, steamer = a_service("orders"), a_service("steamer", versions=("v1", "v2"))
+    mesh.declare(orders, steamer, callers=(a_caller("store", orders), a_caller("orders", steamer)))
+    mesh.instances("orders", await mesh.upstream("orders", slow))
+    mesh.instances("steamer", await mesh.upstream("v1", failing))
+    mesh.instances("steamer", await mesh.upstream("v2", failing), version="v2")
+    await mesh.apply()
+    await first_reading(scraper)
+
+    await asyncio.gather(*(mesh.get(mesh.edge("store", "orders")) for _ in range(4)))
+    for _ in range(6):
+        await mesh.get(mesh.edge("orders", "steamer"))
+    await eventually(lambda: count(scraper, "steamer") == 6 and edge(scraper, "orders").p50 is not None)
+
+    assert edge(scraper, "orders").errors_per_second == 0
+    assert 100 <= (edge(scraper, "orders").p50 or 0) <= (edge(scraper, "orders").p99 or 0) < 500
+    assert errors(scraper, "steamer") == 6
+    assert {(one.caller, one.callee) for one in edges(scraper)} == {("store", "orders"), ("orders", "steamer")}
+
+
+async def test_what_got_no_answer_is_an_error_once_however_often_it_was_retried(mesh: Mesh, scraper: Scraper) -> None:
+    nobody, refuses = a_service("nobody"), a_service("refuses")
+    mesh.declare(nobody, refuses, callers=(a_caller("store", nobody, refuses),))
+    mesh.instances("refuses", Address(LOOPBACK, free_port()))
+    await mesh.apply()
+    await first_reading(scraper)
+
+    for callee in ("nobody", "refuses", "refuses"):
+        assert (await mesh.get(mesh.edge("store", callee))).status == 503
+    await eventually(lambda: errors(scraper, "nobody") == 1 and errors(scraper, "refuses") == 2)
+
+    assert (count(scraper, "nobody"), count(scraper, "refuses")) == (1, 2)
+
+
+async def test_a_tcp_service_shows_its_connections(mesh: Mesh, scraper: Scraper) -> None:
+    db = a_service("db", ports=(Port(number=5432, protocol=AppProtocol.TCP),))
+    mesh.declare(db, callers=(a_caller("store", db),))
+    mesh.instances("db", await mesh.upstream("db"), port=5432)
+    await mesh.apply()
+    await first_reading(scraper)
+
+    for _ in range(3):
+        await mesh.get(mesh.edge("store", "db", 5432))
+
+    await eventually(lambda: (count(scraper, "db"), errors(scraper, "db")) == (3, 0))
+
+
+async def test_a_new_envoy_is_found_and_its_counting_from_zero_understood(mesh: Mesh, scraper: Scraper) -> None:
+    mesh.declare(a_service("store", public=True))
+    mesh.instances("store", await mesh.upstream("store"))
+    await mesh.apply()
+    await first_reading(scraper)
+    for _ in range(5):
+        await mesh.get(mesh.gateway)
+    await eventually(lambda: count(scraper, "store") == 5)
+
+    mesh.stop_envoy()
+    await eventually(lambda: not mesh.plane.connected)
+    await mesh.start_envoy()
+    await mesh.apply()
+    for _ in range(2):
+        await mesh.get(mesh.gateway)
+
+    await eventually(lambda: count(scraper, "store") == 7)
+
+
+async def first_reading(scraper: Scraper) -> None:
+    """Until counting has begun; what was counted before would be no news."""
+    await eventually(lambda: len(scraper._past._totals) > 0)
+
+
+def edges(scraper: Scraper) -> tuple[Edge, ...]:
+    return scraper.snapshot().edges
+
+
+def edge(scraper: Scraper, callee: str) -> Signals:
+    return scraper.snapshot().services[callee]
+
+
+def count(scraper: Scraper, callee: str) -> int:
+    return _in_window(scraper, callee, lambda one: one.requests_per_second)
+
+
+def errors(scraper: Scraper, callee: str) -> int:
+    return _in_window(scraper, callee, lambda one: one.errors_per_second)
+
+
+def _in_window(scraper: Scraper, callee: str, rate: Callable[[Signals], float]) -> int:
+    found = scraper.snapshot().services.get(callee)
+    return round(rate(found) * found.window) if found else 0
