@@ -235,13 +235,22 @@ def variable_name(value: object) -> str:
     return name
 
 
+_VARIABLE = r"\$"
+"""Where a number or a boolean stands, editors also take a text with a variable in it."""
+
+
 def _integer_schema(low: int, high: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", "minimum": low, "maximum": high})
+    schema = {"type": ["integer", "string"], "minimum": low, "maximum": high, "pattern": rf"^[0-9]+$|{_VARIABLE}"}
+    return WithJsonSchema(schema)
 
 
 _SCALAR_TYPES = ["string", "number", "boolean"]
 
-Boolean = Annotated[bool, PlainValidator(_boolean), WithJsonSchema({"type": "boolean"})]
+Boolean = Annotated[
+    bool,
+    PlainValidator(_boolean),
+    WithJsonSchema({"type": ["boolean", "string"], "pattern": f"^(true|false)$|{_VARIABLE}"}),
+]
 String = Annotated[str, PlainValidator(_filled), WithJsonSchema({"type": "string", "minLength": 1})]
 Text = Annotated[str, PlainValidator(text), WithJsonSchema({"type": _SCALAR_TYPES})]
 PortNumber = Annotated[int, PlainValidator(whole(1, 65535)), _integer_schema(1, 65535)]
@@ -290,4 +299,5 @@ class AlsoAs:
         return {"anyOf": [*self._short_forms, handler(core)]}
 
 
-TEXT_LIST = {"type": "array", "items": {"type": "string"}}
+TEXT: dict[str, Any] = {"type": "string"}
+TEXT_LIST: dict[str, Any] = {"type": "array", "items": {"type": "string"}}

@@ -1,0 +1,180 @@
+"""The resolved project as a plain map that is a sandbox.yaml again: loading it gives the same project.
+
+Everything is explicit: defaults, profiles, inherited keys and variables are filled in, paths are absolute. Values of
+environment are shown as they are, secrets included; who prints this shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.config.durations import format_duration
+from sandbox.config.sizes import format_size
+from sandbox.model import (
+    DEFAULT_VERSION,
+    Build,
+    CommandProbe,
+    HeaderMatch,
+    Healthcheck,
+    HttpProbe,
+    MatchType,
+    NoProbe,
+    Port,
+    Project,
+    Retry,
+    Rule,
+    Service,
+    Settings,
+    Template,
+    Version,
+    WatchRule,
+)
+
+Plain = dict[str, Any]
+
+
+def to_dict(project: Project) -> Plain:
+    rendered: Plain = {
+        "name": project.name,
+        **_settings(project.settings),
+        "services": {name: _service(service) for name, service in project.services.items()},
+    }
+    if project.traffic:
+        rendered["traffic"] = {
+            callee: {"rules": [_rule(rule) for rule in policy.rules]} for callee, policy in project.traffic.items()
+        }
+    return rendered
+
+
+def _settings(settings: Settings) -> Plain:
+    return {
+        "runtime": settings.runtime,
+        "gateway": {"port": settings.gateway_port},
+        "ui": {"port": settings.ui_port},
+        "telemetry": {"otlp": {"port": settings.otlp_port}, "interval": format_duration(settings.stats_interval)},
+        "logs": {"max_size": format_size(settings.log_max_bytes)},
+    }
+
+
+def _service(service: Service) -> Plain:
+    common = _filled(
+        ports=[_port(port) for port in service.ports],
+        public=service.public,
+        depends_on={dependency.service: {"condition": str(dependency.condition)} for dependency in service.depends_on},
+    )
+    if [version.name for version in service.versions] == [DEFAULT_VERSION]:
+        return {**_version(service.versions[0]), **common}
+    return {**common, "versions": {version.name: _version(version) for version in service.versions}}
+
+
+def _version(version: Version) -> Plain:
+    return _filled(
+        build=_build(version.build) if version.build else None,
+        image=_escaped(version.image),
+        command=[_escape(word) for word in version.command] if version.command else None,
+        environment={name: _template(value) for name, value in version.environment.items()},
+        healthcheck=_healthcheck(version.healthcheck),
+        deploy=_deploy(version),
+        develop={"watch": [_watch(rule) for rule in version.watch]} if version.watch else None,
+        restart=str(version.restart),
+        stop_grace_period=format_duration(version.stop_grace_period),
+    )
+
+
+def _build(build: Build) -> Plain:
+    return _filled(
+        context=_escape(str(build.context)),
+        dockerfile=_escaped(build.dockerfile),
+        target=_escaped(build.target),
+        args=_escaped_values(build.args),
+    )
+
+
+def _port(port: Port) -> Plain:
+    return _filled(target=port.number, published=port.published, app_protocol=str(port.protocol))
+
+
+def _healthcheck(check: Healthcheck) -> Plain:
+    times: Plain = {
+        "interval": format_duration(check.interval),
+        "timeout": format_duration(check.timeout),
+        "retries": check.retries,
+        "start_period": format_duration(check.start_period),
+    }
+    match check.probe:
+        case HttpProbe(path=path):
+            return {"http": _escape(path), **times}
+        case CommandProbe(argv=argv):
+            return {"test": ["CMD", *(_escape(word) for word in argv)], **times}
+        case NoProbe():
+            return {"disable": True, **times}
+    return times  # the first port's accepting connections is the default
+
+
+def _deploy(version: Version) -> Plain:
+    limits = _filled(
+        memory=None if version.limits.memory is None else format_size(version.limits.memory),
+        cpus=version.limits.cpus,
+    )
+    return _filled(replicas=version.replicas, resources={"limits": limits} if limits else None)
+
+
+def _watch(rule: WatchRule) -> Plain:
+    return _filled(
+        path=_escape(str(rule.path)),
+        action=rule.action,
+        target=_escaped(rule.target),
+        ignore=[_escape(pattern) for pattern in rule.ignore],
+    )
+
+
+def _rule(rule: Rule) -> Plain:
+    return _filled(
+        matches=[{"headers": [_header(header) for header in match.headers]} for match in rule.matches],
+        backendRefs=[{"version": backend.version, "weight": backend.weight} for backend in rule.backends],
+        timeouts=_filled(
+            request=_duration(rule.timeouts.request), backendRequest=_duration(rule.timeouts.backend_request)
+        ),
+        retry=_retry(rule.retry) if rule.retry else None,
+    )
+
+
+def _header(header: HeaderMatch) -> Plain:
+    value = None if header.type is MatchType.PRESENT else _escape(header.value)
+    return _filled(name=header.name, type=str(header.type), value=value)
+
+
+def _retry(retry: Retry) -> Plain:
+    return {"attempts": retry.attempts, "codes": list(retry.codes), "backoff": format_duration(retry.backoff)}
+
+
+# --- values -------------------------------------------------------------------------------------------------------
+
+
+def _template(value: Template) -> str:
+    return "".join(
+        _escape(part) if isinstance(part, str) else f"${{services.{part.service}.{part.attribute}}}"
+        for part in value.parts
+    )
+
+
+def _escape(text: str) -> str:
+    return text.replace("$", "$$")
+
+
+def _escaped(text: str | None) -> str | None:
+    return None if text is None else _escape(text)
+
+
+def _escaped_values(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: _escape(value) for name, value in values.items()}
+
+
+def _duration(seconds: float | None) -> str | None:
+    return None if seconds is None else format_duration(seconds)
+
+
+def _filled(**values: Any) -> Plain:
+    """Without what is absent: None, and empty lists and maps."""
+    return {name: value for name, value in values.items() if value is not None and value != [] and value != {}}
