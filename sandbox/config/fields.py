@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from sandbox.config import durations, sizes
 from sandbox.config.commands import SHELL, split_command
+from sandbox.config.names import LABEL, PROJECT, near_label, near_project_name
 from sandbox.config.scalars import resolve, written
 from sandbox.config.tree import quoted
 from sandbox.model import GATEWAY, Template
@@ -188,16 +189,11 @@ def _restart(value: object) -> str:
     raise fault(f"should be no, on-failure, always or unless-stopped, not {kind(value)}")
 
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", re.ASCII)
-LABEL_PATTERN = "^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$"
-
-
 def _label(value: object) -> str:
-    """A DNS label (RFC 1123 §2.1) of at most 40 characters: names become host names and parts of file names."""
     name = text(value)
-    if _LABEL.fullmatch(name):
+    if LABEL.fullmatch(name):
         return name
-    near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-")
+    near = near_label(name)
     rule = "up to 40 lower-case letters, digits and hyphens"
     raise fault(f"{quoted(name)} is not a name made of {rule}", f"call it {near}" if near else "choose another name")
 
@@ -209,21 +205,13 @@ def _service_name(value: object) -> str:
     return name
 
 
-_PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
-
-
 def project_name(value: object) -> str:
-    """Compose's rule for project names, with a limit."""
     name = _filled(value)
-    if _PROJECT_NAME.fullmatch(name):
+    if PROJECT.fullmatch(name):
         return name
     near = near_project_name(name)
     rule = "lower-case letters, digits, hyphens and underscores"
     raise fault(f"{quoted(name)} is not a name made of {rule}", f"call it {near}" if near else "choose another name")
-
-
-def near_project_name(text: str) -> str:
-    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:63]
 
 
 def variable_name(value: object) -> str:
@@ -280,11 +268,11 @@ HealthTest = Annotated[tuple[str, ...], PlainValidator(_health_test), WithJsonSc
 Restart = Annotated[
     str, PlainValidator(_restart), WithJsonSchema({"type": "string", "pattern": f"^({_RESTART.pattern})$"})
 ]
-_LABEL_SCHEMA = WithJsonSchema({"type": "string", "pattern": LABEL_PATTERN})
+_LABEL_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{LABEL.pattern}$"})
 Label = Annotated[str, PlainValidator(_label), _LABEL_SCHEMA]
 ServiceName = Annotated[str, PlainValidator(_service_name), _LABEL_SCHEMA]
 ProjectName = Annotated[
-    str, PlainValidator(project_name), WithJsonSchema({"type": "string", "pattern": f"^{_PROJECT_NAME.pattern}$"})
+    str, PlainValidator(project_name), WithJsonSchema({"type": "string", "pattern": f"^{PROJECT.pattern}$"})
 ]
 VariableName = Annotated[str, PlainValidator(variable_name), WithJsonSchema({"type": "string"})]
 

@@ -11,10 +11,11 @@ from pydantic_core import PydanticCustomError
 from sandbox.config.checks import check
 from sandbox.config.envfiles import read_env_files, with_dotenv
 from sandbox.config.expand import expand
-from sandbox.config.fields import near_project_name, project_name
+from sandbox.config.fields import project_name
 from sandbox.config.inherit import inherit
 from sandbox.config.interpolate import interpolate
 from sandbox.config.merge import merge_files
+from sandbox.config.names import near_project_name
 from sandbox.config.parse import parse
 from sandbox.config.profiles import DEFAULT, profile_file, refuse_other_keys
 from sandbox.config.read import read, shown
