@@ -10,8 +10,8 @@ from pathlib import Path
 from sandbox.api.client import Client
 from sandbox.cli.grammar import Command
 from sandbox.cli.parser import COMMANDS, command_parser, split, top_parser
-from sandbox.cli.project import choose, known_projects, named_file
-from sandbox.cli.target import profile_names, sample_names
+from sandbox.cli.project import choose, first_of, known_projects
+from sandbox.config.locate import sample_apps
 from sandbox.errors import SandboxError
 from sandbox.paths import sandbox_home
 
@@ -99,9 +99,15 @@ def _sources(words: Sequence[str]) -> Mapping[str, Source]:
         "target": lambda: _services(words),
         "wishes": lambda: [f"{name}=" for name in _services(words)],
         "project": lambda: [project.paths.id for project in known_projects(sandbox_home())],
-        "profiles": profile_names,
-        "path": sample_names,
+        "profiles": _profiles,
+        "path": sample_apps,
     }
+
+
+def _profiles() -> Iterable[str]:
+    from sandbox.config.profiles import profile_names  # 150 ms that only this needs
+
+    return profile_names()
 
 
 def _services(words: Sequence[str]) -> list[str]:
@@ -111,7 +117,7 @@ def _services(words: Sequence[str]) -> list[str]:
     scan.add_argument("--file", action="append", default=[])
     try:
         options, _ = scan.parse_known_args(words)
-        project = choose(known_projects(sandbox_home()), name=options.project, file=named_file(options.file))
+        project = choose(known_projects(sandbox_home()), name=options.project, file=first_of(options.file))
         return asyncio.run(asyncio.wait_for(_ask(project.paths.api_socket), _PATIENCE))
     except (argparse.ArgumentError, SandboxError, OSError, TimeoutError):
         return []

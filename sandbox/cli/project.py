@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.cli.target import existing
+from sandbox.config.locate import find_project_file
 from sandbox.control import Control
 from sandbox.errors import NotFoundError, NotRunningError, UsageError
 from sandbox.paths import ProjectPaths, project_id, sandbox_home
-
-FILE_NAMES = ("sandbox.yaml", "sandbox.yml", "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class KnownProject:
     """A project that was started here once."""
 
     paths: ProjectPaths
-    files: tuple[Path, ...]  # resolved; empty when that is no longer known
+    files: tuple[Path, ...]  # that it was started with; empty when that is no longer known
     running: bool
 
     def is_called(self, name: str) -> bool:
@@ -33,10 +33,18 @@ class KnownProject:
             return True
         return bool(self.files) and project_id(name, self.files[0].parent) == self.paths.id
 
+    def is_started_from(self, file: Path) -> bool:
+        return bool(self.files) and self.files[0].resolve() == file.resolve()
+
 
 def find_project(options: Namespace) -> KnownProject:
     """The project that the options and the current folder name. NotRunningError when there is none."""
-    return choose(known_projects(sandbox_home()), name=options.project, file=named_file(options.files))
+    return choose(known_projects(sandbox_home()), name=options.project, file=first_of(options.files))
+
+
+def first_of(files: Sequence[str]) -> Path | None:
+    """The file that names a project; UsageError when it is not there."""
+    return existing(files[0]) if files else None
 
 
 def choose(projects: Sequence[KnownProject], *, name: str | None, file: Path | None) -> KnownProject:
@@ -45,9 +53,9 @@ def choose(projects: Sequence[KnownProject], *, name: str | None, file: Path | N
             [project for project in projects if project.is_called(name)],
             NotFoundError(f"there is no project {name!r}", hint=_running_hint(projects)),
         )
-    if file is not None or (file := nearest_file(Path.cwd())) is not None:
+    if file is not None or (file := find_project_file(Path.cwd())) is not None:
         return _one(
-            [project for project in projects if project.files[:1] == (file,)],
+            [project for project in projects if project.is_started_from(file)],
             NotRunningError("is not running", place=str(file), hint=_start_hint(projects)),
         )
     return _one(
@@ -93,7 +101,7 @@ def _known(paths: ProjectPaths) -> KnownProject:
 def _remembered_files(paths: ProjectPaths) -> tuple[Path, ...]:
     try:
         files = json.loads(paths.request.read_bytes())["files"]
-        return tuple(Path(file).resolve() for file in files)
+        return tuple(Path(file) for file in files)
     except (OSError, ValueError, KeyError, TypeError):
         return ()
 
@@ -107,24 +115,6 @@ def answers(address: Path) -> bool:
         except OSError:
             return False
     return True
-
-
-def named_file(files: Sequence[str]) -> Path | None:
-    if not files:
-        return None
-    file = Path(files[0])
-    if not file.is_file():
-        raise UsageError("there is no such file", place=files[0])
-    return file.resolve()
-
-
-def nearest_file(folder: Path) -> Path | None:
-    """The configuration file in `folder`, or else in the nearest folder above that has one; resolved."""
-    for place in (folder, *folder.parents):
-        for name in FILE_NAMES:
-            if (place / name).is_file():
-                return (place / name).resolve()
-    return None
 
 
 def talk(options: Namespace, conversation: Callable[[Control], Awaitable[int]]) -> int:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+from sandbox.config.durations import parse_duration
 
 
 def duration(text: str) -> float:
     """Seconds, from "500ms", "30s", "1m30s" or a bare number of seconds. Raises ValueError for anything else."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    if not re.fullmatch(rf"(?:{_PART.pattern})+", text):
-        raise ValueError(f"not a duration: {text!r}")
-    return sum(float(amount) * _UNITS[unit] for amount, unit in _PART.findall(text))
+    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else parse_duration(text)
 
 
 def moment(text: str, now: float | None = None) -> float:

@@ -11,7 +11,7 @@ from sandbox.cli.times import age, duration, moment
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("500ms", 0.5), ("30s", 30), ("2m", 120), ("1m30s", 90), ("1.5h", 5400), ("1d", 86400), ("7", 7)],
+    [("500ms", 0.5), ("30s", 30), ("2m", 120), ("1m30s", 90), ("1.5h", 5400), ("7", 7)],
 )
 def test_durations(text: str, seconds: float) -> None:
     assert duration(text) == pytest.approx(seconds)
@@ -60,7 +60,8 @@ def test_ages(seconds: float, text: str) -> None:
 
 @given(st.integers(min_value=0, max_value=10**8))
 def test_an_age_reads_back_within_its_smaller_unit(seconds: int) -> None:
-    again = duration(age(seconds).replace(" ", ""))
+    sizes = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+    again = sum(int(part[:-1]) * sizes[part[-1]] for part in age(seconds).split())
 
-    assert again <= seconds < again + 86_400
+    assert again <= seconds < again + 3_600
     assert age(again) == age(seconds)
