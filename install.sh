@@ -185,7 +185,7 @@ prepare() {
     begin
     find_python
     carry_over_pip_settings
-    export UV_CACHE_DIR="${UV_CACHE_DIR:-$state/cache}" UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+    export UV_CACHE_DIR="${UV_CACHE_DIR:-$state/cache/uv}" UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
     unset VIRTUAL_ENV
     find_uv
 }
