@@ -1,0 +1,129 @@
+"""Where services send their own telemetry: OTLP over HTTP.
+
+This version has no store for it, and says so: everything that can be read is counted, and answered as rejected, so
+that no sender believes that it was kept. https://opentelemetry.io/docs/specs/otlp/#otlphttp is the protocol.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import socket
+import zlib
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from sandbox.telemetry.otlp_signals import JSON, PROTOBUF, SIGNALS, Signal, answer, count, failure
+
+log = logging.getLogger(__name__)
+
+KEY_HEADER = "x-sandbox-key"
+MOST_BYTES = 4 * 1024 * 1024
+"""Of a body, as sent and again when unpacked."""
+
+_UNPACK = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+_TYPES = (PROTOBUF, JSON)
+_LINGERING = 0.5
+
+
+@dataclass(slots=True)
+class Counts:
+    """Of one kind of signal, since the receiver started."""
+
+    items: int = 0  # spans, data points or log records that were read
+    refused: int = 0  # requests that were not: no key, too large, not to be decoded
+
+
+class Refused(Exception):
+    """A request that gets no further."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class OtlpReceiver:
+    """Serves on a bound loopback socket. Only requests with the project's key are read.
+
+    counts: what arrived, by `traces`, `metrics` and `logs`.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.counts = {name: Counts() for name in SIGNALS}
+        self._key = key
+        self._hosts: frozenset[str] = frozenset()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, sock: socket.socket) -> None:
+        port = sock.getsockname()[1]
+        self._hosts = frozenset(f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]"))
+        app = web.Application(client_max_size=MOST_BYTES)
+        for name in SIGNALS:
+            app.router.add_post(f"/v1/{name}", self._receive)
+        self._runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, lingering_time=_LINGERING, shutdown_timeout=1
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock).start()
+
+    async def close(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        name = request.path.rpartition("/")[2]
+        content_type = request.content_type if request.content_type in _TYPES else PROTOBUF
+        try:
+            body = await self._read(request)
+            found = _counted(SIGNALS[name], body, content_type)
+        except Refused as refused:
+            self.counts[name].refused += 1
+            body = failure(refused.message, content_type)
+            return web.Response(status=refused.status, body=body, content_type=content_type)
+        self.counts[name].items += found
+        return web.Response(body=answer(SIGNALS[name], found, content_type), content_type=content_type)
+
+    async def _read(self, request: web.Request) -> bytes:
+        """The unpacked body of a request that may be read."""
+        if request.headers.get("Host", "") not in self._hosts:
+            raise Refused(403, "this address answers to localhost only")
+        if not hmac.compare_digest(request.headers.get(KEY_HEADER, "").encode(), self._key.encode()):
+            raise Refused(401, f"the header {KEY_HEADER} is missing or wrong; see OTEL_EXPORTER_OTLP_HEADERS")
+        if request.content_type not in _TYPES:
+            raise Refused(415, f"send {PROTOBUF} or {JSON}")
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise _too_large() from None
+        return _unpacked(body, request.headers.get("Content-Encoding", "identity").strip().lower())
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding in ("identity", ""):
+        return body
+    if encoding not in _UNPACK:
+        raise Refused(415, "send the body as it is, or packed with gzip or deflate")
+    unpacker = zlib.decompressobj(_UNPACK[encoding])
+    try:
+        data = unpacker.decompress(body, MOST_BYTES)
+    except zlib.error as error:
+        raise Refused(400, f"the body is not {encoding}: {error}") from None
+    if unpacker.unconsumed_tail:
+        raise _too_large()
+    if not unpacker.eof:
+        raise Refused(400, f"the {encoding} body ends too early")
+    return data
+
+
+def _counted(signal: Signal, body: bytes, content_type: str) -> int:
+    try:
+        return count(signal, body, content_type)
+    except ValueError as error:
+        raise Refused(400, f"the body can't be read: {error}") from None
+
+
+def _too_large() -> Refused:
+    return Refused(413, f"more than {MOST_BYTES >> 20} MiB; send smaller batches")

@@ -1,0 +1,79 @@
+"""The part of OTLP's messages that is needed to count them, for protobuf's own parser.
+
+Field numbers are those of opentelemetry-proto 1.x (https://github.com/open-telemetry/opentelemetry-proto). Its Python
+package can't be used beside xds-protos, which brings an older copy of the same modules without today's fields.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+_PACKAGE = "sandbox.otlp"
+
+_MANY = descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
+_ONE = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL
+_SCALARS = {
+    "int32": descriptor_pb2.FieldDescriptorProto.TYPE_INT32,
+    "int64": descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
+    "string": descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
+}
+
+_MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
+    "TraceRequest": {"resource_spans": (1, "*ResourceSpans")},
+    "ResourceSpans": {"scope_spans": (2, "*ScopeSpans")},
+    "ScopeSpans": {"spans": (2, "*Item")},
+    "MetricsRequest": {"resource_metrics": (1, "*ResourceMetrics")},
+    "ResourceMetrics": {"scope_metrics": (2, "*ScopeMetrics")},
+    "ScopeMetrics": {"metrics": (2, "*Metric")},
+    "Metric": {
+        "gauge": (5, "Points"),
+        "sum": (7, "Points"),
+        "histogram": (9, "Points"),
+        "exponential_histogram": (10, "Points"),
+        "summary": (11, "Points"),
+    },
+    "Points": {"data_points": (1, "*Item")},
+    "LogsRequest": {"resource_logs": (1, "*ResourceLogs")},
+    "ResourceLogs": {"scope_logs": (2, "*ScopeLogs")},
+    "ScopeLogs": {"log_records": (2, "*Item")},
+    "Item": {},
+    "TraceResponse": {"partial_success": (1, "TracePartialSuccess")},
+    "TracePartialSuccess": {"rejected_spans": (1, "int64"), "error_message": (2, "string")},
+    "MetricsResponse": {"partial_success": (1, "MetricsPartialSuccess")},
+    "MetricsPartialSuccess": {"rejected_data_points": (1, "int64"), "error_message": (2, "string")},
+    "LogsResponse": {"partial_success": (1, "LogsPartialSuccess")},
+    "LogsPartialSuccess": {"rejected_log_records": (1, "int64"), "error_message": (2, "string")},
+    "Status": {"code": (1, "int32"), "message": (2, "string")},  # google.rpc.Status, the body of an error
+}
+"""Message → field → (number, type); `*` marks a repeated one."""
+
+
+def new(message: str) -> Any:
+    """An empty message. What it does not know in data is passed over."""
+    return _classes()[message]()
+
+
+@cache
+def _classes() -> dict[str, Any]:
+    file = descriptor_pb2.FileDescriptorProto(name="sandbox/otlp.proto", package=_PACKAGE, syntax="proto3")
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for field, (number, kind) in fields.items():
+            _add_field(message, field, number, kind)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES
+    }
+
+
+def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str) -> None:
+    field = message.field.add(name=name, number=number, label=_MANY if kind.startswith("*") else _ONE)
+    if kind in _SCALARS:
+        field.type = _SCALARS[kind]
+    else:
+        field.type = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
+        field.type_name = f".{_PACKAGE}.{kind.removeprefix('*')}"
