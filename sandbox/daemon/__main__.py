@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -16,18 +17,12 @@ def main() -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
     paths = ProjectPaths(home=state.parent.parent, id=state.name)
+    # grpc's handlers around fork crash the child now and then. Python starts programs by vfork, which runs none; uvloop
+    # would fork, so the loop is Python's own.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from sandbox.daemon.serve import serve
 
-    with asyncio.Runner(loop_factory=_loop) as runner:
-        return runner.run(serve(paths))
-
-
-def _loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:  # not there on every platform, and nothing depends on it
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+    return asyncio.run(serve(paths))
 
 
 if __name__ == "__main__":

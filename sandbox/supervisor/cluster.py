@@ -31,6 +31,8 @@ from sandbox.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+_EVIDENCE_LINES = 20
+
 LEAVE_TRAFFIC = 0.1
 """Seconds between taking an instance out of traffic and asking it to end, for requests on their way to it."""
 
@@ -176,7 +178,7 @@ class Cluster:
             artifact = await self._driver.prepare(self._workload(key.service, version), output.add)
         except SandboxError as error:
             hint = f"; {error.hint}" if error.hint else ""
-            self.tell(facts.PrepareFailed(key, f"{error.message}{hint}"))
+            self.tell(facts.PrepareFailed(key, f"{error.message}{hint}", output.tail(_EVIDENCE_LINES)))
         except Exception as error:
             self.tell(facts.PrepareFailed(key, f"internal error: {error}"))
             raise  # reported by the owner of the task

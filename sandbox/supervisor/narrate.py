@@ -15,12 +15,13 @@ def narrate(before: ClusterState, after: ClusterState, fact: Fact) -> Event | No
             return Event(kind=Kind.BUILD_STARTED, service=key.service, message=f"preparing {key}")
         case facts.Prepared(key):
             return Event(kind=Kind.BUILD_FINISHED, service=key.service, message=f"{key} is prepared")
-        case facts.PrepareFailed(key, reason):
+        case facts.PrepareFailed(key, reason, output):
             return Event(
                 kind=Kind.BUILD_FAILED,
                 service=key.service,
                 severity=Severity.ERROR,
                 message=f"{key} could not be prepared: {reason}",
+                detail=output,
             )
         case facts.Adopted(instance):
             return _of(instance, Kind.NOTICE, f"{instance.id} was running and is taken over")

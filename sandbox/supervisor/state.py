@@ -89,6 +89,7 @@ class Prepared:
 class PrepareFailed:
     key: VersionKey
     reason: str
+    output: str = ""  # the end of what the tools printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def reduce(state: ClusterState, fact: Fact) -> ClusterState:
             return _with_version(state, key, building)
         case Prepared(key, artifact):
             return _version(state, key, lambda v: replace(v, status=Status.HEALTHY, artifact=artifact, reason=None))
-        case PrepareFailed(key, reason):
+        case PrepareFailed(key, reason, _):
             return _version(state, key, lambda v: replace(v, status=Status.FAILED, reason=reason))
         case StartAsked():
             return _start_asked(state, fact)

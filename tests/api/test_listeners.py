@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import asyncio
 import socket
 import stat
 
 import pytest
-import uvloop
 
-from sandbox.api.client import Client
 from sandbox.api.listeners import listen_unix
 from sandbox.api.server import ApiServer
 from sandbox.errors import SandboxError
@@ -26,19 +23,6 @@ async def test_nothing_is_left_after_close(paths: ProjectPaths) -> None:
     server = ApiServer(FakeControl(), project_paths=paths)
     await server.start_unix(paths.api_socket)
     await server.close()
-    assert list(paths.run.iterdir()) == []
-
-
-def test_the_daemons_event_loop_serves_it_as_well(paths: ProjectPaths) -> None:
-    async def serve_and_ask() -> str:
-        server = ApiServer(FakeControl(), project_paths=paths)
-        await server.start_unix(paths.api_socket)
-        status = await Client(paths.api_socket).status()
-        await server.close()
-        return status.project
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(serve_and_ask()) == "bakery"
     assert list(paths.run.iterdir()) == []
 
 

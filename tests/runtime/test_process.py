@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,23 +133,6 @@ async def test_closing_leaves_instances_running(driver: ProcessDriver, tmp_path:
 async def test_without_a_shim_it_can_not_open(paths: ProjectPaths) -> None:
     with pytest.raises(NotRunningError):
         await ProcessDriver(paths).open()
-
-
-def test_it_works_on_uvloop(paths: ProjectPaths, tmp_path: Path) -> None:
-    """The daemon runs on it."""
-
-    async def play() -> None:
-        launch(paths)
-        (tmp_path / "app.py").write_text("print('hello')")
-        driver = ProcessDriver(paths)
-        await driver.open()
-        await driver.start(instance(await driver.prepare(workload(tmp_path), print)))
-        async with asyncio.timeout(10):
-            assert (await anext(aiter(driver.exits()))).code == 0
-        await driver.close()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(play())
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def _requirement_files(folder: Path) -> dict[str, bytes]:
 
 def _failure(service: str, what: str, done: Done, hint: str) -> RuntimeFailure:
     words = "; ".join(line.strip(" ×╰─▶") for line in done.last[-4:])
-    return RuntimeFailure(f"{what}: {words}" if words else what, place=service, hint=hint)
+    return RuntimeFailure(f"{what}: {words or f'uv ended with {done.code} and said nothing'}", place=service, hint=hint)
 
 
 def _hint(done: Done, names: str) -> str:
