@@ -7,6 +7,9 @@ import shlex
 
 SHELL = ("/bin/sh", "-c")
 
+LONGEST = 64 * 1024
+"""Characters of a command; Linux takes 128 KiB in one argument (MAX_ARG_STRLEN)."""
+
 # What the runtime puts in itself when an instance starts.
 _ADDRESS = re.compile(r"\$(?:\{(?:PORT|HOST|PORT_[0-9]+)\}|(?:PORT_[0-9]+|PORT|HOST)(?![A-Za-z0-9_]))", re.ASCII)
 _SINGLE_QUOTED = re.compile(r"'[^']*'")
@@ -20,9 +23,14 @@ _ASSIGNMENT = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 def split_command(text: str) -> tuple[str, ...]:
     """The words of a command; `/bin/sh -c` in front where it has pipes, `&&`, variables and the like.
 
-    ValueError when it is empty or a quote is not closed.
+    ValueError, with a reason, when it is empty, too long, or has an open quote.
     """
-    words = shlex.split(text)
+    if len(text) > LONGEST:
+        raise ValueError(f"is longer than {LONGEST // 1024} KiB")
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        raise ValueError("a quote is not closed") from None
     if not words:
         raise ValueError("is empty")
     bare = _unquoted(_ADDRESS.sub("", text))

@@ -78,7 +78,10 @@ def _boolean(value: object) -> bool:
         return value
     if value in ("true", "false"):  # out of a variable
         return value == "true"
-    raise fault(f"should be true or false, not {kind(value)}")
+    wanted = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}.get(
+        str(value).lower()
+    )
+    raise fault(f"should be true or false, not {kind(value)}", f"write {wanted}" if wanted else "")
 
 
 def _number(value: object) -> object:
@@ -161,7 +164,7 @@ def _command(value: object) -> tuple[str, ...]:
     try:
         return split_command(value)
     except ValueError as error:
-        raise fault(f"can't be split into words: {str(error).lower()}", "check the quotes") from None
+        raise fault(f"can't be used: {error}", "check the quotes, or write a list of words") from None
 
 
 def _health_test(value: object) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ class _Load:
         settings = [self._profile(name) for name in self._profiles]
         variables = with_dotenv(self._root, self._environment, self._problems)
         self._stop_if_wrong()
-        merged = reduce(merge_files, [tree for tree in (*settings, *own) if tree is not None])
+        merged = merge_files(_merged(settings), _merged(own))
         tree = inherit(interpolate(merged, variables, self._problems))
         spec = self._valid(tree)
         env_files = read_env_files(spec, tree, self._root, variables, self._problems)
@@ -121,3 +121,7 @@ class _Load:
         files = [shown(file) for file in self._read]
         location = problem.location
         return files.index(location.file) if location.file in files else len(files), location.line, location.column
+
+
+def _merged(trees: Sequence[Entries | None]) -> Entries:
+    return reduce(merge_files, [tree for tree in trees if tree is not None])

@@ -27,7 +27,7 @@ def _maps(base: Entries, over: Entries, path: tuple[str, ...], rule: ListRule) -
             merged[key] = entry
         else:
             merged[key] = Entry(entry.key, _nodes(before.node, entry.node, (*path, key), rule))
-    return Entries(over.location if not base.entries else base.location, merged)
+    return Entries(over.location, merged)
 
 
 def _nodes(base: Node, over: Node, path: tuple[str, ...], rule: ListRule) -> Node:

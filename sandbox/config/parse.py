@@ -215,7 +215,7 @@ class _Parser:
     def _refuse_tag(self, tag: str | None, location: Location, allowed: tuple[str, ...]) -> None:
         if tag is None or tag == "!" or tag.removeprefix(_CORE) in allowed:
             return
-        raise _Unusable(location, f"the tag {quoted(tag)} is not supported", "take the tag out")
+        raise _Unusable(location, f"the tag {quoted(tag.replace(_CORE, '!!'))} is not supported", "take the tag out")
 
 
 def _can_merge(node: Node) -> bool:
@@ -252,6 +252,7 @@ _HINTS = {
     "could not find expected ':'": "put `: ` after the key, or check the indentation",
     "did not find expected key": "check the indentation and the brackets of the lines above",
     "did not find expected '-'": "check the indentation of the list",
+    "expected node content": "close the bracket, or quote the text",
     "control characters": "take the character out",
     "not allowed": "take the character out",
     "end of stream": "close the quote or bracket",

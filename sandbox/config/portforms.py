@@ -56,4 +56,4 @@ def protocol(value: object) -> str:
         return value
     near = get_close_matches(str(value), names, n=1)
     hint = f"did you mean {near[0]}?" if near else "for any other protocol over TCP write tcp"
-    raise fault(f"speaks {', '.join(names[:-1])} or {names[-1]}, not {kind(value)}", hint)
+    raise fault(f"should speak {', '.join(names[:-1])} or {names[-1]}, not {kind(value)}", hint)

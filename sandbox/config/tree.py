@@ -119,14 +119,19 @@ def change(node: Node, path: Sequence[str], function: Callable[[Node], Node]) ->
     if isinstance(node, Items) and step == "*":
         return Items(node.location, tuple(change(item, rest, function) for item in node.items))
     if isinstance(node, Entries):
-        return Entries(
-            node.location,
-            {
-                key: Entry(entry.key, change(entry.node, rest, function)) if step in ("*", key) else entry
-                for key, entry in node.entries.items()
-            },
-        )
+        return _with_changes(node, step, rest, function)
     return node
+
+
+def _with_changes(node: Entries, step: str, rest: Sequence[str], function: Callable[[Node], Node]) -> Entries:
+    keys = node.entries if step == "*" else [step] if step in node.entries else []
+    changed = {}
+    for key in keys:
+        entry = node.entries[key]
+        after = change(entry.node, rest, function)
+        if after is not entry.node:
+            changed[key] = Entry(entry.key, after)
+    return Entries(node.location, {**node.entries, **changed}) if changed else node
 
 
 class Problems:

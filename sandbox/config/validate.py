@@ -29,7 +29,8 @@ def validate(root: Entries, problems: Problems) -> ProjectSpec | None:
     for found in faults[:MAX_FAULTS]:
         _report(root, found, problems)
     if len(faults) > MAX_FAULTS:
-        problems.add(root.location, f"has {len(faults) - MAX_FAULTS} more problems", "correct the first ones first")
+        after = key_place(root, tuple(faults[MAX_FAULTS]["loc"]))
+        problems.add(after, f"{len(faults) - MAX_FAULTS} more problems from here on", "correct the ones above first")
     return None
 
 
@@ -48,11 +49,11 @@ def _report(root: Entries, found: Mapping[str, Any], problems: Problems) -> None
 
 
 def name_of(path: Sequence[str | int]) -> str:
-    """What a value is called in a message: its key, or its number in the list of that key."""
+    """What a value is called in a message; which item of a list it is, its place tells."""
     if not path:
         return "the file"
     last = path[-1]
-    return f"{name_of(path[:-1])}[{last}]" if isinstance(last, int) else last
+    return f"an item of {name_of(path[:-1])}" if isinstance(last, int) else last
 
 
 def _words(found: Mapping[str, Any]) -> tuple[str, str]:

@@ -18,9 +18,9 @@ def check_graph(subject: Subject) -> None:
 
 
 def _check_callees(subject: Subject, service: Service) -> None:
-    names = [name for name in subject.project.services if name != service.name]
     for callee in service.callees:
         if callee not in subject.project.services:
+            names = [name for name in subject.project.services if name != service.name]
             message = f"{service.name} depends on {callee}, and there is no such service"
             hint = did_you_mean(callee, names, f"services: {', '.join(names)}" if names else "add the service")
             _at_edge(subject, service, callee, message, hint)
@@ -53,15 +53,21 @@ def _check_cycles(subject: Subject) -> None:
         if len(cycle) == 1:
             message = f"{cycle[0]} depends on itself"
         else:
-            message = f"services depend on each other in a circle: {' → '.join([*cycle, cycle[0]])}"
+            message = f"services depend on each other in a circle: {_drawn(cycle)}"
         callee = cycle[1 % len(cycle)]
         _at_edge(subject, services[cycle[0]], callee, message, "take one of them out of depends_on or environment")
 
 
 def _from_first(cycle: list[str], order: list[str]) -> list[str]:
     """The same circle, beginning at the service that comes first in the file."""
-    start = min(range(len(cycle)), key=lambda index: order.index(cycle[index]))
+    first = min(cycle, key={name: index for index, name in enumerate(order)}.__getitem__)
+    start = cycle.index(first)
     return cycle[start:] + cycle[:start]
+
+
+def _drawn(cycle: list[str]) -> str:
+    shown = cycle if len(cycle) <= 8 else [*cycle[:7], f"… ({len(cycle) - 7} more)"]
+    return " → ".join([*shown, cycle[0]])
 
 
 def _at_edge(subject: Subject, service: Service, callee: str, message: str, hint: str) -> None:
