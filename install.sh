@@ -237,14 +237,12 @@ sys.exit(not any(sys.argv[1] in word for process in psutil.process_iter(["pid", 
 }
 
 say_path() {
-    case :$PATH: in
-    *":$HOME/.local/bin:"*) say 'next: sandbox up bakery' ;;
-    *)
-        # shellcheck disable=SC2016
-        say 'note: ~/.local/bin is not on your PATH; add to your shell profile: export PATH="$HOME/.local/bin:$PATH"'
-        say 'next: ~/.local/bin/sandbox up bakery'
-        ;;
-    esac
+    command=sandbox
+    case :$PATH: in *":$HOME/.local/bin:"*) return ;; esac
+    # shellcheck disable=SC2088
+    command='~/.local/bin/sandbox'
+    # shellcheck disable=SC2016
+    say 'note: ~/.local/bin is not on your PATH; add to your shell profile: export PATH="$HOME/.local/bin:$PATH"'
 }
 
 demo() {
@@ -313,7 +311,10 @@ build_development() {
 action=${1:-}
 [ $# -eq 0 ] || shift
 case $action in
-'') install ;;
+'')
+    install
+    say "next: $command up bakery"
+    ;;
 --demo) demo "$@" ;;
 --test) run_tests "$@" ;;
 --uninstall) uninstall ;;
