@@ -11,7 +11,7 @@ from sandbox.cli.style import strip_colours
 from sandbox.control import Control, LogQuery, ProjectStatus, ServiceStatus, Status
 from sandbox.errors import NotFoundError, SandboxError
 
-_POLL = 0.2  # seconds between two looks
+_POLL = 0.04  # seconds between two looks, each a fraction of a millisecond for the supervisor
 _LAST_LINES = 10
 
 Goal = Callable[[ServiceStatus], bool]

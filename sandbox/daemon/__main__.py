@@ -20,6 +20,7 @@ def main() -> int:
     # grpc's handlers around fork crash the child now and then. Python starts programs by vfork, which runs none; uvloop
     # would fork, so the loop is Python's own.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    sys.setswitchinterval(0.001)  # libraries are imported by a thread while the loop starts the services
     from sandbox.daemon.serve import serve
 
     return asyncio.run(serve(paths))

@@ -7,12 +7,14 @@ import logging
 import os
 import secrets
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING
 
-from sandbox.api.server import ApiServer
-from sandbox.control import ExecSpec, LogLine, LogQuery, ProjectStatus, UpRequest
+from sandbox.control import ExecSpec, LogLine, LogQuery, ProjectStatus, TelemetrySnapshot, UpRequest
 from sandbox.daemon.envoy import ShimEnvoy
+from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.launch import start_daemon
 from sandbox.daemon.request import load_project, read_request, save_request
 from sandbox.daemon.wire import Wire, Wired
@@ -21,7 +23,6 @@ from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
 from sandbox.ports import LOOPBACK, Ports
-from sandbox.proxy.control_plane import ControlPlane
 from sandbox.runtime.choice import choose
 from sandbox.runtime.client import ShimClient, ShimLost
 from sandbox.runtime.logfile import last_lines, merge
@@ -36,8 +37,9 @@ from sandbox.supervisor.memory import Memory, MemoryFile, remember
 from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.wiring import Otlp
 from sandbox.tasks import Tasks
-from sandbox.telemetry.otlp import OtlpReceiver
-from sandbox.telemetry.scrape import Scraper
+
+if TYPE_CHECKING:
+    from sandbox.telemetry.scrape import Scraper
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +92,7 @@ class Daemon:
         self._memory = MemoryFile(paths.memory)
         self._driver = ProcessDriver(paths)
         self._notices: tuple[str, ...] = ()
+        self._scraper: Scraper | None = None
 
     # --- the beginning ------------------------------------------------------------------------------------------
 
@@ -106,44 +109,49 @@ class Daemon:
         stack.push_async_callback(self._driver.close)
         stack.push_async_callback(self._tasks.close)
         envoy = await self._envoy.running()
-        await self._open_front(project, remembered, stack, proxy_runs=envoy is not None)
+        self._open_front(project, remembered, stack, proxy_runs=envoy is not None)
         wired = self._wire.connect(project)
-        await self._open_proxy(project, stack)
+        self._open_proxy(stack)
         desired = Desired(project=project, wishes=remembered.wishes())
         self._cluster = Cluster(self._driver, desired, wired.surroundings, self._bus, self._hooks())
         stack.push_async_callback(self._cluster.close)
         self._note(wired)
-        await self._open_api(stack)
         await self._begin(remembered, envoy, wired)
+        # Services start meanwhile: what follows takes its time to import.
+        await self._open_api(stack)
+        await self._open_telemetry(stack)
 
-    async def _open_front(
-        self, project: Project, remembered: Memory, stack: AsyncExitStack, *, proxy_runs: bool
-    ) -> None:
-        """The ports people know, and the receiver of the services' own telemetry."""
+    def _open_front(self, project: Project, remembered: Memory, stack: AsyncExitStack, *, proxy_runs: bool) -> None:
+        """Claim the ports people know."""
         self._addresses = Addresses(Ports(self._paths.id, dict(remembered.ports)), proxy_runs=proxy_runs)
         stack.callback(self._addresses.close)
         self._front = self._addresses.front(project)
         self._otlp_key = remembered.otlp_key or secrets.token_urlsafe(16)
         self._otlp_url = f"http://{LOOPBACK}:{self._front.otlp.getsockname()[1]}"
         self._ui_url = f"http://{LOOPBACK}:{self._front.ui.getsockname()[1]}"
-        receiver = OtlpReceiver(self._otlp_key)
-        await receiver.start(self._front.otlp)
-        stack.push_async_callback(receiver.close)
         self._wire = Wire(self._addresses, self._paths, Otlp(endpoint=self._otlp_url, key=self._otlp_key))
 
-    async def _open_proxy(self, project: Project, stack: AsyncExitStack) -> None:
-        plane = ControlPlane(self._paths.ads_socket)
-        await plane.start()
+    def _open_proxy(self, stack: AsyncExitStack) -> None:
+        plane = LatePlane(self._paths.ads_socket)
         stack.push_async_callback(plane.close)
         self._proxy = ProxyKeeper(self._envoy, plane, self._bus, on_change=lambda: None)
         stack.push_async_callback(self._proxy.close)
+        self._tasks.spawn(plane.start(), name="start the control plane")
 
     async def _open_api(self, stack: AsyncExitStack) -> None:
-        self._control = LocalControl(self._cluster, self._bus, self._sources())
-        self._api = ApiServer(self._control, project_paths=self._paths)
-        await self._api.start_unix(self._paths.api_socket)
-        await self._api.start_loopback(self._front.ui)
-        stack.push_async_callback(self._api.close)
+        server = (await imported("sandbox.api.server")).ApiServer
+        api = server(LocalControl(self._cluster, self._bus, self._sources()), project_paths=self._paths)
+        await api.start_unix(self._paths.api_socket)
+        await api.start_loopback(self._front.ui)
+        stack.push_async_callback(api.close)
+
+    async def _open_telemetry(self, stack: AsyncExitStack) -> None:
+        scrape, otlp = await imported("sandbox.telemetry.scrape"), await imported("sandbox.telemetry.otlp")
+        self._scraper = scrape.Scraper(self._paths.admin_socket, self._cluster.desired.project.settings.stats_interval)
+        self._tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
+        receiver = otlp.OtlpReceiver(self._otlp_key)
+        await receiver.start(self._front.otlp)
+        stack.push_async_callback(receiver.close)
 
     async def _begin(self, remembered: Memory, envoy: EnvoyProcess | None, wired: Wired) -> None:
         self._announce(recovered=envoy is not None)
@@ -151,17 +159,15 @@ class Daemon:
             self._cluster.tell(fact)
         self._proxy.publish(topology=wired.topology)
         self._proxy.open(envoy)
-        self._scraper = Scraper(self._paths.admin_socket, self._cluster.desired.project.settings.stats_interval)
         self._tasks.spawn(self._cluster.run(), name="reconcile")
         self._tasks.spawn(self._hear_envoy(), name="hear Envoy")
-        self._tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
 
     def _sources(self) -> Sources:
         return Sources(
             status=self._status,
             served=lambda: self._proxy.served(_STATUS_PATIENCE),
             logs=self._logs,
-            telemetry=lambda: self._scraper.snapshot(),
+            telemetry=self._telemetry,
             exec_spec=self._exec_spec,
             apply=self._apply,
             down=self.down_asked.set,
@@ -242,6 +248,11 @@ class Daemon:
 
     def _last_lines(self, instance: str) -> str:
         return "\n".join(last_lines(self._paths.logs / f"{instance}.log", _EVIDENCE_LINES))
+
+    def _telemetry(self) -> TelemetrySnapshot:
+        if self._scraper is None:
+            return TelemetrySnapshot(at=time.time(), services={}, edges=())
+        return self._scraper.snapshot()
 
     def _exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         return self._driver.exec_spec(instance, argv)
