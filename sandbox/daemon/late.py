@@ -1,0 +1,52 @@
+"""Parts whose libraries take long to import, brought in by a thread while the services start."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sandbox.proxy.topology import Endpoints, Topology
+
+if TYPE_CHECKING:
+    from sandbox.proxy.control_plane import ControlPlane
+
+
+async def imported(module: str) -> Any:
+    return await asyncio.to_thread(importlib.import_module, module)
+
+
+class LatePlane:
+    """A control plane that is still to come. Implements `supervisor.proxy.ControlPlane`, and waits for `start`."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._plane: ControlPlane | None = None
+        self._ready = asyncio.Event()
+
+    async def start(self) -> None:
+        plane: ControlPlane = (await imported("sandbox.proxy.control_plane")).ControlPlane(self._socket)
+        await plane.start()
+        self._plane = plane
+        self._ready.set()
+
+    async def close(self) -> None:
+        if self._plane is not None:
+            await self._plane.close()
+
+    @property
+    def rejected(self) -> tuple[str, ...]:
+        return self._plane.rejected if self._plane is not None else ()
+
+    async def wait_connected(self, timeout: float) -> None:
+        async with asyncio.timeout(timeout):
+            await (await self._there()).wait_connected(timeout)
+
+    async def apply(self, topology: Topology, endpoints: Endpoints) -> None:
+        await (await self._there()).apply(topology, endpoints)
+
+    async def _there(self) -> ControlPlane:
+        await self._ready.wait()
+        assert self._plane is not None  # `start` sets both
+        return self._plane
