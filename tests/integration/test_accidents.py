@@ -89,7 +89,7 @@ def test_a_killed_service_comes_back_and_its_callers_do_not_notice(sandbox: Sand
 
         def back() -> bool:
             again = instances(sandbox.ps(shop), "stock")[0]
-            return again["status"] == "healthy" and again["pid"] != victim["pid"] and again["restarts"] == 1
+            return bool(again["status"] == "healthy" and again["pid"] != victim["pid"] and again["restarts"] == 1)
 
         eventually(back)
         traffic.goes_on()
