@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from sandbox.control import Status
 from sandbox.errors import RuntimeFailure, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Project, Version
@@ -70,6 +71,7 @@ class Cluster:
         self._probes = Probes(driver, self.tell)
         self._changed = asyncio.Event()
         self._endpoints: Endpoints = {}
+        self._early: dict[str, Exit] = {}  # ends heard of before the start was
         self.desired = desired
         self.state = ClusterState()
 
@@ -199,6 +201,8 @@ class Cluster:
             raise
         else:
             self.tell(facts.Started(running, ports))
+            if (exit := self._early.pop(name, None)) is not None:
+                self._exited(self.state.instances[name], exit)
 
     def _spec(self, instance: InstanceState, ports: Mapping[int, int]) -> InstanceSpec:
         project, around = self.desired.project, self._surroundings
@@ -248,7 +252,10 @@ class Cluster:
 
     async def _hear_exits(self) -> None:
         async for exit in self._driver.exits():
-            if (instance := self.state.instances.get(exit.id)) is not None:
+            instance = self.state.instances.get(exit.id)
+            if instance is not None and instance.status is Status.STARTING and instance.pid is None:
+                self._early[exit.id] = exit
+            elif instance is not None:
                 self._exited(instance, exit)
 
     def _exited(self, instance: InstanceState, exit: Exit) -> None:

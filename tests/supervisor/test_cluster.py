@@ -1,0 +1,205 @@
+"""The loop with a scripted runtime: what is wished for comes about, whatever the runtime does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+
+from sandbox.control import Status
+from sandbox.errors import RuntimeFailure
+from sandbox.events import Bus, Kind
+from sandbox.model import Healthcheck, NoProbe, Service
+from sandbox.proxy.topology import Caller, EndpointKey, Endpoints
+from sandbox.runtime.fake import Behaviour, FakeDriver, FakeHost
+from sandbox.supervisor.adoption import adopt
+from sandbox.supervisor.cluster import Cluster, Hooks, Surroundings
+from sandbox.supervisor.desired import Desired, VersionKey, Wishes
+from sandbox.supervisor.state import InstanceState
+from sandbox.tasks import Tasks
+from tests.supervisor.build import a_service, a_version, desire
+
+QUICK = Healthcheck(probe=NoProbe(), interval=0.01)
+
+
+def a_mill(*, replicas: int = 1) -> Service:
+    return a_service("mill", replace(a_version(replicas=replicas), healthcheck=QUICK))
+
+
+class Stage:
+    """A cluster on a scripted machine."""
+
+    def __init__(self, desired: Desired) -> None:
+        self.host, self.bus = FakeHost(), Bus()
+        self.endpoints: list[Endpoints] = []
+        self.changed = asyncio.Event()
+        self.tasks = Tasks()
+        self.cluster = self.new_cluster(desired)
+
+    def new_cluster(self, desired: Desired) -> Cluster:
+        around = Surroundings(
+            callers={name: Caller(name=name, http_proxy=None, edges=()) for name in desired.project.services},
+            otlp=None,
+            host_environment={},
+            user_environment={},
+        )
+        hooks = Hooks(
+            endpoints_changed=self.endpoints.append,
+            endpoints_served=lambda: asyncio.sleep(0),
+            state_changed=self.changed.set,
+            last_lines=lambda name: f"last words of {name}",
+            claim_ports=lambda name, declared: {port: 20000 + index for index, port in enumerate(declared)},
+        )
+        return Cluster(FakeDriver(self.host), desired, around, self.bus, hooks)
+
+    def begin(self) -> None:
+        self.tasks.spawn(self.cluster.run(), name="reconcile")
+
+    def wish(self, wishes: Wishes) -> None:
+        self.cluster.wish(Desired(project=self.cluster.desired.project, wishes=wishes))
+
+    def the(self, name: str) -> InstanceState:
+        return self.cluster.state.instances[name]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def healthy(self, *names: str) -> None:
+        def all_are() -> bool:
+            known = self.cluster.state.instances
+            return all(name in known and known[name].status is Status.HEALTHY for name in names)
+
+        await self.until(all_are)
+
+    def said(self, kind: Kind) -> list[str]:
+        return [event.message for event in self.bus.history() if event.kind is kind]
+
+
+@pytest.fixture
+async def stages() -> AsyncIterator[Callable[[Desired], Stage]]:
+    made: list[Stage] = []
+
+    def make(desired: Desired) -> Stage:
+        made.append(Stage(desired))
+        return made[-1]
+
+    yield make
+    for stage in made:
+        await stage.cluster.close()
+        await stage.tasks.close()
+
+
+Make = Callable[[Desired], Stage]
+
+
+async def test_from_nothing_to_traffic(stages: Make) -> None:
+    stage = stages(desire(a_mill(replicas=2)))
+    stage.begin()
+    await stage.healthy("mill-v1-1", "mill-v1-2")
+    assert stage.host.calls.count("prepare mill") == 1
+    assert len(stage.endpoints[-1][EndpointKey("mill", "v1", 8000)]) == 2
+    assert stage.host.specs["mill-v1-1"].environment["SANDBOX_INSTANCE"] == "mill-v1-1"
+
+
+async def test_a_crash_is_followed_by_another_start(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    pid = stage.the("mill-v1-1").pid
+    stage.host.end("mill-v1-1", code=1)
+    await stage.until(lambda: stage.the("mill-v1-1").status is Status.HEALTHY and stage.the("mill-v1-1").pid != pid)
+    assert stage.the("mill-v1-1").restarts == 1
+    (crash,) = [event for event in stage.bus.history() if event.kind is Kind.INSTANCE_BACKOFF]
+    assert crash.detail == "last words of mill-v1-1"
+
+
+async def test_an_end_that_is_heard_of_before_its_start_is_not_lost(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.host.behaviours["mill"] = Behaviour(exits_with=3)
+    stage.begin()
+    await stage.until(lambda: bool(stage.said(Kind.INSTANCE_BACKOFF)))
+    assert "exit code 3" in stage.said(Kind.INSTANCE_BACKOFF)[0]
+
+
+async def test_what_cannot_be_prepared_says_why_and_is_tried_again_by_restart(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    failure = RuntimeFailure("no such package", hint="check requirements.txt")
+    stage.host.behaviours["mill"] = Behaviour(prepare_error=failure, prepare_output=("resolving", "no such package"))
+    stage.begin()
+    await stage.until(lambda: bool(stage.said(Kind.BUILD_FAILED)))
+    (event,) = [event for event in stage.bus.history() if event.kind is Kind.BUILD_FAILED]
+    assert event.message == "mill/v1 could not be prepared: no such package; check requirements.txt"
+    assert event.detail == "resolving\nno such package"
+    stage.host.behaviours.clear()
+    stage.wish(Wishes(generations={"mill": 1}))
+    await stage.healthy("mill-v1-1")
+
+
+async def test_a_defect_of_ours_does_not_leave_a_service_building_for_ever(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.host.behaviours["mill"] = Behaviour(prepare_error=ZeroDivisionError("oops"))  # type: ignore[arg-type]
+    stage.begin()
+    await stage.until(lambda: bool(stage.said(Kind.BUILD_FAILED)))
+    assert "internal error: oops" in stage.said(Kind.BUILD_FAILED)[0]
+
+
+async def test_a_stopped_service_leaves_traffic_before_it_is_asked_to_end(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    stage.wish(Wishes(stopped=frozenset({"mill"})))
+    await stage.until(lambda: stage.endpoints[-1] == {})
+    assert "stop mill-v1-1" not in stage.host.calls
+    await stage.until(lambda: not stage.cluster.state.instances)
+    assert stage.host.running == {}
+
+
+async def test_scaling_and_restarting(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    stage.wish(Wishes(replicas={VersionKey("mill", "v1"): 3}))
+    await stage.healthy("mill-v1-1", "mill-v1-2", "mill-v1-3")
+    before = {name: running.pid for name, running in stage.host.running.items()}
+    stage.wish(Wishes(replicas={VersionKey("mill", "v1"): 3}, generations={"mill": 1}))
+    names = tuple(before)
+    await stage.until(
+        lambda: all(
+            name in stage.host.running
+            and stage.host.running[name].pid != before[name]
+            and stage.the(name).status is Status.HEALTHY
+            for name in names
+        )
+    )
+
+
+async def test_a_new_supervisor_takes_over_what_the_old_one_started(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    remembered = list(stage.cluster.state.instances.values())
+    await stage.cluster.close()
+    await stage.tasks.close()
+
+    stage.tasks, stage.cluster = Tasks(), stage.new_cluster(stage.cluster.desired)
+    for fact in await adopt(FakeDriver(stage.host), remembered, stage.cluster.desired.project):
+        stage.cluster.tell(fact)
+    assert stage.the("mill-v1-1").ready
+    starts = stage.host.calls.count("start mill-v1-1")
+    stage.begin()
+    await stage.until(lambda: bool(stage.cluster.state.versions))
+    await stage.healthy("mill-v1-1")
+    assert stage.host.calls.count("start mill-v1-1") == starts == 1
+
+
+async def test_what_nobody_remembers_is_ended(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    assert await adopt(FakeDriver(stage.host), [], stage.cluster.desired.project) == []
+    assert "stop mill-v1-1" in stage.host.calls
