@@ -12,8 +12,7 @@ LONGEST = 64 * 1024
 
 # What the runtime puts in itself when an instance starts.
 _ADDRESS = re.compile(r"\$(?:\{(?:PORT|HOST|PORT_[0-9]+)\}|(?:PORT_[0-9]+|PORT|HOST)(?![A-Za-z0-9_]))", re.ASCII)
-_SINGLE_QUOTED = re.compile(r"'[^']*'")
-_DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_QUOTED = re.compile(r"""\\.|'[^']*'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
 _EXPANSION = re.compile(r"[$`*?\[~]")
 _OPERATOR = re.compile(r"[|&;()\n]")
 _REDIRECT = re.compile(r"[<>]")
@@ -47,6 +46,4 @@ def _needs_shell(bare: str) -> bool:
 
 def _unquoted(text: str) -> str:
     """What a shell would look at: text outside quotes, and variables inside double quotes."""
-    without_escapes = re.sub(r"\\.", "", text, flags=re.DOTALL)
-    without_single = _SINGLE_QUOTED.sub("", without_escapes)
-    return _DOUBLE_QUOTED.sub(lambda match: "".join(re.findall(r"[$`]", match[1])), without_single)
+    return _QUOTED.sub(lambda quote: "".join(re.findall(r"[$`]", re.sub(r"\\.", "", quote[1] or ""))), text)

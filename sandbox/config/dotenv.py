@@ -85,7 +85,7 @@ def _closed(pattern: re.Pattern[str], text: str, position: int) -> re.Match[str]
 
 def _lenient(value: str) -> str:
     """A dollar sign that begins no name stands for itself: these files hold passwords."""
-    return re.sub(r"\$(?![A-Za-z_{$])", "$$$$", value)
+    return re.sub(r"\$\$|\$(?![A-Za-z_{])", "$$", value)
 
 
 def _end_of_line(text: str, position: int) -> int:

@@ -15,7 +15,7 @@ def parse_duration(text: str) -> float:
     """Seconds, to the microsecond. ValueError when it is no duration or longer than a year."""
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"should be a duration such as {EXAMPLES}")
+        raise ValueError("is no duration")
     seconds = round(sum(Decimal(number) * _MICROSECONDS[unit] for number, unit in parts)) / 1e6
     if seconds > LONGEST:
         raise ValueError("is longer than a year")

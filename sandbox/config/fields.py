@@ -63,7 +63,7 @@ def _string(value: object) -> str:
 def _no_text(value: object) -> PydanticCustomError:
     if isinstance(value, Template):
         return fault("can't be an address of a service", "use ${services.…} in a value of environment")
-    return fault(f"should be text, not {kind(value)}")
+    return fault(f"should be text, not {kind(value)}", "write a single value")
 
 
 def _filled(value: object) -> str:
@@ -81,7 +81,7 @@ def _boolean(value: object) -> bool:
     wanted = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}.get(
         str(value).lower()
     )
-    raise fault(f"should be true or false, not {kind(value)}", f"write {wanted}" if wanted else "")
+    raise fault(f"should be true or false, not {kind(value)}", f"write {wanted or 'true or false'}")
 
 
 def _number(value: object) -> object:
@@ -93,9 +93,9 @@ def whole(low: int, high: int) -> Callable[[object], int]:
     def check(value: object) -> int:
         number = _number(value)
         if isinstance(number, bool) or not isinstance(number, int):
-            raise fault(f"should be a whole number, not {kind(value)}")
+            raise fault(f"should be a whole number, not {kind(value)}", f"write a number from {low} to {high}")
         if not low <= number <= high:
-            raise fault(f"should be between {low} and {high}, not {number}")
+            raise fault(f"is out of range: {number}", f"write a number from {low} to {high}")
         return int(number)
 
     return check
@@ -104,9 +104,9 @@ def whole(low: int, high: int) -> Callable[[object], int]:
 def _cpus(value: object) -> float:
     number = _number(value)
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise fault(f"should be a number of processors such as 0.5, not {kind(value)}")
+        raise fault(f"should be a number of processors, not {kind(value)}", "write it like 0.5")
     if not 0 < number <= 1024:
-        raise fault(f"should be more than 0 and at most 1024, not {written(number)}")
+        raise fault(f"is out of range: {written(number)}", "write a number above 0 and up to 1024, such as 0.5")
     return float(number)
 
 
@@ -114,13 +114,13 @@ def _duration(value: object) -> float:
     try:
         return durations.parse_duration(text(value))
     except ValueError as error:
-        raise fault(_not(str(error), value), _unit_hint(value, "s")) from None
+        raise fault(f"{error}: {kind(value)}", _unit_hint(value, "s", durations.EXAMPLES)) from None
 
 
 def _positive_duration(value: object) -> float:
     seconds = _duration(value)
     if seconds <= 0:
-        raise fault("should be longer than 0")
+        raise fault("should be longer than 0", f"write it like {durations.EXAMPLES}")
     return seconds
 
 
@@ -128,19 +128,16 @@ def _size(value: object) -> int:
     try:
         size = sizes.parse_size(text(value))
     except ValueError as error:
-        raise fault(_not(str(error), value), _unit_hint(value, "M")) from None
+        raise fault(f"{error}: {kind(value)}", _unit_hint(value, "M", sizes.EXAMPLES)) from None
     if size < 1:
-        raise fault("should be more than 0")
+        raise fault("should be more than 0", f"write it like {sizes.EXAMPLES}")
     return size
 
 
-def _not(message: str, value: object) -> str:
-    return f"{message}, not {kind(value)}" if message.startswith("should") else message
-
-
-def _unit_hint(value: object, unit: str) -> str:
-    is_bare = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"add the unit: {written(value)}{unit}" if is_bare and isinstance(value, int | float) else ""
+def _unit_hint(value: object, unit: str, examples: str) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"add the unit: {written(value)}{unit}"
+    return f"write it like {examples}"
 
 
 def _environment_value(value: object) -> Template | None:
@@ -159,8 +156,10 @@ def _command(value: object) -> tuple[str, ...]:
         if not words or not words[0]:
             raise fault("is empty", "take the key out to have the command detected")
         return words
+    if isinstance(value, Template):
+        raise _no_text(value)
     if not isinstance(value, str):
-        raise fault(f"should be text or a list of words, not {kind(value)}")
+        raise fault(f"should be text or a list of words, not {kind(value)}", "write it like python app.py")
     try:
         return split_command(value)
     except ValueError as error:
@@ -189,7 +188,7 @@ _RESTART = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]{1,9})?", re.A
 def _restart(value: object) -> str:
     if isinstance(value, str) and _RESTART.fullmatch(value):
         return value
-    raise fault(f"should be no, on-failure, always or unless-stopped, not {kind(value)}")
+    raise fault(f"should be no, on-failure, always or unless-stopped, not {kind(value)}", "choose one of them")
 
 
 def _label(value: object) -> str:

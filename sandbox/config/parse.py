@@ -236,7 +236,9 @@ def _refuse_characters(text: str, location: Location) -> None:
 
 
 def _error_place(error: yaml.YAMLError, text: str, name: str) -> Location:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    mark, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if opened is not None and (mark is None or mark.line >= len(text.splitlines())):
+        mark = opened  # at the end of the text: show what is still open
     if mark is not None:
         return Location(name, mark.line + 1, mark.column + 1)
     position = getattr(error, "position", None)
@@ -251,6 +253,7 @@ _HINTS = {
     "mapping values are not allowed": "check the indentation, or quote the text that has a colon in it",
     "could not find expected ':'": "put `: ` after the key, or check the indentation",
     "did not find expected key": "check the indentation and the brackets of the lines above",
+    "did not find expected ',' or": "close the bracket, and put commas between its items",
     "did not find expected '-'": "check the indentation of the list",
     "expected node content": "close the bracket, or quote the text",
     "control characters": "take the character out",

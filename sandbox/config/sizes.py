@@ -15,7 +15,7 @@ def parse_size(text: str) -> int:
     """Bytes, parts of a byte cut off. ValueError when it is no size or above 1024 TiB."""
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise ValueError(f"should be a size such as {EXAMPLES}")
+        raise ValueError("is no size")
     number = int(Decimal(match[1]) * 1024 ** _EXPONENT[match[2].lower()])
     if number > LARGEST:
         raise ValueError("is larger than 1024T")

@@ -45,7 +45,8 @@ def _report(root: Entries, found: Mapping[str, Any], problems: Problems) -> None
         problems.add(key_place(root, path), *_words(found))
     else:
         message, hint = _words(found)
-        problems.add(place(root, path), f"{name_of(path)} {message}", hint)
+        subject = "" if message.startswith('"') else f"{name_of(path)} "
+        problems.add(place(root, path), subject + message, hint)
 
 
 def name_of(path: Sequence[str | int]) -> str:
@@ -70,13 +71,13 @@ def _words(found: Mapping[str, Any]) -> tuple[str, str]:
         case "literal_error":
             return _choice(found["ctx"]["expected"], given, found["input"])
         case _:
-            return f"is not valid: {found['msg'].lower()}", ""
+            return f"is not valid: {found['msg'].lower()}", "correct it"
 
 
 def _choice(expected: str, given: str, value: object) -> tuple[str, str]:
     names = expected.replace("'", "").replace(" or ", ", ").split(", ")
     wanted = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
-    return f"should be {wanted}, not {given}", did_you_mean(str(value), names)
+    return f"should be {wanted}, not {given}", did_you_mean(str(value), names, "choose one of them")
 
 
 def did_you_mean(name: str, names: Iterable[str], otherwise: str = "") -> str:
