@@ -13,6 +13,7 @@ from sandbox.errors import RuntimeFailure
 from sandbox.events import Bus, Kind
 from sandbox.model import Healthcheck, NoProbe, Service
 from sandbox.proxy.topology import Caller, EndpointKey, Endpoints
+from sandbox.runtime.base import InstanceSpec, Running
 from sandbox.runtime.fake import Behaviour, FakeDriver, FakeHost
 from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks, Surroundings
@@ -28,8 +29,20 @@ def a_mill(*, replicas: int = 1) -> Service:
     return a_service("mill", replace(a_version(replicas=replicas), healthcheck=QUICK))
 
 
+class SlowToTell(FakeDriver):
+    """Answers a start only when its end has been heard of."""
+
+    async def start(self, spec: InstanceSpec) -> Running:
+        running = await super().start(spec)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return running
+
+
 class Stage:
     """A cluster on a scripted machine."""
+
+    driver = FakeDriver
 
     def __init__(self, desired: Desired) -> None:
         self.host, self.bus = FakeHost(), Bus()
@@ -52,7 +65,7 @@ class Stage:
             last_lines=lambda name: f"last words of {name}",
             claim_ports=lambda name, declared: {port: 20000 + index for index, port in enumerate(declared)},
         )
-        return Cluster(FakeDriver(self.host), desired, around, self.bus, hooks)
+        return Cluster(self.driver(self.host), desired, around, self.bus, hooks)
 
     def begin(self) -> None:
         self.tasks.spawn(self.cluster.run(), name="reconcile")
@@ -118,7 +131,10 @@ async def test_a_crash_is_followed_by_another_start(stages: Make) -> None:
     assert crash.detail == "last words of mill-v1-1"
 
 
-async def test_an_end_that_is_heard_of_before_its_start_is_not_lost(stages: Make) -> None:
+async def test_an_end_that_is_heard_of_before_its_start_is_not_lost(
+    stages: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stage, "driver", SlowToTell)
     stage = stages(desire(a_mill()))
     stage.host.behaviours["mill"] = Behaviour(exits_with=3)
     stage.begin()
