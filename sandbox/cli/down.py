@@ -11,6 +11,7 @@ from contextlib import suppress
 from sandbox.api.client import Client
 from sandbox.cli.project import find_project
 from sandbox.errors import NotRunningError, SandboxError
+from sandbox.files import remove_unfinished
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.client import answers, shut_down
 from sandbox.runtime.sweep import sweep
@@ -50,6 +51,8 @@ def kill(paths: ProjectPaths, grace: float = 0.0) -> bool:
         ended = True
     if paths.state.is_dir():
         ended = bool(sweep(paths)) or ended
+        for folder in (paths.state, paths.envoy):
+            remove_unfinished(folder)
     shutil.rmtree(paths.run, ignore_errors=True)
     return ended
 
@@ -60,6 +63,10 @@ async def _politely(paths: ProjectPaths) -> None:
             await control.down()
     except SandboxError:
         return  # a supervisor that can't answer is passed over
+    await asyncio.to_thread(_wait_until_gone, paths)
+
+
+def _wait_until_gone(paths: ProjectPaths) -> None:
     deadline = time.monotonic() + _PATIENCE
     while paths.shim_socket.exists() and time.monotonic() < deadline:
-        await asyncio.sleep(_POLL)
+        time.sleep(_POLL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from sandbox.config.locate import find_project_file
 from sandbox.control import Control
 from sandbox.errors import NotFoundError, NotRunningError, UsageError
 from sandbox.paths import ProjectPaths, project_id, sandbox_home
+
+_RETURNS_WITHIN = 10.0  # seconds; longer only when it can't be started at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ def known_projects(home: Path) -> list[KnownProject]:
 
 
 def _known(paths: ProjectPaths) -> KnownProject:
-    return KnownProject(paths, _remembered_files(paths), answers(paths.api_socket))
+    running = answers(paths.api_socket) or answers(paths.shim_socket)
+    return KnownProject(paths, _remembered_files(paths), running)
 
 
 def _remembered_files(paths: ProjectPaths) -> tuple[Path, ...]:
@@ -127,8 +131,17 @@ def talk(options: Namespace, conversation: Callable[[Control], Awaitable[int]]) 
     if not project.running:
         raise NotRunningError("is not running", place=project.paths.id, hint="start it with `sandbox up`")
 
+    _wait_for_supervisor(project.paths)
+
     async def session() -> int:
         async with Client(project.paths.api_socket) as control:
             return await conversation(control)
 
     return asyncio.run(session())
+
+
+def _wait_for_supervisor(paths: ProjectPaths) -> None:
+    """A supervisor that died is started again by the shim, so a moment later it answers."""
+    deadline = time.monotonic() + _RETURNS_WITHIN
+    while not answers(paths.api_socket) and answers(paths.shim_socket) and time.monotonic() < deadline:
+        time.sleep(0.05)

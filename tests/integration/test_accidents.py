@@ -112,6 +112,7 @@ def test_a_killed_supervisor_is_replaced_and_traffic_does_not_notice(sandbox: Sa
     with Traffic(before["gateway"] + "/via/stock/") as traffic:
         traffic.goes_on()
         kill(supervisor_pid(sandbox))
+        sandbox.ps(shop)  # a command in that moment waits for the next supervisor
         traffic.goes_on()
 
         def replaced() -> dict[str, Any]:
