@@ -1,0 +1,118 @@
+"""Asks the supervisor and listens to it for as long as the screen is open, through its absences."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from textual.message import Message
+
+from sandbox.control import ProjectStatus, StatusControl, TelemetryControl
+from sandbox.errors import NotRunningError, SandboxError
+from sandbox.events import Event
+from sandbox.tasks import Tasks
+from sandbox.tui.messages import EventsArrived, StatusArrived, SupervisorAway, TelemetryArrived
+
+STATUS_EVERY = 5.0
+"""Seconds; events ask for it sooner."""
+TELEMETRY_EVERY = 1.0
+RETRY_AFTER = 1.0
+_TOGETHER = 0.05
+"""Seconds within which several events count as one piece of news."""
+
+
+class Watched(StatusControl, TelemetryControl, Protocol):
+    """What the feed needs of the control."""
+
+
+class Feed:
+    """Posts what it hears; closed, it is silent."""
+
+    def __init__(self, control: Watched, post: Callable[[Message], object]) -> None:
+        self._control = control
+        self._post = post
+        self._tasks = Tasks(self._failed)
+        self._listening: asyncio.Task[None] | None = None
+        self._supervisor: int | None = None
+        self._wake = asyncio.Event()
+        self._events: list[Event] = []
+        self._after = 0
+
+    def open(self) -> None:
+        self._tasks.spawn(self._ask_for_status(), name="ask for the status")
+        self._tasks.spawn(self._ask_for_telemetry(), name="ask for the numbers")
+
+    async def close(self) -> None:
+        await self._tasks.close()
+
+    def hurry(self) -> None:
+        """Ask for the status now."""
+        self._wake.set()
+
+    def _failed(self, name: str, error: BaseException) -> None:
+        self._post(SupervisorAway(f"internal error in '{name}': {error}"))
+
+    # --- status -------------------------------------------------------------------------------------------------
+
+    async def _ask_for_status(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                self._answered(await self._control.status())
+                pause = STATUS_EVERY
+            except SandboxError as error:
+                self._post(SupervisorAway(_why(error)))
+                pause = RETRY_AFTER
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+                await asyncio.sleep(_TOGETHER)
+
+    def _answered(self, status: ProjectStatus) -> None:
+        self._post(StatusArrived(status))
+        if status.supervisor_pid != self._supervisor:
+            self._supervisor = status.supervisor_pid
+            self._listen_anew()
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    async def _ask_for_telemetry(self) -> None:
+        while True:
+            with suppress(SandboxError):  # the status tells why
+                self._post(TelemetryArrived(await self._control.telemetry()))
+            await asyncio.sleep(TELEMETRY_EVERY)
+
+    # --- events -------------------------------------------------------------------------------------------------
+
+    def _listen_anew(self) -> None:
+        """A new supervisor counts its events from one again."""
+        if self._listening is not None:
+            self._listening.cancel()
+        self._after = 0
+        self._listening = self._tasks.spawn(self._listen(), name="listen to events")
+
+    async def _listen(self) -> None:
+        while True:
+            with suppress(SandboxError):
+                async for event in self._control.events(after=self._after, follow=True):
+                    self._after = event.sequence
+                    self._collect(event)
+            self.hurry()
+            await asyncio.sleep(RETRY_AFTER)
+
+    def _collect(self, event: Event) -> None:
+        self._events.append(event)
+        if len(self._events) == 1:
+            asyncio.get_running_loop().call_later(_TOGETHER, self._tell)
+
+    def _tell(self) -> None:
+        self._post(EventsArrived(tuple(self._events)))
+        self._events.clear()
+        self.hurry()
+
+
+def _why(error: SandboxError) -> str:
+    if isinstance(error, NotRunningError):
+        return "the supervisor is away; trying again"
+    return f"{error}; {error.hint}" if error.hint else str(error)

@@ -1,0 +1,52 @@
+"""What the keys ask the cluster to do, and the words that tell so."""
+
+from __future__ import annotations
+
+from sandbox.control import LifecycleControl, ServiceStatus, Status
+from sandbox.errors import UsageError
+
+_GONE = frozenset({Status.STOPPING, Status.STOPPED})
+
+
+class Orders:
+    """Each order returns what to tell the user, and raises SandboxError when it can't be given."""
+
+    def __init__(self, control: LifecycleControl) -> None:
+        self._control = control
+        self._wished: dict[tuple[str, str | None], int] = {}
+
+    def heard(self) -> None:
+        """A newer status is known: it counts from now on, not what was wished since the last one."""
+        self._wished.clear()
+
+    async def restart(self, service: ServiceStatus) -> str:
+        await self._control.restart((service.name,))
+        return f"restarting {service.name}"
+
+    async def stop_or_start(self, service: ServiceStatus) -> str:
+        if service.status in _GONE:
+            await self._control.start((service.name,))
+            return f"starting {service.name}"
+        await self._control.stop((service.name,))
+        return f"stopping {service.name}; press s again to start it"
+
+    async def scale(self, service: ServiceStatus, version: str | None, by: int) -> str:
+        """By one more or one less. Several presses in a row add up."""
+        if version is None and len(service.versions) > 1:
+            raise UsageError(
+                "has several versions", place=service.name, hint="open it with enter, go to one, then press + or -"
+            )
+        known = self._wished.get((service.name, version), _replicas(service, version))
+        replicas = known + by
+        if replicas < 0:
+            raise UsageError("has no replicas to take away", place=service.name)
+        self._wished[service.name, version] = replicas
+        await self._control.scale(service.name, replicas, version)
+        target = f"{service.name}@{version}" if version and len(service.versions) > 1 else service.name
+        return f"scaling {target} to {replicas}"
+
+
+def _replicas(service: ServiceStatus, version: str | None) -> int:
+    if version is None or len(service.versions) == 1:
+        return service.replicas
+    return sum(one.version == version and one.status not in _GONE for one in service.instances)

@@ -1,0 +1,1 @@
+"""The screens: what is laid out together, and what its keys do."""
