@@ -127,9 +127,15 @@ class ProjectPaths:
 
 
 def make_private(folder: Path) -> None:
-    """Create `folder` with mode 0700, or check that it is ours and make it so."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
+    """Create `folder` with mode 0700, or check that it is ours and make it so. SandboxError when it can't be had."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SandboxError(
+            f"can't be made: {why}", place=str(folder), hint="set SANDBOX_HOME to another folder"
+        ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise SandboxError(
             "is not a folder of yours", place=str(folder), hint="set SANDBOX_HOME to a folder that you own"
