@@ -6,12 +6,10 @@ import json
 import os
 from argparse import Namespace
 
-import yaml
-
 from sandbox.cli.target import configuration_files
 from sandbox.config.jsonschema import schema
 from sandbox.config.loader import load
-from sandbox.config.render import to_dict
+from sandbox.config.render import to_dict, to_yaml
 
 
 def run(options: Namespace) -> int:
@@ -24,9 +22,8 @@ def run(options: Namespace) -> int:
         environment=os.environ,
         project=options.project,
     )
-    resolved = to_dict(project)
     if options.output == "json":
-        print(json.dumps(resolved, indent=2))
+        print(json.dumps(to_dict(project), indent=2))
     else:
-        print(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True), end="")
+        print(to_yaml(project), end="")
     return 0

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
+from sandbox.config import scalars
 from sandbox.config.durations import format_duration
 from sandbox.config.sizes import format_size
 from sandbox.model import (
@@ -32,6 +35,23 @@ from sandbox.model import (
 )
 
 Plain = dict[str, Any]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what a reader of YAML 1.2 would not take for the same text: PyYAML writes for YAML 1.1."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    is_safe = text.isprintable() and isinstance(scalars.resolve(text), str)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_safe else '"')
+
+
+_Dumper.add_representer(str, _text)
+
+
+def to_yaml(project: Project) -> str:
+    """The text of a sandbox.yaml that loads as the same project."""
+    return str(yaml.dump(to_dict(project), Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 def to_dict(project: Project) -> Plain:

@@ -1,0 +1,69 @@
+"""The schema for editors agrees with what loads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from sandbox.config.jsonschema import schema
+from sandbox.shipped import PROFILES, SAMPLE_APPS, shipped
+
+VALIDATOR = jsonschema.Draft202012Validator(schema())
+
+FILES = [*shipped(SAMPLE_APPS).glob("*/sandbox.yaml"), *shipped(PROFILES).glob("*.yaml")]
+
+
+def accepts(text: str) -> bool:
+    return bool(VALIDATOR.is_valid(yaml.safe_load(text)))
+
+
+def test_it_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_what_ships_is_valid(file: Any) -> None:
+    assert accepts(file.read_text())
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "build: ./a",
+        "build: {context: ./a}, x-note: [1]",
+        "command: run",
+        "command: [run, 1]",
+        "environment: [A=1, B]",
+        "environment: {A: 1, B: null, C: true}",
+        "env_file: a.env",
+        "env_file: [a.env, {path: b.env, required: false}]",
+        "depends_on: [b]",
+        "depends_on: {b: {condition: service_healthy}}",
+        "ports: [80, '80/tcp', {target: 80}]",
+        "deploy: {replicas: '${N:-2}'}",
+        "develop: {watch: [{path: ., action: restart, ignore: x}]}",
+        "healthcheck: {test: [CMD, x]}",
+    ],
+)
+def test_short_and_long_forms_are_accepted(keys: str) -> None:
+    assert accepts(f"services: {{a: {{{keys}}}}}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "servces: {}",
+        "services: {A_B: {}}",
+        "services: {a: {ports: 80}}",
+        "services: {a: {deploy: {replicas: many}}}",
+        "services: {a: {deploy: {replicas: 101}}}",
+        "services: {a: {restart: maybe}}",
+        "traffic: {a: {rules: [{matches: [{headers: {x: {typ: Exact}}}]}]}}",
+        "runtime: dcker",
+    ],
+)
+def test_mistakes_are_marked(text: str) -> None:
+    assert not accepts(text)

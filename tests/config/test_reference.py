@@ -1,0 +1,136 @@
+"""profiles/reference.yaml is the documentation of the keys: it has all of them, and it loads."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import jsonschema
+import pytest
+import yaml
+
+from sandbox.config.expand import expand
+from sandbox.config.jsonschema import schema
+from sandbox.config.loader import load
+from sandbox.config.parse import parse
+from sandbox.config.schema import ProjectSpec, SettingsSpec, Spec
+from sandbox.config.tree import Problems, plain
+from sandbox.model import MatchType, RestartPolicy
+from sandbox.shipped import PROFILES, shipped
+
+REFERENCE = shipped(PROFILES) / "reference.yaml"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The file beside the folders that it names."""
+    for name in ("shop", "orders", "worker"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "orders" / "Dockerfile").touch()
+    file = tmp_path / "sandbox.yaml"
+    file.write_text(REFERENCE.read_text())
+    return file
+
+
+def test_it_loads(copy: Path) -> None:
+    project = load([copy], environment={"LANG": "C"})
+
+    shop = project.services["shop"]
+    assert [str(port.protocol) for port in shop.ports] == ["http", "http", "grpc", "tcp", "http", "tcp"]
+    assert shop.versions[0].environment["LANG"].parts == ("C",)
+    assert shop.versions[0].restart is RestartPolicy.ON_FAILURE
+    assert [version.name for version in project.services["orders"].versions] == ["v1", "v2"]
+    by_match, by_weight = project.traffic["orders"].rules
+    assert [match.headers[0].type for match in by_match.matches] == [MatchType.EXACT, MatchType.REGULAR_EXPRESSION]
+    assert by_weight.timeouts.backend_request == 0.5
+
+
+def test_editors_accept_it() -> None:
+    jsonschema.validate(yaml.safe_load(REFERENCE.read_text()), schema())
+
+
+def test_it_has_every_key() -> None:
+    assert set(keys_of(ProjectSpec)) - keys_in(reference(), ProjectSpec) == set()
+
+
+def test_every_key_in_it_is_one() -> None:
+    assert keys_in(reference(), ProjectSpec) - set(keys_of(ProjectSpec)) == set()
+
+
+def test_every_key_has_a_description() -> None:
+    missing = [
+        f"{model}.{key}" for model, key in keys_of(ProjectSpec) if not models()[model].model_fields[key].description
+    ]
+
+    assert missing == []
+
+
+def reference() -> Any:
+    problems = Problems()
+    tree = parse(REFERENCE.read_text(), "reference.yaml", problems)
+    assert tree is not None
+    return plain(expand(tree, problems))
+
+
+Key = tuple[str, str]
+
+
+def owner(model: type[Spec], key: str) -> str:
+    """The model that declares the key: a version's keys are the same as those of a service."""
+    return next((found.__name__ for found in model.__mro__ if key in inspect.get_annotations(found)), "")
+
+
+def keys_of(model: type[Spec]) -> Iterator[Key]:
+    """(model, key) of a model and all models inside it."""
+    for name, field in model.model_fields.items():
+        yield owner(model, name), name
+        for inner in models_in(field.annotation):
+            yield from keys_of(inner)
+
+
+def models() -> dict[str, type[Spec]]:
+    found: dict[str, type[Spec]] = {"SettingsSpec": SettingsSpec}
+
+    def visit(model: type[Spec]) -> None:
+        found[model.__name__] = model
+        for field in model.model_fields.values():
+            for inner in models_in(field.annotation):
+                visit(inner)
+
+    visit(ProjectSpec)
+    return found
+
+
+def models_in(annotation: Any) -> list[type[Spec]]:
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in models_in(argument)]
+
+
+def keys_in(data: Any, annotation: Any) -> set[Key]:
+    """(model, key) of what is written in `data`, which `annotation` describes."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return keys_in(data, get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return set().union(*(keys_in(data, choice) for choice in get_args(annotation)))
+    if origin is list and isinstance(data, list):
+        return set().union(*(keys_in(item, get_args(annotation)[0]) for item in data))
+    if origin is dict and isinstance(data, dict):
+        return set().union(*(keys_in(value, get_args(annotation)[1]) for value in data.values()))
+    if isinstance(annotation, type) and issubclass(annotation, Spec) and isinstance(data, dict):
+        return _keys_of_map(data, annotation)
+    return set()
+
+
+def _keys_of_map(data: dict[str, Any], model: type[Spec]) -> set[Key]:
+    found: set[Key] = set()
+    for name, value in data.items():
+        if not name.startswith("x-"):
+            found.add((owner(model, name), name))
+            field = model.model_fields.get(name)
+            found |= keys_in(value, field.annotation) if field else set()
+    return found

@@ -1,0 +1,244 @@
+"""What `sandbox config` prints is a sandbox.yaml of the same project."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from sandbox.config.durations import LONGEST
+from sandbox.config.jsonschema import schema
+from sandbox.config.loader import load
+from sandbox.config.names import LABEL
+from sandbox.config.render import to_dict, to_yaml
+from sandbox.model import (
+    AppProtocol,
+    BackendRef,
+    Build,
+    CalleeRef,
+    CommandProbe,
+    Condition,
+    Dependency,
+    HeaderMatch,
+    Healthcheck,
+    HttpProbe,
+    Limits,
+    Match,
+    MatchType,
+    NoProbe,
+    Port,
+    Probe,
+    Project,
+    RestartPolicy,
+    Retry,
+    Rule,
+    Service,
+    Settings,
+    TcpProbe,
+    Template,
+    Timeouts,
+    TrafficPolicy,
+    Version,
+    WatchRule,
+)
+from sandbox.shipped import SAMPLE_APPS, shipped
+from tests.config.conftest import Folder
+
+SCHEMA = jsonschema.Draft202012Validator(schema())
+
+
+def reloaded(project: Project, file: Path) -> Project:
+    """The project of its own rendering, but for the names of the files."""
+    rendered = to_dict(project)
+    SCHEMA.validate(rendered)
+    assert json.loads(json.dumps(rendered)) == rendered
+    file.write_text(to_yaml(project), encoding="utf-8")
+    return replace(load([file], environment={}), files=project.files)
+
+
+def test_the_bakery(tmp_path: Path) -> None:
+    project = load([shipped(SAMPLE_APPS) / "bakery" / "sandbox.yaml"], environment={})
+
+    again = reloaded(project, tmp_path / "sandbox.yaml")
+
+    assert again == replace(project, root=tmp_path)
+
+
+def test_dollars_and_addresses(folder: Folder) -> None:
+    text = "services: {a: {build: ./a, environment: {X: 'a $$5 ${services.b.url}'}}, b: {build: ./b, ports: [80]}}"
+
+    rendered = to_dict(folder.load(text))
+
+    assert rendered["services"]["a"]["environment"] == {"X": "a $$5 ${services.b.url}"}
+
+
+# --- any project ----------------------------------------------------------------------------------------------------
+
+NAMES = ("a", "b", "c")
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+WORD = st.text(st.characters(exclude_categories=["Cs", "Z"], exclude_characters="\0"), min_size=1, max_size=8).filter(
+    lambda text: bool(text.strip())
+)
+SECONDS = st.integers(1, int(LONGEST * 1e6)).map(lambda number: number / 1e6)
+VARIABLE = st.from_regex(r"[A-Z_]{1,6}[a-z]", fullmatch=True)
+VERSIONS = st.lists(st.from_regex(LABEL, fullmatch=True), min_size=1, max_size=3, unique=True)
+
+
+def template(callees: list[str]) -> st.SearchStrategy[Template]:
+    """As interpolation makes them: no empty texts, and no two side by side."""
+    plain = TEXT.map(lambda text: Template((text,)))
+    if not callees:
+        return plain
+    ref = st.builds(CalleeRef, service=st.sampled_from(callees), attribute=st.sampled_from(["url", "host", "port"]))
+    return plain | st.builds(lambda before, one, other: Template((before, one, other)), WORD, ref, ref)
+
+
+def probes(ports: tuple[Port, ...]) -> st.SearchStrategy[Probe]:
+    choices: list[st.SearchStrategy[Probe]] = [
+        st.just(NoProbe()),
+        st.builds(CommandProbe, argv=st.lists(WORD, min_size=1, max_size=3).map(tuple)),
+    ]
+    if ports:
+        choices.append(st.just(TcpProbe()))
+    if ports and ports[0].protocol is AppProtocol.HTTP:
+        choices.append(st.builds(HttpProbe, path=st.from_regex(r"/[!-~]{0,8}", fullmatch=True)))
+    return st.one_of(choices)
+
+
+@st.composite
+def versions(draw: st.DrawFn, root: Path, name: str, ports: tuple[Port, ...], callees: list[str]) -> Version:
+    image = draw(st.none() | WORD)
+    args = st.dictionaries(VARIABLE, TEXT, max_size=2)
+    check = st.builds(
+        Healthcheck,
+        probe=probes(ports),
+        interval=SECONDS,
+        timeout=SECONDS,
+        retries=st.integers(1, 9),
+        start_period=SECONDS | st.just(0.0),
+    )
+    watch = st.builds(
+        WatchRule,
+        path=st.just(root / "a"),
+        action=st.sampled_from(["restart", "sync"]),
+        target=WORD,
+        ignore=st.lists(WORD, max_size=2).map(tuple),
+    )
+    limits = st.builds(Limits, memory=st.none() | st.integers(1, 2**40), cpus=st.none() | st.floats(0.01, 64))
+    return Version(
+        name=name,
+        build=None
+        if image
+        else Build(context=root / draw(st.sampled_from(NAMES)), target=draw(st.none() | WORD), args=draw(args)),
+        image=image,
+        command=draw(st.none() | st.lists(WORD, min_size=1, max_size=3).map(tuple)),
+        environment=draw(st.dictionaries(VARIABLE, template(callees), max_size=3)),
+        healthcheck=draw(check),
+        replicas=draw(st.integers(0, 100)),
+        limits=draw(limits),
+        restart=draw(st.sampled_from(RestartPolicy)),
+        stop_grace_period=draw(SECONDS),
+        watch=draw(st.lists(watch, max_size=1).map(tuple)),
+    )
+
+
+@st.composite
+def services(draw: st.DrawFn, root: Path, index: int, callees: list[str]) -> Service:
+    """A service that may call those before it, each of which has a port."""
+    numbers = draw(st.lists(st.integers(1, 65535), min_size=1, max_size=3, unique=True))
+    ports = tuple(Port(number=number, protocol=draw(st.sampled_from(AppProtocol))) for number in numbers)
+    ports += (
+        (Port(number=0x10000 - index - 1, published=1000 + index),)
+        if not set(numbers) & set(range(65530, 65536))
+        else ()
+    )
+    names = draw(VERSIONS.map(lambda found: [name for name in found if "-" not in name] or ["v1"]))
+    found = tuple(draw(versions(root, name, ports, callees)) for name in names)
+    called = dict.fromkeys(
+        callee for version in found for value in version.environment.values() for callee in value.callees
+    )
+    declared = draw(st.lists(st.sampled_from(callees), unique=True)) if callees else []
+    condition = st.sampled_from(Condition)
+    return Service(
+        name=NAMES[index],
+        versions=found,
+        ports=ports,
+        public=any(port.protocol is not AppProtocol.TCP for port in ports) and draw(st.booleans()),
+        depends_on=tuple(
+            Dependency(service=name, condition=draw(condition)) for name in dict.fromkeys([*declared, *called])
+        ),
+    )
+
+
+@st.composite
+def rules(draw: st.DrawFn, service: Service, *, last: bool) -> Rule:
+    header = st.builds(
+        lambda name, value, kind: HeaderMatch(name=name, value="" if kind is MatchType.PRESENT else value, type=kind),
+        st.from_regex(r"[a-z]{1,5}", fullmatch=True),
+        TEXT,
+        st.sampled_from([MatchType.EXACT, MatchType.PRESENT]),
+    )
+    match = st.builds(Match, headers=st.lists(header, min_size=1, max_size=2).map(tuple))
+    names = [version.name for version in service.versions]
+    backend = st.builds(BackendRef, version=st.sampled_from(names), weight=st.integers(1, 100))
+    times = sorted(draw(st.lists(SECONDS, min_size=2, max_size=2)))
+    return Rule(
+        matches=tuple(draw(st.lists(match, min_size=0 if last else 1, max_size=2))),
+        backends=tuple(draw(st.lists(backend, max_size=2))),
+        timeouts=Timeouts(
+            request=draw(st.sampled_from([None, times[1]])), backend_request=draw(st.sampled_from([None, times[0]]))
+        ),
+        retry=draw(
+            st.none() | st.builds(Retry, attempts=st.integers(0, 9), codes=st.just((502, 503)), backoff=SECONDS)
+        ),
+    )
+
+
+@st.composite
+def projects(draw: st.DrawFn, root: Path) -> Project:
+    found: dict[str, Service] = {}
+    for index in range(draw(st.integers(1, len(NAMES)))):
+        found[NAMES[index]] = draw(services(root, index, list(found)))
+    steered = [one for one in found.values() if any(port.protocol is not AppProtocol.TCP for port in one.ports)]
+    policies = {
+        one.name: TrafficPolicy(rules=(draw(rules(one, last=False)), draw(rules(one, last=True))))
+        for one in steered
+        if draw(st.booleans())
+    }
+    ports = draw(st.lists(st.integers(1, 65535), min_size=3, max_size=3, unique=True))
+    return Project(
+        name=draw(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True)),
+        root=root,
+        files=(),
+        services=found,
+        traffic=policies,
+        settings=Settings(
+            runtime=draw(st.sampled_from(["auto", "process", "docker"])),
+            gateway_port=ports[0],
+            ui_port=ports[1],
+            otlp_port=ports[2],
+            stats_interval=draw(SECONDS),
+            log_max_bytes=draw(st.integers(1, 2**40)),
+        ),
+    )
+
+
+# Shrinking a whole project takes minutes; the difference of the two tells enough.
+@settings(phases=[Phase.reuse, Phase.generate], max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@given(data=st.data())
+def test_any_project_comes_back_the_same(folder: Folder, data: st.DataObject) -> None:
+    project = data.draw(projects(folder.root))
+
+    assert reloaded(project, folder.root / "sandbox.yaml") == project
+
+
+@pytest.mark.parametrize("profile", ["lite", "standard"])
+def test_the_profile_is_in_what_is_rendered(folder: Folder, profile: str) -> None:
+    project = folder.load("services: {a: {build: ./a}}", profiles=[profile])
+
+    assert reloaded(project, folder.root / "again.yaml") == project
