@@ -20,7 +20,7 @@ from sandbox.config.parse import parse
 from sandbox.config.profiles import DEFAULT, profile_file, refuse_other_keys
 from sandbox.config.read import read, shown
 from sandbox.config.resolve import Resolver
-from sandbox.config.schema import ProjectSpec
+from sandbox.config.schema import ProjectSpec, SettingsSpec
 from sandbox.config.tree import Entries, Problems
 from sandbox.config.validate import validate
 from sandbox.errors import ConfigError, Location, Problem
@@ -83,7 +83,7 @@ class _Load:
         file = profile_file(name, self._problems)
         tree = self._tree(file) if file else None
         if tree is not None:
-            refuse_other_keys(tree, self._problems)
+            refuse_other_keys(tree, SettingsSpec.model_fields, self._problems)
         return tree
 
     def _valid(self, tree: Entries) -> ProjectSpec:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 
-from sandbox.config.schema import SettingsSpec
 from sandbox.config.tree import Entries, Problems, quoted
 from sandbox.errors import Location
 from sandbox.shipped import PROFILES, shipped
@@ -39,9 +39,9 @@ def _listed() -> str:
     return ", ".join(profile_names())
 
 
-def refuse_other_keys(profile: Entries, problems: Problems) -> None:
+def refuse_other_keys(profile: Entries, settings: Collection[str], problems: Problems) -> None:
     """A profile holds settings; services belong into the project's own files."""
     for key, entry in profile.entries.items():
-        if key not in SettingsSpec.model_fields and not key.startswith("x-"):
-            keys = ", ".join(SettingsSpec.model_fields)
-            problems.add(entry.key, f"a profile can't have {quoted(key)}, only settings", f"keys here: {keys}")
+        if key not in settings and not key.startswith("x-"):
+            hint = f"keys here: {', '.join(settings)}"
+            problems.add(entry.key, f"a profile can't have {quoted(key)}, only settings", hint)

@@ -8,7 +8,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["sandbox.config", "sandbox.config.locate", "sandbox.config.scaffold"])
+@pytest.mark.parametrize(
+    "module", ["sandbox.config", "sandbox.config.locate", "sandbox.config.scaffold", "sandbox.config.profiles"]
+)
 def test_finding_files_does_not_import_pydantic(module: str) -> None:
     code = f"import sys, {module}; print([name for name in ('pydantic', 'yaml') if name in sys.modules])"
 

@@ -73,6 +73,10 @@ def test_files_that_are_no_text(folder: Folder, data: bytes, place: str, message
     assert caught.value.exit_code is ExitCode.USAGE
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text(folder: Folder) -> None:
+    assert folder.problems(b"\xef\xbb\xbfname: x y\n")[0].startswith('1:7 "x y" is not a name')
+
+
 def test_a_missing_file_is_named(folder: Folder) -> None:
     (folder.root / "sandbox.yaml").mkdir()
     for name, reason in (("sandbox.yaml", "is a directory"), ("nope.yaml", "no such file or directory")):
