@@ -174,7 +174,7 @@ def test_environment_wins_over_later_files_over_earlier_ones(folder: Folder) -> 
 
 
 def test_dotenv_gives_variables_below_the_environment(folder: Folder) -> None:
-    folder.write("A=file\nB=file", ".env")
+    folder.write("\ufeffA=file\nB=file", ".env")  # as some editors of Windows write it
 
     assert values(version(folder, "environment: {X: $A, Y: $B, A: }", {"B": "host"})) == {
         "X": "file",
