@@ -24,6 +24,10 @@ class TuiResult(Enum):
 class SandboxApp(App[TuiResult]):
     TITLE = "sandbox"
     ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    ToastRack { margin-bottom: 2; }
+    Toast { width: auto; max-width: 60; padding: 0 1; margin: 0; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "next_theme", "theme", show=False),
         Binding("ctrl+c", "leave", "quit", show=False, priority=True),

@@ -9,8 +9,9 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widgets import Footer, Input
+from textual.widgets import Footer
 
 from sandbox.control import (
     InstanceStatus,
@@ -32,6 +33,7 @@ from sandbox.tui.screens.confirm import ConfirmScreen
 from sandbox.tui.screens.events import EventsScreen
 from sandbox.tui.screens.help import HelpScreen
 from sandbox.tui.table import rows
+from sandbox.tui.widgets.filterline import FilterLine
 from sandbox.tui.widgets.headline import Headline
 from sandbox.tui.widgets.line import Line
 from sandbox.tui.widgets.logpane import LogPane
@@ -64,6 +66,8 @@ class Steered(Watched, LifecycleControl, LogsControl):
 
 class MainScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "quit"),
+        Binding("question_mark", "help", "help", key_display="?"),
         Binding("r", "restart", "restart"),
         Binding("s", "stop_or_start", "stop/start"),
         Binding("plus,equals_sign", "scale(1)", "scale", key_display="+ -"),
@@ -73,8 +77,6 @@ class MainScreen(Screen[None]):
         Binding("slash", "filter", "filter"),
         Binding("c", "copy_line", "copy", show=False),
         Binding("escape", "back", "back", show=False),
-        Binding("question_mark", "help", "help", key_display="?"),
-        Binding("q", "leave", "quit"),
         Binding("D", "down", "down", show=False),
     ]
     DEFAULT_CSS = """
@@ -82,7 +84,6 @@ class MainScreen(Screen[None]):
         layout: vertical;
         ServiceTable { max-height: 55%; }
         #away { background: $warning 30%; text-style: bold; }
-        #filter { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
         #event { background: $panel; }
     }
     """
@@ -102,7 +103,7 @@ class MainScreen(Screen[None]):
         yield Headline()
         yield Line(id="away", classes="-fleeting")
         yield ServiceTable()
-        yield Input(id="filter", placeholder="show only services whose name contains…", compact=True)
+        yield FilterLine()
         yield Line(id="detail", classes="-wrapping")
         yield Line(id="hint", classes="-fleeting")
         yield LogPane()
@@ -118,6 +119,11 @@ class MainScreen(Screen[None]):
     async def on_unmount(self) -> None:
         await self._logs.close()
         await self._feed.close()
+
+    @property
+    def informed(self) -> bool:
+        """Whether state and numbers are known."""
+        return self._status is not None and self._telemetry is not None
 
     # --- what is heard ------------------------------------------------------------------------------------------
 
@@ -144,7 +150,7 @@ class MainScreen(Screen[None]):
     def _show_services(self) -> None:
         if self._status is None:
             return
-        wanted = self.query_one("#filter", Input).value.strip().lower()
+        wanted = self.query_one(FilterLine).text
         self.query_one(ServiceTable).rows = rows(self._status, self._telemetry, self._opened, wanted)
         self._say("#hint", words.hint(self._status, self._telemetry), Tone.BUSY)
 
@@ -208,11 +214,15 @@ class MainScreen(Screen[None]):
     @work
     async def _give(self, order: Awaitable[str]) -> None:
         try:
-            self.notify(await order, timeout=3, markup=False)
+            self._tell(await order)
         except SandboxError as error:
-            text = f"{error}\n{error.hint}" if error.hint else str(error)
-            self.notify(text, severity="error", timeout=8, markup=False)
+            self._tell(f"{error}\n{error.hint}".rstrip(), "error")
         self._feed.hurry()
+
+    def _tell(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Answer a key; the newest answer alone is shown."""
+        self.app.clear_notifications()
+        self.notify(text, severity=severity, timeout=8 if severity == "error" else 3, markup=False)
 
     # --- other keys ---------------------------------------------------------------------------------------------
 
@@ -220,6 +230,7 @@ class MainScreen(Screen[None]):
         self.query_one(LogPane).focus()
 
     @on(LogPane.Left)
+    @on(FilterLine.Done)
     def _to_table(self) -> None:
         self.query_one(ServiceTable).focus()
 
@@ -227,32 +238,23 @@ class MainScreen(Screen[None]):
         line = self.query_one(LogPane).line
         if text := self.get_selected_text() or (line.text if line else ""):
             self.app.copy_to_clipboard(text)
-            self.notify(f"copied: {text.splitlines()[0][:60]}", timeout=3, markup=False)
+            self._tell(f"copied: {text.splitlines()[0][:60]}")
         else:
-            self.notify("there is no log line to copy", severity="warning", timeout=3)
+            self._tell("there is no log line to copy", "warning")
 
     def action_list_events(self) -> None:
         self.app.push_screen(EventsScreen(tuple(self._events)))
 
     def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
+        self.query_one(FilterLine).ask()
 
     def action_back(self) -> None:
-        """Out of the filter, and the filter off."""
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        field.display = False
+        self.query_one(FilterLine).drop()
         self._to_table()
 
-    @on(Input.Changed, "#filter")
+    @on(FilterLine.Changed)
     def _narrow(self) -> None:
         self._show_services()
-
-    @on(Input.Submitted, "#filter")
-    def _narrowed(self) -> None:
-        self._to_table()
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen("keys", KEYS))
