@@ -10,9 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 from uv import find_uv_bin
 
@@ -189,12 +191,21 @@ def test_a_failing_build_shows_why_and_keeps_what_was_installed(prepared: Machin
     assert subprocess.check_output([prepared.link, "--version"], text=True) == "sandbox 9.9.9\n"
 
 
+def until_it_sleeps(pid: int) -> None:
+    """dash passes no SIGINT on in the moment in which it starts a program, so wait until the program runs."""
+    deadline = time.monotonic() + 10
+    while not any(child.name() == "sleep" for child in psutil.Process(pid).children(recursive=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_leaves_no_half_install(
     prepared: Machine, tmp_path: Path, gate: Callable[[], None], number: signal.Signals, code: int
 ) -> None:
     running = prepared.begin(WHILE_BUILDING=blocked_build(tmp_path))
     gate()
+    until_it_sleeps(running.pid)
     os.killpg(running.pid, number)
     running.communicate(timeout=10)
 
