@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -60,13 +60,13 @@ KEYS = (
 """Shown by `?`."""
 
 
-class Steered(Watched, LifecycleControl, LogsControl):
+class Steered(Watched, LifecycleControl, LogsControl, Protocol):
     """What the screen needs of the control."""
 
 
 class MainScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "leave", "quit"),
+        Binding("q", "app.leave", "quit"),
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("r", "restart", "restart"),
         Binding("s", "stop_or_start", "stop/start"),
@@ -258,9 +258,6 @@ class MainScreen(Screen[None]):
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen("keys", KEYS))
-
-    def action_leave(self) -> None:
-        self.app.exit()
 
     @work
     async def action_down(self) -> None:

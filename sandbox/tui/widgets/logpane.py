@@ -49,7 +49,6 @@ class LogPane(ScrollView, can_focus=True):
         min-height: 3;
         border-top: solid $panel-lighten-2;
         border-title-color: $text-muted;
-        border-subtitle-color: $text-warning;
         scrollbar-size: 0 0;
         & > .log--cursor { background: $primary 40%; }
         & > .log--margin { color: $text-muted; }
@@ -105,9 +104,9 @@ class LogPane(ScrollView, can_focus=True):
         return min(max(top, place - self.size.height + 1), place)
 
     def _tell_place(self) -> None:
-        self.border_title = f" log · {self.source} " if self.source else " log "
+        what = f"log · {self.source}" if self.source else "log"
         new = f", {self.view.unseen} new below" if self.view.unseen else ""
-        self.border_subtitle = "" if self.view.following else f" paused{new}: end to follow "
+        self.border_title = f" {what} " if self.view.following else f" {what} · paused{new}: end to follow "
 
     def on_resize(self) -> None:
         self._moved()

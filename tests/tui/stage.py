@@ -1,0 +1,82 @@
+"""The app on a terminal that only exists in memory, and what stands on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from sandbox.tui.app import SandboxApp, TuiResult
+from sandbox.tui.screens.main import MainScreen
+from sandbox.tui.widgets.logpane import LogPane
+from sandbox.tui.widgets.services import ServiceTable
+from tests.fakes.control import FakeControl
+
+DEADLINE = 5.0
+
+
+class Stage:
+    def __init__(self, app: SandboxApp, pilot: Pilot[TuiResult], control: FakeControl) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.control = control
+
+    @property
+    def main(self) -> MainScreen:
+        screen = self.app.screen_stack[0]
+        assert isinstance(screen, MainScreen)
+        return screen
+
+    @property
+    def table(self) -> ServiceTable:
+        return self.main.query_one(ServiceTable)
+
+    @property
+    def log(self) -> LogPane:
+        return self.main.query_one(LogPane)
+
+    @property
+    def toasts(self) -> list[str]:
+        return [notification.message for notification in self.app._notifications]
+
+    def text(self) -> str:
+        """What can be read on the screen, line by line."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        ends = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < ends, f"it did not come true; the screen says\n{self.text()}"
+            await self.pilot.pause(0.01)
+
+    async def reads(self, *texts: str) -> None:
+        """Until all of these are on the screen."""
+        await self.until(lambda: all(text in self.text() for text in texts))
+
+
+@asynccontextmanager
+async def on_stage(control: FakeControl, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Stage]:
+    """Entered once the services are shown."""
+    app = SandboxApp(control)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        stage = Stage(app, pilot, control)
+        await stage.until(lambda: stage.main.informed and stage.table.row)
+        yield stage
+
+
+def check_snapshot(text: str, file: Path, *, update: bool) -> None:
+    """Compare with what was looked at and found good; `update` replaces that."""
+    if update:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{text}\n")
+    assert f"{text}\n" == file.read_text(), f"if it is as it should be, run: {UPDATE}=1 pytest tests/tui"
+
+
+UPDATE = "SANDBOX_UPDATE_SNAPSHOTS"

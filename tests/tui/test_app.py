@@ -1,0 +1,303 @@
+"""Every key, against a scripted control."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sandbox.control import Status, TelemetrySnapshot
+from sandbox.errors import NotRunningError
+from sandbox.events import Event, Kind
+from sandbox.tui.app import SandboxApp, TuiResult
+from sandbox.tui.capture import screenshot_svg
+from tests.fakes import data
+from tests.fakes.control import FakeControl
+from tests.tui.stage import on_stage
+
+STORE, ORDERS, STEAMER = data.services()
+
+
+def a_control(**given: object) -> FakeControl:
+    return FakeControl(events=data.events(), lines=data.log_lines(), **given)  # type: ignore[arg-type]
+
+
+async def test_it_opens_with_the_services_their_log_and_the_newest_event() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.reads("bakery · http://127.0.0.1:8080", "● healthy", "listening on 127.0.0.1:43121")
+        await stage.reads("00:00:02 ✗ steamer-v2-1 exited with code 1")
+
+
+async def test_arrows_and_letters_choose_a_service_and_its_log() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("down", "j", "k")
+        await stage.reads(
+            "▸orders", "orders · port 8000 · calls steamer", "─ log · orders", "listening on 127.0.0.1:43122"
+        )
+        await stage.press("G")
+        await stage.reads("▸steamer")
+        await stage.press("home")
+        await stage.reads("▸storefront")
+
+
+async def test_a_click_chooses_too() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.pilot.click(stage.table, offset=(5, 2))
+        await stage.reads("▸orders")
+
+
+async def test_the_cursor_stays_on_its_service_when_the_order_changes() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.press("down")
+        control.statuses[0] = data.project(STORE, ORDERS, replace(STEAMER, status=Status.FAILED, reason="exit code 1"))
+        control.publish(Event(kind=Kind.INSTANCE_FAILED, message="steamer failed", at=data.NOW))
+        await stage.reads("✗ 1 of 3 in trouble")
+
+        assert [row.key for row in stage.table.rows] == ["steamer", "storefront", "orders"]
+        assert stage.table.cursor == "orders"
+        await stage.press("home")
+        await stage.reads("✗ steamer: exit code 1")
+
+
+async def test_when_the_selected_instance_goes_the_cursor_falls_back_to_its_service() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.press("G", "enter")
+        await stage.reads("v2-1")
+        await stage.press("down")
+        await stage.until(lambda: stage.table.cursor == "steamer-v1-1")
+        await stage.press("k", "enter")
+        await stage.until(lambda: len(stage.table.rows) == 3)
+        assert stage.table.cursor == "steamer"
+
+
+async def test_r_restarts() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("j", "r")
+        await stage.reads("restarting orders")
+        assert stage.control.calls == [("restart", ("orders",))]
+
+
+async def test_s_stops_and_starts() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.press("s")
+        await stage.reads("stopping storefront; press s again to start it")
+        control.statuses[0] = data.project(replace(STORE, status=Status.STOPPED), ORDERS, STEAMER)
+        control.publish(Event(kind=Kind.INSTANCE_STOPPED, message="storefront stopped", at=data.NOW))
+        await stage.reads("■ stopped")
+        await stage.press("s")
+        await stage.reads("starting storefront")
+        assert control.calls == [("stop", ("storefront",)), ("start", ("storefront",))]
+
+
+async def test_plus_and_minus_scale() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("+")
+        await stage.reads("scaling storefront to 2")
+        await stage.press("-")
+        await stage.until(lambda: len(stage.control.calls) == 2)
+        assert stage.control.calls[0] == ("scale", "storefront", 2, None)
+
+
+async def test_a_version_is_scaled_by_its_instance() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("G", "+")
+        await stage.reads("steamer: has several versions", "open it with enter")
+        await stage.press("enter")
+        await stage.reads("v2-1")
+        await stage.press("G", "+")
+        await stage.reads("scaling steamer@v2 to 2", "─ log · steamer-v2-1")
+        assert stage.control.calls == [("scale", "steamer", 2, "v2")]
+
+
+async def test_a_refusal_is_told_with_its_hint() -> None:
+    control = a_control()
+    control.failures["restart"] = NotRunningError("is not running", hint="run: sandbox up")
+    async with on_stage(control) as stage:
+        await stage.press("r")
+        await stage.reads("is not running", "run: sandbox up")
+
+
+async def test_l_goes_to_the_log_and_escape_back() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("l")
+        assert stage.log.has_focus
+        await stage.press("escape")
+        assert stage.table.has_focus
+
+
+async def test_moving_up_in_the_log_pauses_it_until_the_end() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        for number in range(50):
+            control.write(data.log_line("storefront", f"line {number}"))
+        await stage.reads("line 49")
+        await stage.press("l", "up", "up")
+        await stage.reads("▸line 47", "paused: end to follow")
+        for number in range(50, 80):
+            control.write(data.log_line("storefront", f"line {number}"))
+        await stage.reads("▸line 47", "paused, 30 new below: end to follow")
+        await stage.press("pageup", "home")
+        await stage.reads("▸listening on")
+        await stage.press("end")
+        await stage.reads("line 79")
+        assert "paused" not in stage.text()
+
+
+async def test_long_lines_scroll_sideways() -> None:
+    control = a_control()
+    control.write(data.log_line("storefront", f"{'x' * 90}the end"))
+    async with on_stage(control) as stage:
+        await stage.reads("xxxxx")
+        await stage.press("l", *["right"] * 2)
+        await stage.reads("the end")
+        await stage.press("left", "left")
+        await stage.until(lambda: "the end" not in stage.text())
+
+
+async def test_a_flood_of_lines_leaves_the_keys_alive_and_memory_bounded() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.until(lambda: control.following == 2)
+        for number in range(20_000):
+            control.write(data.log_line("storefront", f"line {number}"))
+        await stage.press("j")
+        await stage.reads("▸orders", "listening on 127.0.0.1:43122")
+        await stage.press("k")
+        await stage.reads("line 19999")
+        assert len(stage.log.view) <= 2000
+
+
+async def test_c_copies_the_log_line() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.reads("listening on 127.0.0.1:43121")
+        await stage.press("c")
+        await stage.reads("copied: listening on 127.0.0.1:43121")
+        assert stage.app.clipboard == "listening on 127.0.0.1:43121"
+
+
+async def test_c_without_a_line_says_so() -> None:
+    async with on_stage(FakeControl()) as stage:
+        await stage.press("c")
+        await stage.reads("there is no log line to copy")
+
+
+async def test_e_lists_what_happened_and_keeps_listing() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.reads("exited with code 1")
+        await stage.press("e")
+        await stage.reads("events, newest first", "RuntimeError: out of steam", "bakery is starting")
+        control.publish(Event(kind=Kind.NOTICE, message="something new", at=data.NOW))
+        await stage.reads("something new")
+        await stage.press("escape")
+        await stage.until(lambda: "newest first" not in stage.text())
+
+
+async def test_slash_filters_until_escape() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("slash", *"steam")
+        await stage.until(lambda: [row.key for row in stage.table.rows] == ["steamer"])
+        await stage.press("x")
+        await stage.reads("no service's name contains that")
+        await stage.press("backspace", "enter")
+        assert stage.table.has_focus
+        await stage.press("escape")
+        await stage.until(lambda: len(stage.table.rows) == 3)
+        assert "show only" not in stage.text()
+
+
+async def test_question_mark_tells_the_keys() -> None:
+    async with on_stage(a_control(), size=(80, 40)) as stage:
+        await stage.press("question_mark")
+        await stage.reads("restart the service", "leave; the cluster keeps running")
+        await stage.press("escape")
+        await stage.until(lambda: "restart the service" not in stage.text())
+
+
+async def test_t_changes_the_theme() -> None:
+    async with on_stage(a_control()) as stage:
+        before = stage.app.theme
+        await stage.press("t")
+        assert stage.app.theme != before
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_leaving_stops_nothing(key: str) -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.press(key)
+    assert stage.app.return_value is TuiResult.QUIT
+    assert (control.calls, control.following) == ([], 0)
+
+
+async def test_down_asks_first() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("D")
+        await stage.reads("Stop all of bakery: 3 services and the proxy?")
+        await stage.press("n")
+        await stage.until(lambda: "Stop all" not in stage.text())
+        await stage.press("D")
+        await stage.reads("Stop all")
+        await stage.press("y")
+    assert stage.app.return_value is TuiResult.DOWN
+
+
+async def test_an_absent_supervisor_is_told_and_found_again() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        control.failures["status"] = NotRunningError("is not running")
+        control.publish(Event(kind=Kind.NOTICE, message="going", at=data.NOW))
+        await stage.reads("▲ the supervisor is away; trying again", "storefront")
+        del control.failures["status"]
+        await stage.until(lambda: "is away" not in stage.text())
+
+
+async def test_without_any_answer_it_says_what_it_does() -> None:
+    control = a_control()
+    control.failures["status"] = NotRunningError("is not running")
+    app = SandboxApp(control)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(200):
+            await pilot.pause(0.01)
+            strips = app.screen._compositor.render_strips()
+            if "is away" in "".join(strip.text for strip in strips):
+                break
+        assert "asking the supervisor…" in "".join(strip.text for strip in strips)
+
+
+async def test_a_new_supervisors_events_are_heard_from_their_beginning() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.reads("exited with code 1")
+        control.statuses[0] = replace(control.statuses[0], supervisor_pid=5000)
+        control.publish(Event(kind=Kind.PROJECT_RECOVERED, message="a new supervisor took over", at=data.NOW))
+        await stage.reads("a new supervisor took over")
+        await stage.until(lambda: stage.main._feed._supervisor == 5000)
+        assert control.following <= 3
+
+
+async def test_before_any_traffic_it_tells_how_to_make_some() -> None:
+    nothing = TelemetrySnapshot(at=data.NOW, services={}, edges=())
+    async with on_stage(a_control(telemetry=nothing)) as stage:
+        await stage.reads("no traffic yet: open http://storefront.localhost:8080/")
+        stage.control.snapshot = data.telemetry()
+        await stage.until(lambda: "no traffic yet" not in stage.text())
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (200, 60)])
+async def test_any_size_shows_what_matters_most(size: tuple[int, int]) -> None:
+    async with on_stage(a_control(), size=size) as stage:
+        await stage.reads("bakery", "storefront", "● healthy", "q quit")
+        await stage.pilot.resize_terminal(size[0] + 7, size[1] + 3)
+        await stage.reads("storefront", "q quit")
+        assert max(map(len, stage.text().splitlines())) <= size[0] + 7
+
+
+async def test_the_picture_for_the_readme() -> None:
+    svg = await screenshot_svg(a_control(), (90, 20))
+
+    assert svg.startswith("<svg")
+    assert "storefront" in svg
