@@ -13,6 +13,7 @@ from sandbox.errors import NotFoundError, SandboxError
 
 _POLL = 0.04  # seconds between two looks, each a fraction of a millisecond for the supervisor
 _LAST_LINES = 10
+_ENOUGH_RESTARTS = 3
 
 Goal = Callable[[ServiceStatus], bool]
 
@@ -45,7 +46,7 @@ async def wait_for(
     """Return once every chosen service meets `goal`; without `services`, every one that was not stopped on purpose.
 
     on_status is told every status seen. Raises SandboxError naming the first guilty service, with its last log
-    lines, when one has failed for good or `timeout` seconds have passed; NotFoundError for an unknown service.
+    lines, when one has failed for good, keeps ending, or `timeout` seconds have passed; NotFoundError for an unknown service.
     """
     deadline = asyncio.get_running_loop().time() + timeout
     while True:
@@ -56,10 +57,19 @@ async def wait_for(
             return
         if failed := [service for service in left if service.status is Status.FAILED]:
             raise await blame(control, failed[0], "failed")
+        if crashing := [service for service in left if keeps_ending(service)]:
+            raise await blame(control, crashing[0], "keeps ending")
         if asyncio.get_running_loop().time() >= deadline:
             guilty = _guiltiest(left)
             raise await blame(control, guilty, f"still {guilty.status} after {timeout:g} s")
         await asyncio.sleep(_POLL)
+
+
+def keeps_ending(service: ServiceStatus) -> bool:
+    """It is started again ever more slowly; waiting longer does not help."""
+    return any(
+        instance.status is Status.BACKOFF and instance.restarts >= _ENOUGH_RESTARTS for instance in service.instances
+    )
 
 
 def _chosen(status: ProjectStatus, names: Sequence[str], goal: Goal) -> Iterator[ServiceStatus]:
