@@ -53,7 +53,7 @@ class ProjectPaths:
 
     @property
     def run(self) -> Path:
-        """The sockets' folder: inside the state where the path is short enough to bind, else in the temporary folder."""
+        """The sockets' folder: inside the state where its path is short enough to bind, else a temporary folder."""
         inside = self.state / "run"
         if len(os.fsencode(inside)) + 1 + _LONGEST_SOCKET_NAME <= _SOCKET_PATH_LIMIT:
             return inside
