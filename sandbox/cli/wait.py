@@ -46,7 +46,8 @@ async def wait_for(
     """Return once every chosen service meets `goal`; without `services`, every one that was not stopped on purpose.
 
     on_status is told every status seen. Raises SandboxError naming the first guilty service, with its last log
-    lines, when one has failed for good, keeps ending, or `timeout` seconds have passed; NotFoundError for an unknown service.
+    lines, when one has failed for good, keeps ending, or `timeout` seconds have passed; NotFoundError for an unknown
+    service.
     """
     deadline = asyncio.get_running_loop().time() + timeout
     while True:
