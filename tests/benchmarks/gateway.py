@@ -39,7 +39,7 @@ name: one
 services:
   shop:
     build: ./shop
-    command: python -m uvicorn app:app --host 127.0.0.1 --port $PORT --log-level warning
+    command: python -m uvicorn app:app --host 127.0.0.1 --port $$PORT --log-level warning
     ports: ["8000"]
     public: true
 """
