@@ -12,7 +12,7 @@ import aiohttp
 from yarl import URL
 
 from sandbox.control import TelemetrySnapshot
-from sandbox.telemetry.signals import Past
+from sandbox.telemetry.signals import Past, window_for
 from sandbox.telemetry.stats import FILTER, read_stats
 
 log = logging.getLogger(__name__)
@@ -24,13 +24,16 @@ _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
 class Scraper:
-    """`run` reads for as long as it runs; `snapshot` tells what was read. An absent Envoy is waited for."""
+    """`run` reads for as long as it runs; `snapshot` tells what was read. An absent Envoy is waited for.
 
-    def __init__(self, socket: Path, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._socket = socket
+    interval: seconds between readings.
+    """
+
+    def __init__(self, admin_socket: Path, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._socket = admin_socket
         self._interval = interval
         self._clock = clock
-        self._past = Past()
+        self._past = Past(window_for(interval))
         self._trouble = ""
 
     def snapshot(self) -> TelemetrySnapshot:
@@ -50,6 +53,8 @@ class Scraper:
                 response.raise_for_status()
             self._past.add(self._clock(), read_stats(answer))
             self._trouble = ""
+        except aiohttp.ClientConnectionError as error:
+            log.debug("Envoy is not there: %s", error)  # it starts, or restarts; whoever starts it tells of trouble
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             self._say_once(f"Envoy's statistics can't be read: {str(error) or type(error).__name__}")
 

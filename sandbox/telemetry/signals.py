@@ -50,6 +50,11 @@ Readings = Mapping[EdgeKey, Counters]
 _NOTHING = Counters()
 
 
+def window_for(interval: float) -> float:
+    """Long enough to hold two readings at all times, however seldom they come."""
+    return max(WINDOW, 2 * interval)
+
+
 class Past:
     """The last readings of all edges, as far back as the window reaches.
 

@@ -1,11 +1,17 @@
 """Envoy's `/stats?format=json&histogram_buckets=cumulative` -> counters of edges. Pure.
 
 Of a cluster Envoy counts (measured with 1.40.0):
-`upstream_rq_completed`  requests that the caller got an answer to, a retried one once;
+`upstream_rq_completed`  requests whose answer began, a retried one once: what its caller would count;
 `upstream_rq_5xx`        of those, the failed ones, with answers that Envoy gave itself: no healthy endpoint, refused or
                          broken connection, time-out;
 `upstream_rq_time`       whole milliseconds until the upstream's answer was complete; not of Envoy's own answers.
-A TCP cluster counts connections only: `upstream_cx_total`, `upstream_cx_connect_fail`, `upstream_cx_none_healthy`.
+Not among them are requests whose caller left before any answer, and an answer that broke off after a good status
+counts as good: none of a cluster's statistics tells such a caller from one that left an endless stream.
+
+A TCP cluster counts connections only, each attempt to an instance among them, so `upstream_cx_total` is of no use:
+`upstream_rq_total`                      connections of callers that an instance accepted;
+`upstream_cx_connect_attempts_exceeded`  those that none accepted, however often it was tried;
+`upstream_cx_none_healthy`               those for which there was no instance.
 """
 
 from __future__ import annotations
@@ -19,12 +25,13 @@ from sandbox.telemetry.signals import UNDECLARED, Counters, EdgeKey, Readings, s
 
 FILTER = (
     r"^cluster\.(edge|undeclared)\|.*"
-    r"(\.upstream_rq_(completed|5xx|time)|\|\*\|\d+\.upstream_cx_(total|connect_fail|none_healthy))$"
+    r"(\.upstream_rq_(completed|5xx|time)|\|\*\|\d+\.upstream_(rq_total|cx_connect_attempts_exceeded|cx_none_healthy))$"
 )
 """The regular expression that chooses these statistics (and no others: Envoy has hundreds for each cluster)."""
 
-_REQUESTS = frozenset({"upstream_rq_completed", "upstream_cx_total", "upstream_cx_none_healthy"})
-_ERRORS = frozenset({"upstream_rq_5xx", "upstream_cx_connect_fail", "upstream_cx_none_healthy"})
+_REFUSED_CONNECTIONS = frozenset({"upstream_cx_connect_attempts_exceeded", "upstream_cx_none_healthy"})
+_REQUESTS = _REFUSED_CONNECTIONS | {"upstream_rq_completed", "upstream_rq_total"}
+_ERRORS = _REFUSED_CONNECTIONS | {"upstream_rq_5xx"}
 
 
 class _Bucket(msgspec.Struct):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from sandbox.control import Edge, Signals
-from sandbox.model import AppProtocol, Port
+from sandbox.model import AppProtocol, Port, Rule, Timeouts, TrafficPolicy
 from sandbox.proxy.topology import Address
 from sandbox.tasks import Tasks
 from sandbox.telemetry.scrape import Scraper
@@ -75,17 +77,32 @@ async def test_what_got_no_answer_is_an_error_once_however_often_it_was_retried(
     assert (count(scraper, "nobody"), count(scraper, "refuses")) == (1, 2)
 
 
-async def test_a_tcp_service_shows_its_connections(mesh: Mesh, scraper: Scraper) -> None:
-    db = a_service("db", ports=(Port(number=5432, protocol=AppProtocol.TCP),))
-    mesh.declare(db, callers=(a_caller("store", db),))
-    mesh.instances("db", await mesh.upstream("db"), port=5432)
+async def test_an_answer_that_took_too_long_is_an_error(mesh: Mesh, scraper: Scraper) -> None:
+    patience = TrafficPolicy(rules=(Rule(timeouts=Timeouts(request=0.03)),))
+    orders = a_service("orders", policy=patience)
+    mesh.declare(orders, callers=(a_caller("store", orders),))
+    mesh.instances("orders", await mesh.upstream("orders", slow))
     await mesh.apply()
     await first_reading(scraper)
 
-    for _ in range(3):
-        await mesh.get(mesh.edge("store", "db", 5432))
+    assert (await mesh.get(mesh.edge("store", "orders"))).status == 504
+    await eventually(lambda: (count(scraper, "orders"), errors(scraper, "orders")) == (1, 1))
 
-    await eventually(lambda: (count(scraper, "db"), errors(scraper, "db")) == (3, 0))
+
+async def test_a_tcp_service_shows_its_connections_and_those_that_failed(mesh: Mesh, scraper: Scraper) -> None:
+    tcp = (Port(number=5432, protocol=AppProtocol.TCP),)
+    db, dead, nobody = (a_service(name, ports=tcp) for name in ("db", "dead", "nobody"))
+    mesh.declare(db, dead, nobody, callers=(a_caller("store", db, dead, nobody),))
+    mesh.instances("db", await mesh.upstream("db"), port=5432)
+    mesh.instances("dead", Address(LOOPBACK, free_port()), port=5432)
+    await mesh.apply()
+    await first_reading(scraper)
+
+    for callee in ("db", "db", "db", "dead", "dead", "nobody"):
+        await connect(mesh.edge("store", callee, 5432))
+
+    expected = {"db": (3, 0), "dead": (2, 2), "nobody": (1, 1)}
+    await eventually(lambda: {name: (count(scraper, name), errors(scraper, name)) for name in expected} == expected)
 
 
 async def test_a_new_envoy_is_found_and_its_counting_from_zero_understood(mesh: Mesh, scraper: Scraper) -> None:
@@ -105,6 +122,27 @@ async def test_a_new_envoy_is_found_and_its_counting_from_zero_understood(mesh: 
         await mesh.get(mesh.gateway)
 
     await eventually(lambda: count(scraper, "store") == 7)
+
+
+async def test_a_scraper_without_an_envoy_waits_and_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scraper, tasks = Scraper(tmp_path / "none.sock", INTERVAL), Tasks()
+    with caplog.at_level("DEBUG", logger="sandbox.telemetry.scrape"):
+        running = tasks.spawn(scraper.run(), name="scrape")
+        await eventually(lambda: len(caplog.records) >= 2)
+
+    assert not running.done()
+    assert {record.levelname for record in caplog.records} == {"DEBUG"}
+    assert scraper.snapshot().edges == ()
+    await tasks.close()
+
+
+async def connect(address: Address) -> None:
+    """Ask over a connection of its own, and read what comes until it ends."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    with suppress(ConnectionError):
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        await reader.read()
+    writer.close()
 
 
 async def first_reading(scraper: Scraper) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.control import TelemetrySnapshot
 from sandbox.telemetry.histogram import Histogram
-from sandbox.telemetry.signals import Counters, EdgeKey, Past, Readings
+from sandbox.telemetry.signals import Counters, EdgeKey, Past, Readings, window_for
 
 STORE = EdgeKey("gateway", "store", "v1")
 ORDERS_V1 = EdgeKey("store", "orders", "v1")
@@ -81,6 +81,15 @@ def test_after_a_silence_longer_than_the_window_rates_are_zero() -> None:
 
     assert rate(found.snapshot(2.0, EPOCH), "store") == 50.0
     assert rate(found.snapshot(30.0, EPOCH), "store") == 0.0
+
+
+@pytest.mark.parametrize("interval", [0.1, 1.0, 7.0, 60.0])
+def test_between_rare_readings_traffic_does_not_seem_to_end(interval: float) -> None:
+    found = Past(window_for(interval))
+    for reading in range(20):
+        found.add(reading * interval, {STORE: counted(round(reading * interval * 10))})
+
+    assert rate(found.snapshot(19.99 * interval, EPOCH), "store") == pytest.approx(10.0)
 
 
 def test_a_service_is_the_sum_of_the_edges_that_lead_to_it() -> None:

@@ -44,8 +44,10 @@ def test_other_clusters_are_left_alone(name: str) -> None:
     [
         ("cluster.edge|store|orders|v1|8000.upstream_rq_completed", True),
         ("cluster.undeclared|orders|2.0|8000.upstream_rq_5xx", True),
-        ("cluster.edge|store|db|*|5432.upstream_cx_total", True),
-        ("cluster.edge|store|orders|v1|8000.upstream_cx_total", False),
+        ("cluster.edge|store|db|*|5432.upstream_rq_total", True),
+        ("cluster.edge|store|db|*|5432.upstream_cx_none_healthy", True),
+        ("cluster.edge|store|db|*|5432.upstream_cx_total", False),
+        ("cluster.edge|store|orders|v1|8000.upstream_rq_total", False),
         ("cluster.edge|store|orders|v1|8000.upstream_rq_503", False),
         ("cluster.edge|store|orders|v1|8000.external.upstream_rq_completed_total", False),
         ("cluster.outside.upstream_rq_5xx", False),
@@ -69,12 +71,12 @@ def test_ports_of_one_callee_count_together() -> None:
 def test_a_tcp_service_counts_connections() -> None:
     body = answer(
         **{
-            "cluster.edge|store|db|*|5432.upstream_cx_total": 5,
-            "cluster.edge|store|db|*|5432.upstream_cx_connect_fail": 2,
+            "cluster.edge|store|db|*|5432.upstream_rq_total": 5,
+            "cluster.edge|store|db|*|5432.upstream_cx_connect_attempts_exceeded": 2,
             "cluster.edge|store|db|*|5432.upstream_cx_none_healthy": 1,
         }
     )
-    assert read_stats(body) == {EdgeKey("store", "db", "*"): Counters(6, 3)}
+    assert read_stats(body) == {EdgeKey("store", "db", "*"): Counters(8, 3)}
 
 
 def test_histograms() -> None:
