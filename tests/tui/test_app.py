@@ -11,6 +11,7 @@ from sandbox.errors import NotRunningError
 from sandbox.events import Event, Kind
 from sandbox.tui.app import SandboxApp, TuiResult
 from sandbox.tui.capture import screenshot_svg
+from sandbox.tui.logview import MOST_LINES
 from tests.fakes import data
 from tests.fakes.control import FakeControl
 from tests.tui.stage import on_stage
@@ -144,6 +145,20 @@ async def test_moving_up_in_the_log_pauses_it_until_the_end() -> None:
         await stage.press("end")
         await stage.reads("line 79")
         assert "paused" not in stage.text()
+
+
+async def test_a_paused_log_stands_still_while_old_lines_go() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.reads("listening on")
+        stage.log.show([data.log_line("storefront", f"line {number}") for number in range(MOST_LINES)])
+        await stage.press("l", *["up"] * 25, *["down"] * 5)
+        await stage.reads("▸line 1979")
+        before = stage.text().splitlines()[7:]
+        stage.log.show([data.log_line("storefront", "more")] * 100)
+        await stage.reads("100 new below")
+
+        assert stage.text().splitlines()[7:] == before
 
 
 async def test_long_lines_scroll_sideways() -> None:
