@@ -192,7 +192,7 @@ def test_a_failing_build_shows_why_and_keeps_what_was_installed(prepared: Machin
 
 
 def until_it_sleeps(pid: int) -> None:
-    """dash passes no SIGINT on in the moment in which it starts a program, so wait until the program runs."""
+    """Return once the build itself runs, so that the interrupt comes in its middle."""
     deadline = time.monotonic() + 10
     while not any(child.name() == "sleep" for child in psutil.Process(pid).children(recursive=True)):
         assert time.monotonic() < deadline
