@@ -99,9 +99,9 @@ async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[boo
 
     async def bring_up() -> int:
         nonlocal started_here
+        report = progress.Reporter(sys.stdout, plan.project.name)
         started_here = await _have_supervisor(plan)
         async with Client(plan.paths.api_socket) as control:
-            report = progress.Reporter(sys.stdout, plan.project.name)
             report.begin(await control.status(), started_here)
             await wait_for(control, is_healthy, (), timeout, report.see)
             await _until_proxy_serves(control, timeout)
