@@ -81,6 +81,10 @@ class ProjectPaths:
         return self.state / "request.json"
 
     @property
+    def good_project(self) -> Path:
+        return self.state / "project.pickle"
+
+    @property
     def memory(self) -> Path:
         return self.state / "state.json"
 

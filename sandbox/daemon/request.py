@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 
 import msgspec
 
+from sandbox import __version__
 from sandbox.config.loader import load
 from sandbox.control import UpRequest
 from sandbox.errors import SandboxError
@@ -35,3 +37,25 @@ def load_project(request: UpRequest) -> Project:
         environment=os.environ,
         project=request.project,
     )
+
+
+# The folder is the user's alone, and only this version of us reads what it wrote there, so pickle is safe and exact:
+# a resolved project also holds what came from the environment of the command that brought it up.
+
+
+def keep_good(paths: ProjectPaths, project: Project) -> None:
+    """Keep the project that is in force, for a supervisor that finds the files broken."""
+    write_atomic(paths.good_project, pickle.dumps((__version__, project)))
+
+
+def last_good(paths: ProjectPaths) -> Project | None:
+    """What `keep_good` kept last; None when there is nothing usable."""
+    try:
+        version, project = pickle.loads(paths.good_project.read_bytes())
+    except (OSError, pickle.UnpicklingError, AttributeError, EOFError, ImportError, TypeError, ValueError):
+        return None
+    return project if version == __version__ and isinstance(project, Project) else None
+
+
+def forget_good(paths: ProjectPaths) -> None:
+    paths.good_project.unlink(missing_ok=True)

@@ -16,9 +16,9 @@ from sandbox.control import ExecSpec, LogLine, LogQuery, ProjectStatus, Telemetr
 from sandbox.daemon.envoy import ShimEnvoy
 from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.launch import start_daemon
-from sandbox.daemon.request import load_project, read_request, save_request
+from sandbox.daemon.request import forget_good, keep_good, last_good, load_project, read_request, save_request
 from sandbox.daemon.wire import Wire, Wired
-from sandbox.errors import SandboxError
+from sandbox.errors import ConfigError, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
@@ -92,6 +92,7 @@ class Daemon:
         self._memory = MemoryFile(paths.memory)
         self._driver = ProcessDriver(paths)
         self._notices: tuple[str, ...] = ()
+        self._complaint = ""
         self._scraper: Scraper | None = None
 
     # --- the beginning ------------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ class Daemon:
     async def open(self, stack: AsyncExitStack) -> None:
         """Take over what runs, start the rest. SandboxError when the project can't be served at all."""
         self._request = read_request(self._paths)
-        project = load_project(self._request)
+        project = self._read_project()
         self._choice = choose(self._request.runtime or project.settings.runtime)
         remembered = self._memory.load()
         self._shim = await ShimClient.connect(self._paths.shim_socket)
@@ -120,6 +121,25 @@ class Daemon:
         # Services start meanwhile: what follows takes its time to import.
         await self._open_api(stack)
         await self._open_telemetry(stack)
+
+    def _read_project(self) -> Project:
+        """What the files say; when they are broken, what was in force before this supervisor. ConfigError without."""
+        try:
+            project = load_project(self._request)
+        except ConfigError as error:
+            kept = last_good(self._paths)
+            if kept is None:
+                raise
+            self._complaint = f"{error}; what was in force before goes on. Mend it, then: sandbox up"
+            return kept
+        self._keep(project)
+        return project
+
+    def _keep(self, project: Project) -> None:
+        try:
+            keep_good(self._paths, project)
+        except OSError as error:
+            log.warning("could not keep the configuration for the next supervisor: %s", error)
 
     def _open_front(self, project: Project, remembered: Memory, stack: AsyncExitStack, *, proxy_runs: bool) -> None:
         """Claim the ports people know."""
@@ -189,7 +209,9 @@ class Daemon:
         self._choice = choose(request.runtime or project.settings.runtime)
         wired = self._wire.connect(project)
         save_request(self._paths, request)
+        self._keep(project)
         self._request = request
+        self._complaint = ""
         self._note(wired)
         self._proxy.publish(topology=wired.topology)
         self._cluster.wish(reconfigured(self._cluster.desired, project), wired.surroundings)
@@ -262,7 +284,7 @@ class Daemon:
     def _note(self, wired: Wired) -> None:
         """Say what had to move, once."""
         self._gateway = wired.topology.gateway
-        notices = (*self._front.notices, *wired.notices, *filter(None, [self._memory.notice]))
+        notices = (*self._front.notices, *wired.notices, *filter(None, [self._memory.notice, self._complaint]))
         for notice in notices:
             if notice not in self._notices:
                 self._bus.publish(Event(kind=Kind.PORT_MOVED, severity=Severity.WARNING, message=notice))
@@ -283,6 +305,7 @@ class Daemon:
         self._bus.publish(Event(kind=Kind.PROJECT_STOPPING, message="everything is being stopped"))
         await self._cluster.stop_everything()
         await self._proxy.stop()
+        forget_good(self._paths)
         with suppress(SandboxError):  # a full disk must not keep anything running
             self._memory.save(remember(Wishes(), (), self._addresses.remembered, ""))
 

@@ -200,6 +200,9 @@ class Cluster:
             self.tell(facts.StartFailed(name, f"internal error: {error}", time.time()))
             raise
         else:
+            if name not in self.state.instances:  # it was stopped and forgotten in the meantime
+                await self._driver.stop(name, 0.0)
+                return
             self.tell(facts.Started(running, ports))
             if (exit := self._early.pop(name, None)) is not None:
                 self._exited(self.state.instances[name], exit)

@@ -226,3 +226,21 @@ def test_a_supervisor_told_to_end_leaves_the_cluster_and_is_replaced(
     eventually(lambda: supervisor_pid(sandbox) != before)
     assert get(gateway)["instance"] == "web-v1-1"
     eventually(lambda: sandbox.ps(shop)["services"][0]["status"] == "healthy")
+
+
+def test_a_new_supervisor_that_finds_the_file_broken_goes_on_with_what_was_in_force(
+    sandbox: Sandbox, shop: Path
+) -> None:
+    sandbox.up(shop)
+    good = (shop / "sandbox.yaml").read_text()
+    (shop / "sandbox.yaml").write_text(good + "  broken: {buld: ./x}\n")
+    before = supervisor_pid(sandbox)
+    kill(before)
+    eventually(lambda: supervisor_pid(sandbox) != before)
+    ps = sandbox.ps(shop)
+    assert {one["status"] for one in ps["services"]} == {"healthy"}
+    assert any("buld" in notice and "sandbox.yaml:" in notice for notice in ps["notices"])
+    assert get(ps["gateway"] + "/via/stock/")["instance"].startswith("stock")
+    (shop / "sandbox.yaml").write_text(good)
+    sandbox.up(shop)
+    assert sandbox.ps(shop)["notices"] == []

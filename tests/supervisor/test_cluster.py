@@ -110,6 +110,12 @@ async def stages() -> AsyncIterator[Callable[[Desired], Stage]]:
 Make = Callable[[Desired], Stage]
 
 
+async def called(stage: Stage, what: str, times: int = 1) -> None:
+    async with asyncio.timeout(5):
+        while stage.host.calls.count(what) < times:
+            await asyncio.sleep(0)
+
+
 async def test_from_nothing_to_traffic(stages: Make) -> None:
     stage = stages(desire(a_mill(replicas=2)))
     stage.begin()
@@ -172,6 +178,18 @@ async def test_a_stopped_service_leaves_traffic_before_it_is_asked_to_end(stages
     await stage.until(lambda: stage.endpoints[-1] == {})
     assert "stop mill-v1-1" not in stage.host.calls
     await stage.until(lambda: not stage.cluster.state.instances)
+    assert stage.host.running == {}
+
+
+async def test_an_instance_that_is_stopped_while_it_starts_does_not_run_on(stages: Make) -> None:
+    stage, gate = stages(desire(a_mill())), asyncio.Event()
+    stage.host.behaviours["mill"] = Behaviour(start_gate=gate)
+    stage.begin()
+    await called(stage, "start mill-v1-1")
+    stage.wish(Wishes(stopped=frozenset({"mill"})))
+    await stage.until(lambda: not stage.cluster.state.instances)
+    gate.set()
+    await called(stage, "stop mill-v1-1", times=2)
     assert stage.host.running == {}
 
 
