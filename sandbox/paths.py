@@ -15,7 +15,6 @@ import hashlib
 import os
 import re
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +57,7 @@ class ProjectPaths:
         if len(os.fsencode(inside)) + 1 + _LONGEST_SOCKET_NAME <= _SOCKET_PATH_LIMIT:
             return inside
         digest = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"sandbox-{os.getuid()}-{digest}"
+        return Path("/tmp") / f"sandbox-{os.getuid()}-{digest}"
 
     @property
     def cache(self) -> Path:
@@ -118,8 +117,9 @@ class ProjectPaths:
 
     def create(self) -> None:
         """Make the folders, private to the user. SandboxError when another user owns one of them."""
+        if not self.home.is_dir():
+            make_private(self.home)  # one that exists may be shared, and stays as it is
         for folder in (
-            self.home,
             self.home / "projects",
             self.state,
             self.logs,

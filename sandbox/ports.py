@@ -125,7 +125,10 @@ def _hold(port: int) -> socket.socket | None:
 
 
 def _bind(port: int, *, reuse_address: bool) -> socket.socket | None:
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return None  # no file descriptor left; the caller says that no port was to be had
     try:
         if reuse_address:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

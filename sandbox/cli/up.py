@@ -1,6 +1,6 @@
 """`sandbox up`: read the configuration, have a supervisor, wait until all is well, show it.
 
-The reading path: `run` → `_have_supervisor` → `runtime.launch` → `daemon.serve` → `supervisor.cluster`.
+The reading path: `run` → `_start_supervisor` → `runtime.launch` → `daemon.serve` → `supervisor.cluster`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[boo
     async def bring_up() -> int:
         nonlocal started_here
         report = progress.Reporter(sys.stdout, plan.project.name)
-        started_here = await _have_supervisor(plan)
+        if not await _supervisor_took(plan):
+            started_here = True  # an interrupt from here on ends what is being started
+            started_here = await _start_supervisor(plan)
         async with Client(plan.paths.api_socket) as control:
             report.begin(await control.status(), started_here)
             await wait_for(control, is_healthy, (), timeout, report.see)
@@ -114,16 +116,23 @@ async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[boo
     return started_here, code
 
 
-async def _have_supervisor(plan: Plan) -> bool:
-    """True when one had to be started, False when the running one took the request."""
+async def _supervisor_took(plan: Plan) -> bool:
+    """Whether a supervisor runs and took the request."""
     async with Client(plan.paths.api_socket) as control:
         with suppress(NotRunningError):
             await control.apply(plan.request)
-            return False
+            return True
+    return False
+
+
+async def _start_supervisor(plan: Plan) -> bool:
+    """Whether this command started it; when another was quicker, that one is given the request."""
     plan.paths.create()
     save_request(plan.paths, plan.request)
-    await launch_daemon(plan.paths)
-    return True
+    started = await launch_daemon(plan.paths)
+    if not started:
+        await _supervisor_took(plan)
+    return started
 
 
 async def _until_proxy_serves(control: Client, timeout: float) -> None:

@@ -13,6 +13,7 @@ from sandbox.runtime.client import ShimClient, ShimRefusal
 from sandbox.runtime.launch import launch
 from sandbox.runtime.logfile import last_lines
 from sandbox.runtime.selfexec import self_command
+from sandbox.tasks import Tasks
 
 SUPERVISOR = "supervisor"
 """The id under which the shim runs the daemon."""
@@ -24,15 +25,16 @@ _LOG_LIMIT = 4 * 1024 * 1024
 _POLL = 0.02
 
 
-async def launch_daemon(paths: ProjectPaths) -> None:
-    """Return once the daemon answers. SandboxError with its last words when it does not."""
-    await start_daemon(paths)
+async def launch_daemon(paths: ProjectPaths) -> bool:
+    """Return once the daemon answers: whether it had to be started. SandboxError with its last words otherwise."""
+    started = await start_daemon(paths)
     await _until_it_answers(paths)
+    return started
 
 
-async def start_daemon(paths: ProjectPaths) -> None:
-    """Have a shim, and have it run the daemon; no error when it does already."""
-    await asyncio.to_thread(launch, paths)
+async def start_daemon(paths: ProjectPaths) -> bool:
+    """Have a shim, and have it run the daemon. False when it does already."""
+    await _launch_shim(paths)
     shim = await ShimClient.connect(paths.shim_socket)
     try:
         await shim.start(
@@ -48,8 +50,21 @@ async def start_daemon(paths: ProjectPaths) -> None:
     except ShimRefusal as refusal:
         if refusal.errno_name != "exists":
             raise
+        return False
     finally:
         await shim.close()
+    return True
+
+
+async def _launch_shim(paths: ProjectPaths) -> None:
+    """Cancelled, it still waits for the thread: a shim that came up afterwards would be nobody's."""
+    tasks = Tasks()
+    launching = tasks.spawn(asyncio.to_thread(launch, paths), name="launch the shim")
+    try:
+        await asyncio.shield(launching)
+    except asyncio.CancelledError:
+        await asyncio.wait([launching])
+        raise
 
 
 async def _until_it_answers(paths: ProjectPaths) -> None:

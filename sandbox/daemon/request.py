@@ -52,7 +52,7 @@ def last_good(paths: ProjectPaths) -> Project | None:
     """What `keep_good` kept last; None when there is nothing usable."""
     try:
         version, project = pickle.loads(paths.good_project.read_bytes())
-    except (OSError, pickle.UnpicklingError, AttributeError, EOFError, ImportError, TypeError, ValueError):
+    except Exception:  # a damaged pickle may raise anything, and all of it means the same
         return None
     return project if version == __version__ and isinstance(project, Project) else None
 

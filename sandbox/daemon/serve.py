@@ -205,6 +205,8 @@ class Daemon:
     # --- while it runs ------------------------------------------------------------------------------------------
 
     async def _apply(self, request: UpRequest) -> None:
+        if self.down_asked.is_set():
+            raise SandboxError("is being stopped", place=self._paths.id, hint="run: sandbox up, in a moment")
         project = load_project(request)
         self._choice = choose(request.runtime or project.settings.runtime)
         wired = self._wire.connect(project)
@@ -214,7 +216,7 @@ class Daemon:
         self._complaint = ""
         self._note(wired)
         self._proxy.publish(topology=wired.topology)
-        self._cluster.wish(reconfigured(self._cluster.desired, project), wired.surroundings)
+        self._cluster.wish(reconfigured(self._cluster.desired, project, self._cluster.state), wired.surroundings)
         self._bus.publish(Event(kind=Kind.POLICY_APPLIED, message="the configuration was read again"))
 
     async def _hear_envoy(self) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from sandbox.control import Status
 from sandbox.errors import RuntimeFailure, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
-from sandbox.model import Project, Version
+from sandbox.model import Version
 from sandbox.proxy.topology import Address, Caller, EndpointKey, Endpoints
 from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Workload
 from sandbox.supervisor import plan as actions
@@ -70,6 +70,7 @@ class Cluster:
         self._tasks = Tasks(self._task_failed)
         self._probes = Probes(driver, self.tell)
         self._changed = asyncio.Event()
+        self._ending = False
         self._endpoints: Endpoints = {}
         self._early: dict[str, Exit] = {}  # ends heard of before the start was
         self.desired = desired
@@ -82,9 +83,15 @@ class Cluster:
         self._tasks.spawn(self._hear_exits(), name="hear exits")
         while True:
             self._changed.clear()
-            for action in plan(self.desired, self.state, self._targets(), time.time()):
-                self._take(action)
+            self.reconcile()
             await self._until_something_changes()
+
+    def reconcile(self) -> None:
+        """Begin whatever the state calls for now. Who reads the state after this sees no wish without its effect."""
+        if self._ending:
+            return
+        for action in plan(self.desired, self.state, self._targets(), time.time()):
+            self._take(action)
 
     def wish(self, desired: Desired, surroundings: Surroundings | None = None) -> None:
         """Replace what is wanted."""
@@ -108,6 +115,10 @@ class Cluster:
 
     async def stop_everything(self) -> None:
         """End every instance at once and stay ended."""
+        self._ending = True
+        for instance in list(self.state.instances.values()):
+            if instance.status in facts.LIVE:
+                self.tell(facts.StopAsked(instance.id, "everything is being stopped"))
         await self._tasks.close()
         await self._probes.close()
         names = [instance.id for instance in self.state.instances.values()]
@@ -132,6 +143,8 @@ class Cluster:
         known = self.state.versions.get(VersionKey(service, version.name))
         if known is None or known.artifact is None or known.workload != workload:
             return Target(workload, None)
+        if known.generation < self.desired.generation(service):
+            return Target(workload, None)  # to be prepared anew, and until then the old instance serves
         environment = sorted(self._environment(service, version).items())
         return Target(workload, _digest((known.artifact.fingerprint, environment)))
 
@@ -150,8 +163,8 @@ class Cluster:
         )
 
     async def _until_something_changes(self) -> None:
-        deadline = next_deadline(self.state)
-        delay = None if deadline is None else max(0.0, deadline - time.time())
+        deadline = next_deadline(self.state, time.time())
+        delay = None if deadline is None else max(0.001, deadline - time.time())
         with suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), delay)
 
@@ -174,25 +187,28 @@ class Cluster:
                 self.tell(facts.VersionGone(key))
 
     async def _prepare(self, key: VersionKey) -> None:
-        version = self.desired.project.services[key.service].version(key.version)
+        asked = self.state.versions[key]
         output = BuildLog()
         try:
+            version = self.desired.project.services[key.service].version(key.version)
             artifact = await self._driver.prepare(self._workload(key.service, version), output.add)
         except SandboxError as error:
+            if self.state.versions.get(key) != asked:
+                return  # something else was asked for in the meantime
             hint = f"; {error.hint}" if error.hint else ""
             self.tell(facts.PrepareFailed(key, f"{error.message}{hint}", output.tail(_EVIDENCE_LINES)))
         except Exception as error:
             self.tell(facts.PrepareFailed(key, f"internal error: {error}"))
             raise  # reported by the owner of the task
         else:
-            self.tell(facts.Prepared(key, artifact))
+            if self.state.versions.get(key) == asked:
+                self.tell(facts.Prepared(key, artifact))
 
     async def _start(self, name: str) -> None:
         instance = self.state.instances[name]
-        service = self.desired.project.services[instance.service]
-        declared = tuple(port.number for port in service.ports)
-        ports = self._hooks.claim_ports(name, declared)
         try:
+            service = self.desired.project.services[instance.service]
+            ports = self._hooks.claim_ports(name, tuple(port.number for port in service.ports))
             running = await self._driver.start(self._spec(instance, ports))
         except SandboxError as error:
             self.tell(facts.StartFailed(name, f"it could not be started: {error.message}", time.time()))
@@ -293,12 +309,6 @@ def endpoints_of(state: ClusterState) -> Endpoints:
             key = EndpointKey(instance.service, instance.version, declared)
             found.setdefault(key, []).append(Address(instance.host, actual))
     return {key: tuple(sorted(addresses)) for key, addresses in found.items()}
-
-
-def adoptable(remembered: InstanceState, project: Project) -> bool:
-    """Whether what an earlier supervisor started can be kept: its service and version still exist."""
-    service = project.services.get(remembered.service)
-    return service is not None and any(version.name == remembered.version for version in service.versions)
 
 
 def _digest(value: object) -> str:

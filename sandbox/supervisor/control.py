@@ -10,6 +10,7 @@ from sandbox.control import (
     LogLine,
     LogQuery,
     ProjectStatus,
+    Status,
     TelemetrySnapshot,
     UpRequest,
 )
@@ -18,7 +19,7 @@ from sandbox.events import Bus, Event, Kind
 from sandbox.model import Project, Service
 from sandbox.supervisor.cluster import Cluster
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
-from sandbox.supervisor.state import LIVE
+from sandbox.supervisor.state import LIVE, ClusterState
 
 MOST_REPLICAS = 100
 
@@ -48,6 +49,7 @@ class LocalControl:
 
     async def status(self) -> ProjectStatus:
         """What is healthy here is also in force at the proxy: whoever reads "healthy" may send requests."""
+        self._cluster.reconcile()
         status = self._sources.status()
         await self._sources.served()
         return status
@@ -72,7 +74,8 @@ class LocalControl:
     # --- lifecycle ----------------------------------------------------------------------------------------------
 
     async def start(self, services: Sequence[str] = ()) -> None:
-        self._wish(self._wishes.with_started(self._services(services)))
+        names = self._services(services)
+        self._wish(self._wishes.with_started(names).restarted(names & failed_services(self._cluster.state)))
 
     async def stop(self, services: Sequence[str] = ()) -> None:
         self._wish(self._wishes.with_stopped(self._services(services)))
@@ -149,7 +152,15 @@ class LocalControl:
         self._bus.publish(Event(kind=kind, message=message, service=service))
 
 
-def reconfigured(desired: Desired, project: Project) -> Desired:
-    """What the file says now: as in Compose, `up` undoes what was scaled or stopped by hand."""
+def reconfigured(desired: Desired, project: Project, state: ClusterState) -> Desired:
+    """What the file says now. As in Compose, `up` undoes what was scaled or stopped by hand; what failed is tried anew."""
     generations = {name: count for name, count in desired.wishes.generations.items() if name in project.services}
-    return Desired(project=project, wishes=Wishes(generations=generations))
+    again = failed_services(state) & project.services.keys()
+    return Desired(project=project, wishes=Wishes(generations=generations).restarted(frozenset(again)))
+
+
+def failed_services(state: ClusterState) -> frozenset[str]:
+    """Those that will not be tried again by themselves."""
+    versions = {key.service for key, version in state.versions.items() if version.status is Status.FAILED}
+    instances = {one.service for one in state.instances.values() if one.status in (Status.FAILED, Status.BACKOFF)}
+    return frozenset(versions | instances)

@@ -70,12 +70,10 @@ def plan(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, Tar
     )
 
 
-def next_deadline(state: ClusterState) -> float | None:
-    """When the plan may change by itself, in seconds since the epoch."""
-    return min(
-        (i.retry_at for i in state.instances.values() if i.status is Status.BACKOFF and i.retry_at is not None),
-        default=None,
-    )
+def next_deadline(state: ClusterState, now: float) -> float | None:
+    """When the plan may change by itself, in seconds since the epoch. What is due already waits for a fact."""
+    waiting = (i.retry_at for i in state.instances.values() if i.status is Status.BACKOFF and i.retry_at is not None)
+    return min((at for at in waiting if at > now), default=None)
 
 
 def _prepare(
@@ -161,11 +159,10 @@ def _may_start(one: WantedInstance, desired: Desired, state: ClusterState, targe
     known = state.instances.get(one.id)
     if known is None:
         return waits_for(one.service, desired, state) is None
+    changed = known.generation < desired.generation(one.service) or known.fingerprint != target.fingerprint
     if known.status is Status.BACKOFF:
-        return known.retry_at is None or known.retry_at <= now
-    if known.status in (Status.STOPPED, Status.FAILED):
-        return known.generation < desired.generation(one.service) or known.fingerprint != target.fingerprint
-    return False
+        return changed or known.retry_at is None or known.retry_at <= now
+    return changed and known.status in (Status.STOPPED, Status.FAILED)
 
 
 def waits_for(service: str, desired: Desired, state: ClusterState) -> str | None:

@@ -61,7 +61,7 @@ class ProxyKeeper:
         self._plane = plane
         self._bus = bus
         self._on_change = on_change
-        self._tasks = Tasks()
+        self._tasks = Tasks(self._task_failed)
         self._process: EnvoyProcess | None = None
         self._status = Status.PENDING
         self._reason: str | None = "has not been started yet"
@@ -135,15 +135,17 @@ class ProxyKeeper:
         await asyncio.sleep(delay)
         try:
             if not adopted:
-                self._set(Status.STARTING, "starts")
+                if self._status is not Status.FAILED:
+                    self._set(Status.STARTING, "starts")
                 self._process = await self._host.start()
             await self._plane.wait_connected(CONNECTS_WITHIN)
-        except SandboxError as error:
+        except (SandboxError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                self._set(Status.UNHEALTHY, f"did not ask for its configuration within {CONNECTS_WITHIN:g} s")
+                self._say(Kind.NOTICE, f"Envoy {self._reason}", Severity.ERROR)
+                self._tasks.spawn(self._bring_up(0.0, adopted=True), name="wait for the proxy")
+                return
             self._failed(error)
-            return
-        except TimeoutError:
-            self._set(Status.UNHEALTHY, f"did not ask for its configuration within {CONNECTS_WITHIN:g} s")
-            self._say(Kind.NOTICE, f"Envoy {self._reason}", Severity.ERROR)
             return
         self.publish()
         await self.served()
@@ -151,10 +153,17 @@ class ProxyKeeper:
         self._judge()
         self._say(Kind.PROXY_STARTED, f"Envoy {self._host.version} serves" + (" (it never stopped)" if adopted else ""))
 
-    def _failed(self, error: SandboxError) -> None:
-        hint = f"; {error.hint}" if error.hint else ""
+    def _failed(self, error: SandboxError | OSError) -> None:
+        """Say it, and try again ever more slowly: a full disk or process table may have room later."""
+        hint = f"; {error.hint}" if isinstance(error, SandboxError) and error.hint else ""
+        if self._reason != f"{error}{hint}":
+            self._say(Kind.NOTICE, f"Envoy could not be started: {error}{hint}", Severity.ERROR)
         self._set(Status.FAILED, f"{error}{hint}")
-        self._say(Kind.NOTICE, f"Envoy could not be started: {error}{hint}", Severity.ERROR)
+        self._streak += 1
+        self._tasks.spawn(self._bring_up(backoff(self._streak), adopted=False), name="start the proxy again")
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        self._say(Kind.NOTICE, f"internal error in '{name}': {error}", Severity.ERROR)
 
     async def _write(self) -> None:
         while True:
@@ -163,7 +172,11 @@ class ProxyKeeper:
             number, topology = self._published, self._topology
             if topology is None:
                 continue
-            await self._apply(topology, self._endpoints)
+            try:
+                await self._apply(topology, self._endpoints)
+            except Exception as error:  # the next change must still find a writer
+                log.exception("could not configure the proxy")
+                self._task_failed("configure the proxy", error)
             async with self._progress:
                 self._applied = number
                 self._progress.notify_all()

@@ -221,7 +221,11 @@ def _instance(state: ClusterState, name: str, change: Callable[[InstanceState], 
 def _start_asked(state: ClusterState, fact: StartAsked) -> ClusterState:
     wanted = fact.wanted
     before = state.instances.get(wanted.id)
-    again = before is not None and before.status is Status.BACKOFF
+    again = (
+        before is not None
+        and before.status is Status.BACKOFF
+        and (before.fingerprint, before.generation) == (fact.fingerprint, fact.generation)
+    )
     instance = InstanceState(
         id=wanted.id,
         service=wanted.service,

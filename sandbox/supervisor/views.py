@@ -8,7 +8,7 @@ from sandbox.control import InstanceStatus, ServiceStatus, Status
 from sandbox.model import AppProtocol, Port, Service
 from sandbox.supervisor.desired import Desired, VersionKey
 from sandbox.supervisor.plan import waits_for
-from sandbox.supervisor.state import ClusterState, InstanceState, VersionState
+from sandbox.supervisor.state import LIVE, ClusterState, InstanceState, VersionState
 
 WORST_FIRST = (
     Status.FAILED,
@@ -117,6 +117,11 @@ def _overall(
         return Status.STOPPED, "stopped by hand" if by_hand else "scaled to 0"
     if broken:
         return Status.FAILED, broken[0]
+    building = any(
+        version.status is Status.BUILDING for key, version in state.versions.items() if key.service == service.name
+    )
+    if building and any(instance.status in LIVE for instance in instances):
+        return Status.BUILDING, "is being prepared anew; the previous one serves meanwhile"
     worst = min(instances, key=lambda instance: WORST_FIRST.index(instance.status))
     return worst.status, worst.reason
 

@@ -15,8 +15,10 @@ from sandbox.model import Healthcheck, NoProbe, Service
 from sandbox.proxy.topology import Caller, EndpointKey, Endpoints
 from sandbox.runtime.base import InstanceSpec, Running
 from sandbox.runtime.fake import Behaviour, FakeDriver, FakeHost
+from sandbox.supervisor import views
 from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks, Surroundings
+from sandbox.supervisor.control import failed_services, reconfigured
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
 from sandbox.supervisor.state import InstanceState
 from sandbox.tasks import Tasks
@@ -191,6 +193,41 @@ async def test_an_instance_that_is_stopped_while_it_starts_does_not_run_on(stage
     gate.set()
     await called(stage, "stop mill-v1-1", times=2)
     assert stage.host.running == {}
+
+
+async def test_what_is_prepared_anew_is_not_called_healthy_and_serves_on(stages: Make) -> None:
+    stage, gate = stages(desire(a_mill())), asyncio.Event()
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    stage.host.behaviours["mill"] = Behaviour(prepare_gate=gate)
+    stage.wish(Wishes(generations={"mill": 1}))
+    stage.cluster.reconcile()
+    (service,) = views.services(stage.cluster.desired, stage.cluster.state, 8080)
+    assert service.status is Status.BUILDING
+    assert stage.the("mill-v1-1").ready
+    gate.set()
+    await stage.until(lambda: "mill-v1-1" in stage.cluster.state.instances and stage.the("mill-v1-1").generation == 1)
+
+
+async def test_once_everything_is_stopped_nothing_starts_again(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    await stage.cluster.stop_everything()
+    stage.wish(Wishes(generations={"mill": 1}))
+    stage.cluster.reconcile()
+    assert stage.host.running == {}
+    assert stage.the("mill-v1-1").status is Status.STOPPING
+
+
+async def test_what_failed_is_known_to_want_another_try(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.host.behaviours["mill"] = Behaviour(prepare_error=RuntimeFailure("no such package"))
+    stage.begin()
+    await stage.until(lambda: bool(stage.said(Kind.BUILD_FAILED)))
+    assert failed_services(stage.cluster.state) == {"mill"}
+    desired = stage.cluster.desired
+    assert reconfigured(desired, desired.project, stage.cluster.state).generation("mill") == 1
 
 
 async def test_scaling_and_restarting(stages: Make) -> None:

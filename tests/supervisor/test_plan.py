@@ -90,9 +90,21 @@ def test_backoff_ends_at_its_time() -> None:
     desired = desire(a_service("mill"))
     waiting = replace(an_instance("mill-v1-1", Status.BACKOFF), retry_at=50.0)
     state = with_instances(prepared(("mill", "v1")), waiting)
-    assert next_deadline(state) == 50.0
+    assert next_deadline(state, 49.0) == 50.0
+    assert next_deadline(state, 50.0) is None  # due already: what it still waits for is a fact, not a time
     assert plan(desired, state, targets(desired), 49.9) == ()
     assert [type(action) for action in plan(desired, state, targets(desired), 50.0)] == [Start]
+
+
+def test_a_restart_does_not_wait_for_the_end_of_a_backoff() -> None:
+    desired = desire(a_service("mill"), wishes=Wishes(generations={"mill": 1}))
+    waiting = replace(an_instance("mill-v1-1", Status.BACKOFF), retry_at=50.0, restarts=5, streak=5)
+    state = with_instances(prepared(("mill", "v1")), waiting)
+    state = fold(state, PrepareAsked(VersionKey("mill", "v1"), "w", 1), Prepared(VersionKey("mill", "v1"), ARTIFACT))
+    (start,) = plan(desired, state, targets(desired), 0)
+    assert isinstance(start, Start)
+    again = fold(state, StartAsked(start.wanted, start.fingerprint, start.generation)).instances["mill-v1-1"]
+    assert (again.restarts, again.streak) == (0, 0)
 
 
 def test_scaling_down_stops_the_last_and_scaling_to_zero_all() -> None:
