@@ -153,7 +153,7 @@ class LocalControl:
 
 
 def reconfigured(desired: Desired, project: Project, state: ClusterState) -> Desired:
-    """What the file says now. As in Compose, `up` undoes what was scaled or stopped by hand; failures get another try."""
+    """What the file says now. As in Compose, `up` undoes what was scaled or stopped by hand; it tries failures anew."""
     generations = {name: count for name, count in desired.wishes.generations.items() if name in project.services}
     again = failed_services(state) & project.services.keys()
     return Desired(project=project, wishes=Wishes(generations=generations).restarted(frozenset(again)))
