@@ -104,6 +104,32 @@ class Healthcheck:
 class Limits:
     memory: int | None = None  # bytes
     cpus: float | None = None
+    pids: int | None = None
+
+
+class MountKind(StrEnum):
+    BIND = "bind"
+    VOLUME = "volume"
+    TMPFS = "tmpfs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """One entry of Compose's `volumes` or `tmpfs`. Docker runtime only."""
+
+    kind: MountKind
+    source: str | None  # bind: an absolute path on the host; volume: its key under `volumes`, None for an anonymous one
+    target: str  # an absolute path in the container
+    read_only: bool = False
+    size: int | None = None  # bytes, of a tmpfs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A named volume of the project. It outlives `down`, and ends with `down --purge` unless it is external."""
+
+    name: str | None = None  # the engine's name for it; None: made from the project and the key
+    external: bool = False
 
 
 class RestartPolicy(StrEnum):
@@ -138,6 +164,16 @@ class Version:
     restart: RestartPolicy = RestartPolicy.ON_FAILURE
     stop_grace_period: float = 10.0
     watch: tuple[WatchRule, ...] = ()
+    # What only containers have. The process runtime names what it leaves out.
+    entrypoint: tuple[str, ...] | None = None  # None: the image's; (): none at all
+    user: str | None = None  # name, uid, or either with :group
+    working_dir: str | None = None
+    mounts: tuple[Mount, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    pull_policy: str = "missing"  # always | missing | never
+    read_only: bool = False  # the root file system
+    cap_add: tuple[str, ...] = ()  # given back of the capabilities that are dropped; never NET_RAW or NET_ADMIN
+    hardened: bool = True  # False: the engine's own defaults, but for the two capabilities above
 
 
 class Condition(StrEnum):
@@ -159,6 +195,7 @@ class Service:
     ports: tuple[Port, ...] = ()  # the first is the one `PORT` names
     public: bool = False
     depends_on: tuple[Dependency, ...] = ()  # what it calls; also its edges in the graph
+    runtime: str | None = None  # process | docker; None: the project's
 
     def version(self, name: str) -> Version:
         """Raises KeyError when there is no such version."""
@@ -243,6 +280,13 @@ class TrafficPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DockerSettings:
+    proxy: str = "auto"  # where Envoy runs: auto | host | container
+    address_pools: tuple[str, ...] = ()  # CIDR ranges to choose a project's addresses from; empty: our own choice
+    images: Mapping[str, str] = field(default_factory=dict)  # what is used instead of a default image, by its purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What profiles set: ports are preferences, taken ones are replaced and named."""
 
@@ -252,6 +296,7 @@ class Settings:
     otlp_port: int = 4318
     stats_interval: float = 1.0
     log_max_bytes: int = 16 * 1024 * 1024  # per instance, all rotated files together
+    docker: DockerSettings = field(default_factory=DockerSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +306,7 @@ class Project:
     files: tuple[Path, ...]  # every file read, profiles included
     services: Mapping[str, Service]  # in the order of the file
     traffic: Mapping[str, TrafficPolicy] = field(default_factory=dict)  # by callee
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
 
     @property

@@ -34,7 +34,11 @@ class MeshService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeListener:
-    """Where one caller reaches one port of one callee."""
+    """Where one caller reaches one port of one callee.
+
+    Several edges may share an address: callers are then told apart by their `source`, and the callees of one caller
+    by the host name of the request.
+    """
 
     callee: str
     port: int  # as the callee declares it
@@ -46,6 +50,8 @@ class Caller:
     name: str
     http_proxy: Address | None
     edges: tuple[EdgeListener, ...]
+    undeclared: tuple[EdgeListener, ...] = ()  # reachable by name, though not declared
+    source: str | None = None  # the range (CIDR) it calls from; None: it alone knows its addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,16 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """Bytes handed on from instances to a server of ours, such as the OTLP receiver."""
+
+    name: str
+    bind: Address
+    to: Address
+    sources: tuple[str, ...]  # ranges (CIDR) that may use it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
     gateway: Address
     default_service: str | None  # answers on hosts the gateway does not know
@@ -66,6 +82,8 @@ class Topology:
     published: tuple[Published, ...]
     outbound_socket: Path  # where the callers' HTTP proxies hand on what no declared edge covers
     parent_proxy: Address | None = None  # the user's own HTTP proxy for hosts outside, when there is one
+    relays: tuple[Relay, ...] = ()
+    ingress_source: str | None = None  # the range (CIDR) from which gateway and published ports may be used; None: any
 
 
 @dataclass(frozen=True, slots=True, order=True)

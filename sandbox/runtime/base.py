@@ -18,6 +18,7 @@ class Workload:
     service: str
     version: Version
     ports: tuple[Port, ...]
+    runtime: str = "process"  # process | docker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +26,10 @@ class Artifact:
     """A prepared workload. Two artifacts with the same fingerprint run the same thing."""
 
     fingerprint: str
-    argv: tuple[str, ...]
+    argv: tuple[str, ...]  # empty: the image's own
     cwd: Path
     environment: Mapping[str, str] = field(default_factory=dict)  # what the runtime adds, such as PATH and VIRTUAL_ENV
-    image: str | None = None
+    image: str | None = None  # the image's id
     origin: str = ""  # where the command came from, for people: "command", "Procfile", "app.py"
 
 
@@ -37,11 +38,16 @@ class InstanceSpec:
     """All that is needed to start one instance."""
 
     id: str  # "steamer-v1-1", unique in the project; its log is <logs>/<id>.log
-    service: str
-    version: str
+    index: int  # from 1, within the version
+    workload: Workload
     artifact: Artifact
     environment: Mapping[str, str]  # complete, PORT and the callees' addresses included
     log_max_bytes: int
+    names: tuple[str, ...] = ()  # host names that must lead to the proxy (docker)
+
+    @property
+    def service(self) -> str:
+        return self.workload.service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -229,8 +229,8 @@ class Cluster:
         artifact = self._artifact(instance.key)
         return InstanceSpec(
             id=instance.id,
-            service=instance.service,
-            version=instance.version,
+            index=instance.index,
+            workload=self._workload(instance.service, version),
             artifact=artifact,
             environment={
                 **around.host_environment,

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from sandbox.errors import RuntimeFailure
+from sandbox.model import Build, Healthcheck, NoProbe, Version
 from sandbox.paths import ProjectPaths
-from sandbox.runtime.base import Artifact, Driver, InstanceSpec
+from sandbox.runtime.base import Artifact, Driver, InstanceSpec, Workload
 from sandbox.runtime.fake import Behaviour, FakeDriver, FakeHost
 from sandbox.runtime.process import ProcessDriver
 from tests.runtime.home import SHELL_ENVIRONMENT
@@ -77,9 +78,13 @@ class ProcessStage(Stage):
 def _spec(instance: str, argv: tuple[str, ...], cwd: Path) -> InstanceSpec:
     return InstanceSpec(
         id=instance,
-        service="orders",
-        version="v1",
+        index=1,
+        workload=Workload(service="orders", version=_version(), ports=()),
         artifact=Artifact(fingerprint="1", argv=argv, cwd=cwd),
         environment={**SHELL_ENVIRONMENT, "GREETING": "good morning"},
         log_max_bytes=1024 * 1024,
     )
+
+
+def _version() -> Version:
+    return Version(name="v1", build=Build(context=Path("/")), healthcheck=Healthcheck(probe=NoProbe()))

@@ -56,8 +56,8 @@ def instance(artifact: Artifact, **environment: str) -> InstanceSpec:
     given = {**base_environment(os.environ), **artifact.environment, **environment}
     return InstanceSpec(
         id="orders-v1-1",
-        service="orders",
-        version="v1",
+        index=1,
+        workload=workload(artifact.cwd),
         artifact=artifact,
         environment=given,
         log_max_bytes=1024 * 1024,

@@ -1,0 +1,1 @@
+"""The Docker runtime: every instance is a container of an engine on this machine."""
