@@ -168,6 +168,7 @@ class Version:
     entrypoint: tuple[str, ...] | None = None  # None: the image's; (): none at all
     user: str | None = None  # name, uid, or either with :group
     working_dir: str | None = None
+    stop_signal: str | None = None  # "SIGINT"; None: the image's
     mounts: tuple[Mount, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     pull_policy: str = "missing"  # always | missing | never

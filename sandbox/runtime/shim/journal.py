@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import struct
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 RECORD = struct.Struct("<dQBQ")
@@ -37,8 +38,10 @@ _RESOLUTION = 0.001  # seconds: chunks closer together than this share a record
 class Journal:
     """Never raises for what the disk does: what can't be written is counted as dropped."""
 
-    def __init__(self, path: str, limit: int) -> None:
+    def __init__(self, path: str, limit: int, clock: Callable[[], float] = time.time) -> None:
+        """`clock` tells when what is fed was written, in seconds since the epoch."""
         self._path = path
+        self._clock = clock
         self._half = max(limit, _SMALLEST) // 2
         self._log = self._index = -1
         self._log_size = self._index_size = 0
@@ -145,7 +148,7 @@ class Journal:
             self._rotate()
         if self._unreported:
             self._report_dropped()
-        elif time.time() - self._last_record >= _RESOLUTION or not self._log_size:
+        elif self._clock() - self._last_record >= _RESOLUTION or not self._log_size:
             self._record(DATA, 0)
         kept = self._write(chunk)
         if kept < len(chunk):
@@ -175,7 +178,7 @@ class Journal:
         return count
 
     def _record(self, kind: int, amount: int) -> bool:
-        now = time.time()
+        now = self._clock()
         try:
             if self._index < 0:
                 self._open()

@@ -1,0 +1,159 @@
+"""What a container is made with, as the engine's API wants it. Pure.
+
+API: docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerCreate
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.model import Mount, MountKind, Project, Version
+from sandbox.runtime.base import InstanceSpec
+from sandbox.runtime.docker import labels
+from sandbox.runtime.docker.networks import Attachment
+from sandbox.runtime.expand import expand
+
+FORGERS = ("NET_ADMIN", "NET_RAW")
+"""Capabilities by which an instance could call from another's address."""
+
+MOST_PROCESSES = 1024
+"""As many as a large Java service has threads, and few enough that a fork bomb stays in its container."""
+
+MOST_MEMORY = 4 * 1024**3
+"""Bytes for an instance that names no limit, where half of the engine's memory is not less."""
+
+_LOG = {"type": "json-file", "config": {"max-size": "16m", "max-file": "2"}}
+"""What the engine keeps until we have read it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What all containers of a project share."""
+
+    id: str  # the project's, unique on this machine
+    project: Project
+    memory: int  # bytes the engine has
+    names: Mapping[str, str]  # host name → "proxy", or an address
+
+
+def container_name(id: str, instance: str) -> str:
+    return f"{id}-{instance}"
+
+
+def payload(spec: InstanceSpec, frame: Frame, attachment: Attachment) -> dict[str, Any]:
+    """The body of a request to create the instance's container."""
+    version, environment = spec.workload.version, spec.environment
+    return {
+        "Image": spec.artifact.image,
+        "Hostname": spec.id[:63],
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "Labels": {**version.labels, **_labels(spec, frame)},
+        "StopSignal": version.stop_signal,
+        "HostConfig": {
+            **_limits(version, frame.memory),
+            **_hardening(version),
+            "Init": True,
+            "Mounts": [_mount(one, frame) for one in version.mounts],
+            "ExtraHosts": extra_hosts(frame.names, attachment.proxy),
+            "LogConfig": {"Type": _LOG["type"], "Config": _LOG["config"]},
+            "NetworkMode": attachment.network,
+            "RestartPolicy": {"Name": "no"},
+        },
+        "NetworkingConfig": {
+            "EndpointsConfig": {attachment.network: {"IPAMConfig": {"IPv4Address": attachment.address}}}
+        },
+        **_command(spec),
+        **({"User": version.user} if version.user else {}),
+        **({"WorkingDir": version.working_dir} if version.working_dir else {}),
+        "Healthcheck": {"Test": ["NONE"]},  # we ask ourselves
+    }
+
+
+def extra_hosts(names: Mapping[str, str], proxy: str) -> list[str]:
+    return [f"{name}:{proxy if address == 'proxy' else address}" for name, address in names.items()]
+
+
+def _labels(spec: InstanceSpec, frame: Frame) -> dict[str, str]:
+    return labels.of_container(
+        frame.id,
+        frame.project,
+        service=spec.service,
+        version=spec.workload.version.name,
+        instance=spec.id,
+        index=spec.index,
+        fingerprint=spec.artifact.fingerprint,
+    )
+
+
+def _command(spec: InstanceSpec) -> dict[str, Any]:
+    """As in Compose, an `entrypoint` of the file also drops the image's own command."""
+    command = [expand(word, spec.environment) for word in spec.artifact.argv]
+    given: dict[str, Any] = {"Cmd": command} if command else {}
+    if spec.workload.version.entrypoint is not None:
+        given["Entrypoint"] = [expand(word, spec.environment) for word in spec.workload.version.entrypoint] or [""]
+        given.setdefault("Cmd", [])
+    return given
+
+
+def _limits(version: Version, memory: int) -> dict[str, Any]:
+    most = version.limits.memory or min(MOST_MEMORY, memory // 2 or MOST_MEMORY)
+    found: dict[str, Any] = {
+        "Memory": most,
+        "MemorySwap": most,  # none beyond it: a service that swaps looks healthy and is not
+        "PidsLimit": version.limits.pids or MOST_PROCESSES,
+    }
+    if version.limits.cpus:
+        found["NanoCpus"] = int(version.limits.cpus * 1_000_000_000)
+    return found
+
+
+def _hardening(version: Version) -> dict[str, Any]:
+    """Whatever a service opts out of, it can't pretend to be another one."""
+    if not version.hardened:
+        return {"CapDrop": list(FORGERS), "CapAdd": list(version.cap_add), "ReadonlyRootfs": version.read_only}
+    return {
+        "CapDrop": ["ALL"],
+        "CapAdd": list(version.cap_add),
+        "SecurityOpt": ["no-new-privileges:true"],
+        "ReadonlyRootfs": version.read_only,
+    }
+
+
+def softened(version: Version) -> str | None:
+    """What a service opted out of, in words for `ps` and a warning; None when it is hardened in full."""
+    if not version.hardened:
+        return "not hardened: it keeps the engine's default capabilities and may gain privileges"
+    if version.cap_add:
+        return f"with the capabilities {', '.join(version.cap_add)}"
+    return None
+
+
+def volume_name(id: str, project: Project, key: str) -> str:
+    declared = project.volumes.get(key)
+    return (declared.name if declared else None) or f"{id}_{key}"
+
+
+def _mount(mount: Mount, frame: Frame) -> dict[str, Any]:
+    kept: dict[str, Any] = {"Type": str(mount.kind), "Target": mount.target, "ReadOnly": mount.read_only}
+    match mount.kind:
+        case MountKind.BIND:
+            return {**kept, "Source": mount.source}
+        case MountKind.TMPFS:
+            return {**kept, **({"TmpfsOptions": {"SizeBytes": mount.size}} if mount.size else {})}
+        case MountKind.VOLUME if mount.source is not None:
+            options = {"Labels": labels.of_volume(frame.id, mount.source)}
+            source = volume_name(frame.id, frame.project, mount.source)
+            return {**kept, "Source": source, "VolumeOptions": options}
+    return kept
+
+
+def named_volumes(versions: Sequence[Version]) -> set[str]:
+    """The keys of the volumes that these versions mount."""
+    return {
+        mount.source
+        for version in versions
+        for mount in version.mounts
+        if mount.kind is MountKind.VOLUME and mount.source is not None
+    }

@@ -1,0 +1,108 @@
+"""Single calls about networks: making, removing, looking. What is asked for twice is no error."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
+from typing import Any
+
+from docker.errors import NotFound
+from docker.types import IPAMConfig, IPAMPool
+
+from sandbox.errors import RuntimeFailure
+from sandbox.ports import owner_of
+from sandbox.runtime.docker import hostroutes, labels
+from sandbox.runtime.docker.engine import Conflict, Engine, NotThere
+
+NO_DIRECT_CALLS = {"com.docker.network.bridge.enable_icc": "false"}
+"""Containers of the network reach its gateway and nobody else in it."""
+
+
+class NetworkCalls:
+    def __init__(self, engine: Engine, project: str) -> None:
+        self._engine = engine
+        self._project = project
+
+    async def create(self, name: str, subnet: IPv4Network, role: str, options: Mapping[str, str]) -> None:
+        """RuntimeFailure when the name belongs to somebody else; "overlaps" in it when the range does."""
+        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), gateway=str(subnet[1]))])
+        marks = labels.of_network(self._project, name, role)
+        try:
+            await self._engine.call(
+                lambda api: api.create_network(
+                    name, driver="bridge", options=dict(options), ipam=ipam, check_duplicate=True, labels=marks
+                )
+            )
+        except Conflict as error:
+            if await self.subnets(name) == [str(subnet)]:
+                return
+            raise RuntimeFailure(
+                f"there is a network {name} that is not ours", place="docker", hint=f"docker network rm {name}"
+            ) from error
+
+    async def subnets(self, name: str) -> list[str] | None:
+        """Of a network of this project; None when there is none of that name."""
+        try:
+            found = await self._engine.call(lambda api: api.inspect_network(name))
+        except NotThere:
+            return None
+        return _subnets(found) if (found.get("Labels") or {}).get(labels.PROJECT) == self._project else None
+
+    async def connect(self, container: str, name: str, address: str) -> None:
+        try:
+            await self._engine.call(
+                lambda api: api.connect_container_to_network(container, name, ipv4_address=address), place=name
+            )
+        except RuntimeFailure as error:
+            if "already exists" not in error.message:
+                raise
+
+    async def remove(self, name: str) -> None:
+        """With whatever is still connected to it."""
+
+        def remove(api: Any) -> None:
+            with contextlib.suppress(NotFound):
+                for container in api.inspect_network(name).get("Containers") or {}:
+                    with contextlib.suppress(NotFound):
+                        api.disconnect_container_from_network(container, name, force=True)
+                api.remove_network(name)
+
+        await self._engine.call(remove)
+
+    async def all(self) -> list[str]:
+        """Names of the project's networks."""
+        found = await self._engine.call(lambda api: api.networks(filters=labels.filters(self._project)))
+        return [str(one["Name"]) for one in found]
+
+    async def taken(self) -> list[IPv4Network]:
+        """What a new network must not overlap."""
+        found = await self._engine.call(lambda api: api.networks())
+        inside = [IPv4Network(subnet) for one in found for subnet in _subnets(one) if ":" not in subnet]
+        return [*await asyncio.to_thread(hostroutes.known_networks), *inside]
+
+
+def _subnets(network: Mapping[str, Any]) -> list[str]:
+    return [str(one["Subnet"]) for one in (network.get("IPAM") or {}).get("Config") or () if one.get("Subnet")]
+
+
+def in_the_way(gateway: str, ports: Sequence[int]) -> list[str]:
+    """Why Envoy could not listen on these ports of the gateway; empty when it can."""
+    if gateway not in hostroutes.own_addresses():
+        return ["the engine's networks are not on this machine"]
+    return [reason for port in sorted(set(ports)) if (reason := _refusal(gateway, port))]
+
+
+def _refusal(host: str, port: int) -> str | None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} is taken on every address of this machine by {owner_of(port)}"
+            return f"port {port} can't be opened on this machine: {error.strerror}"
+    return None
