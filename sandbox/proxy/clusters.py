@@ -15,6 +15,7 @@ from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2Protoco
 from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.clusters.common.dns.v3.dns_pb2 import DnsLookupFamily
 from envoy.extensions.clusters.dns.v3.dns_cluster_pb2 import DnsCluster
 from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import ClusterConfig as DynamicForwardProxy
 from envoy.extensions.common.dynamic_forward_proxy.v3.dns_cache_pb2 import DnsCacheConfig
@@ -69,7 +70,16 @@ def service_cluster(name: ClusterName, protocol: AppProtocol) -> Resource:
     cluster.name = str(name)
     cluster.eds_cluster_config.service_name = name.endpoints
     cluster.metadata.CopyFrom(_who(f"{name.callee} ({name.version})", name.callee))
-    return resource(cluster.name, cluster, refers_to=(name.endpoints,), on_demand=name.caller is None)
+    on_demand = name.caller is None and protocol is not AppProtocol.TCP  # no request says that it is wanted
+    return resource(cluster.name, cluster, refers_to=(name.endpoints,), on_demand=on_demand)
+
+
+def relay_cluster(name: str, to: Address) -> Resource:
+    """To a server of ours, which may be known by name."""
+    cluster = _by_dns(name, to)
+    cluster.connect_timeout.CopyFrom(_CONNECT_TIMEOUT)
+    cluster.circuit_breakers.CopyFrom(_breakers())
+    return resource(name, cluster)
 
 
 def outbound_cluster(socket: Path) -> Resource:
@@ -95,26 +105,36 @@ def dns_cache() -> DnsCacheConfig:
 
 def outside_cluster(parent_proxy: Address | None) -> Resource:
     """Hosts that are no service here: directly, or through the user's own HTTP proxy."""
-    cluster = Cluster(
-        name=OUTSIDE,
-        connect_timeout=Duration(seconds=10),
-        circuit_breakers=_breakers(),
-        metadata=_who("the host outside", ""),
-        typed_extension_protocol_options=_http1(absolute=parent_proxy is not None),
-        lb_policy=Cluster.CLUSTER_PROVIDED if parent_proxy is None else Cluster.ROUND_ROBIN,
-    )
-    if parent_proxy is None:
-        cluster.cluster_type.name = "envoy.clusters.dynamic_forward_proxy"
-        cluster.cluster_type.typed_config.CopyFrom(
-            pack(DynamicForwardProxy(dns_cache_config=dns_cache(), allow_insecure_cluster_options=True))
-        )
-    else:
-        cluster.cluster_type.name = "envoy.cluster.dns"
-        cluster.cluster_type.typed_config.CopyFrom(
-            pack(DnsCluster(typed_dns_resolver_config=dns_cache().typed_dns_resolver_config))
-        )
-        cluster.load_assignment.CopyFrom(_static(OUTSIDE, socket_address(parent_proxy)))
+    cluster = _looked_up() if parent_proxy is None else _by_dns(OUTSIDE, parent_proxy)
+    cluster.connect_timeout.CopyFrom(Duration(seconds=10))
+    cluster.circuit_breakers.CopyFrom(_breakers())
+    cluster.metadata.CopyFrom(_who("the host outside", ""))
+    options = _http1(absolute=parent_proxy is not None)[_UPSTREAM_OPTIONS]
+    cluster.typed_extension_protocol_options[_UPSTREAM_OPTIONS].CopyFrom(options)
     return resource(OUTSIDE, cluster)
+
+
+def _looked_up() -> Cluster:
+    forward = DynamicForwardProxy(dns_cache_config=dns_cache(), allow_insecure_cluster_options=True)
+    return Cluster(
+        name=OUTSIDE,
+        lb_policy=Cluster.CLUSTER_PROVIDED,
+        cluster_type=Cluster.CustomClusterType(name="envoy.clusters.dynamic_forward_proxy", typed_config=pack(forward)),
+    )
+
+
+def _by_dns(name: str, address: Address) -> Cluster:
+    """Of a name's several addresses, the first that answers."""
+    dns = DnsCluster(
+        typed_dns_resolver_config=dns_cache().typed_dns_resolver_config,
+        dns_lookup_family=DnsLookupFamily.ALL,
+        all_addresses_in_single_endpoint=True,
+    )
+    return Cluster(
+        name=name,
+        cluster_type=Cluster.CustomClusterType(name="envoy.cluster.dns", typed_config=pack(dns)),
+        load_assignment=_static(name, socket_address(address)),
+    )
 
 
 def _template(protocol: AppProtocol) -> Cluster:

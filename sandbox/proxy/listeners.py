@@ -1,10 +1,12 @@
 """Where the proxy accepts connections -> Listeners. Pure.
 
-A listener never changes while it serves, for that would close its connections: whatever varies is in its routes.
+A listener never changes while it serves, for that would close its connections: whatever varies is in its routes. Only
+whole filter chains come and go; Envoy then leaves the connections of all others alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
@@ -41,6 +43,7 @@ from sandbox.proxy.names import OUTBOUND
 from sandbox.proxy.replies import local_replies
 from sandbox.proxy.resource import Resource, pack, resource
 from sandbox.proxy.routes import CALLER_HEADER
+from sandbox.proxy.sharing import ANYWHERE, parse_range
 from sandbox.proxy.topology import Address
 
 _STREAM_IDLE = Duration(seconds=4 * 3600)
@@ -49,20 +52,55 @@ _DNS_FILTER = "envoy.filters.http.dynamic_forward_proxy"
 _UpgradeConfig = HttpConnectionManager.UpgradeConfig
 
 
-def gateway_listener(routes: str, bind: Address) -> Resource:
+def gateway_listener(routes: str, bind: Address, source: str | None) -> Resource:
     """For requests from outside: what they say in x-envoy- headers is dropped."""
     manager = _manager("gateway")
     manager.use_remote_address.value = True
-    return _http(routes, manager, bind)
+    return _single(routes, _http(manager, routes), routes, bind, source)
 
 
-def edge_listener(name: str, bind: Address) -> Resource:
-    return _http(name, _manager("edge"), bind)
+def edge_listener(name: str, bind: Address, source: str | None = None) -> Resource:
+    """Its routes are called like the listener."""
+    return _single(name, _http(_manager("edge"), name), name, bind, source)
 
 
-def proxy_listener(name: str, bind: Address) -> Resource:
+def tcp_listener(name: str, cluster: str, bind: Address, source: str | None = None) -> Resource:
+    return _single(name, _tcp(cluster), cluster, bind, source)
+
+
+def proxy_listener(name: str, bind: Address, source: str | None) -> Resource:
     """A caller's HTTP proxy. It only hands on: reading HTTP here too would cost each service 40 KB."""
-    return tcp_listener(name, OUTBOUND, bind)
+    return tcp_listener(name, OUTBOUND, bind, source)
+
+
+def relay_listener(name: str, bind: Address, sources: Sequence[str]) -> Resource:
+    """To the cluster of the same name. A chain for each range, so that one more changes no other."""
+    return shared_listener(name, bind, [_chain(_tcp(name), source) for source in sources], (name,))
+
+
+def shared_listener(name: str, bind: Address, chains: Sequence[FilterChain], refers_to: tuple[str, ...]) -> Resource:
+    """A connection that is for none of the chains is closed.
+
+    The address may be a network's that is made later, or made anew.
+    """
+    message = _listener(name, socket_address(bind), chains)
+    message.freebind.value = True
+    return _at(bind, message, refers_to)
+
+
+def http_chain(caller: str, routes: str, source: str | None) -> FilterChain:
+    """One caller's, at an address that several callees may share.
+
+    Always with clusters on demand: a chain that got them with the first undeclared callee would lose its connections.
+    """
+    manager = _manager("edge")
+    del manager.http_filters[:]
+    manager.http_filters.extend([_clusters_on_demand(), _ROUTER])
+    return _chain(_http(manager, routes), source, caller)
+
+
+def tcp_chain(caller: str, cluster: str, source: str | None) -> FilterChain:
+    return _chain(_tcp(cluster), source, caller)
 
 
 def outbound_listener(socket: Path, *, resolves: bool) -> Resource:
@@ -78,35 +116,52 @@ def outbound_listener(socket: Path, *, resolves: bool) -> Resource:
     lookup = [HttpFilter(name=_DNS_FILTER, typed_config=pack(DynamicForwardProxy(dns_cache_config=dns_cache())))]
     del manager.http_filters[:]
     manager.http_filters.extend([_clusters_on_demand(), *(lookup if resolves else []), _ROUTER])
-    manager.rds.route_config_name = OUTBOUND
-    listener = _listener(OUTBOUND, EnvoyAddress(pipe=Pipe(path=str(socket), mode=0o600)), _http_filter(manager))
+    chain = _chain(_http(manager, OUTBOUND), None)
+    listener = _listener(OUTBOUND, EnvoyAddress(pipe=Pipe(path=str(socket), mode=0o600)), [chain])
     listener.listener_filters.append(
         ListenerFilter(name="envoy.filters.listener.proxy_protocol", typed_config=pack(ProxyProtocol()))
     )
     return resource(OUTBOUND, listener, refers_to=(OUTBOUND,))
 
 
-def tcp_listener(name: str, cluster: str, bind: Address) -> Resource:
+def _http(manager: HttpConnectionManager, routes: str) -> Filter:
+    manager.rds.route_config_name = routes
+    return Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))
+
+
+def _tcp(cluster: str) -> Filter:
     proxy = TcpProxy(
         stat_prefix="tcp",
         cluster=cluster,
         idle_timeout=Duration(),  # none: pools keep idle connections to databases for days
         max_connect_attempts=UInt32Value(value=3),
     )
-    filter_ = Filter(name="envoy.filters.network.tcp_proxy", typed_config=pack(proxy))
-    message = _listener(name, socket_address(bind), filter_)
-    return resource(name, message, refers_to=(cluster,), address=bind)
+    return Filter(name="envoy.filters.network.tcp_proxy", typed_config=pack(proxy))
 
 
-def _http(name: str, manager: HttpConnectionManager, bind: Address) -> Resource:
-    """Its routes are called like the listener."""
-    manager.rds.route_config_name = name
-    message = _listener(name, socket_address(bind), _http_filter(manager))
-    return resource(name, message, refers_to=(name,), address=bind)
+def _chain(filter_: Filter, source: str | None, name: str = "") -> FilterChain:
+    """For connections from `source` only; None: from anywhere."""
+    chain = FilterChain(name=name, filters=[filter_])
+    if source is not None:
+        network = parse_range(source)
+        chain.filter_chain_match.source_prefix_ranges.add(
+            address_prefix=str(network.network_address), prefix_len=UInt32Value(value=network.prefixlen)
+        )
+    return chain
 
 
-def _http_filter(manager: HttpConnectionManager) -> Filter:
-    return Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))
+def _single(name: str, filter_: Filter, refers_to: str, bind: Address, source: str | None) -> Resource:
+    return _at(bind, _listener(name, socket_address(bind), [_chain(filter_, source)]), (refers_to,))
+
+
+def _at(bind: Address, message: Listener, refers_to: tuple[str, ...]) -> Resource:
+    sources = tuple(_source(chain) for chain in message.filter_chains)
+    return resource(message.name, message, refers_to=refers_to, address=bind, sources=sources)
+
+
+def _source(chain: FilterChain) -> str:
+    ranges = chain.filter_chain_match.source_prefix_ranges
+    return f"{ranges[0].address_prefix}/{ranges[0].prefix_len.value}" if ranges else ANYWHERE
 
 
 def _names_caller() -> TypedExtensionConfig:
@@ -125,11 +180,11 @@ def _clusters_on_demand() -> HttpFilter:
     return HttpFilter(name="envoy.filters.http.on_demand", typed_config=pack(config))
 
 
-def _listener(name: str, address: EnvoyAddress, filter_: Filter) -> Listener:
+def _listener(name: str, address: EnvoyAddress, chains: Sequence[FilterChain]) -> Listener:
     return Listener(
         name=name,
         address=address,
-        filter_chains=[FilterChain(filters=[filter_])],
+        filter_chains=chains,
         # The supervisor holds each port bound, shareable within this user, until the proxy listens there.
         enable_reuse_port=BoolValue(value=True),
     )

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sandbox.proxy.topology import Address
+
 ALL_VERSIONS = "*"
 """The version in the names of a TCP port's clusters."""
 
@@ -48,6 +50,16 @@ def edge_name(caller: str, callee: str, port: int) -> str:
     return f"edge|{caller}|{callee}|{port}"
 
 
+def shared_name(bind: Address) -> str:
+    """Of the listener at an address where callers or callees must be told apart."""
+    return f"shared|{bind}"
+
+
+def chain_name(caller: str, bind: Address) -> str:
+    """Of the routes that a caller finds at a shared address."""
+    return f"edges|{caller}|{bind}"
+
+
 def proxy_name(caller: str) -> str:
     """Of a caller's HTTP proxy, and of its routes."""
     return f"proxy|{caller}"
@@ -55,6 +67,11 @@ def proxy_name(caller: str) -> str:
 
 def published_name(service: str, port: int) -> str:
     return f"published|{service}|{port}"
+
+
+def relay_name(name: str) -> str:
+    """Of a relay's listener, and of its cluster."""
+    return f"relay|{name}"
 
 
 def parse_cluster(name: str) -> ClusterName | None:

@@ -33,6 +33,7 @@ class Resource:
     body: bytes
     refers_to: tuple[str, ...] = ()
     address: Address | None = None  # a listener's
+    sources: tuple[str, ...] = ()  # the range (CIDR) that each of a listener's chains is for
     empty: bool = False  # endpoints of which there are none
     on_demand: bool = False  # sent only to a client that asks for it by name
 
@@ -46,12 +47,13 @@ def resource(
     *,
     refers_to: tuple[str, ...] = (),
     address: Address | None = None,
+    sources: tuple[str, ...] = (),
     empty: bool = False,
     on_demand: bool = False,
 ) -> Resource:
     body = message.SerializeToString(deterministic=True)
     version = hashlib.blake2b(body, digest_size=8).hexdigest()
-    return Resource(name, version, body, refers_to, address, empty, on_demand)
+    return Resource(name, version, body, refers_to, address, sources, empty, on_demand)
 
 
 def pack(message: Message) -> Any:

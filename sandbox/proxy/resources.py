@@ -6,50 +6,35 @@ made of has changed, so one flipped endpoint among a thousand services costs one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Hashable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from envoy.config.route.v3.route_components_pb2 import VirtualHost
-
 from sandbox.errors import ProxyError
-from sandbox.model import GATEWAY, AppProtocol, Port
 from sandbox.proxy import names
-from sandbox.proxy.clusters import outbound_cluster, outside_cluster, service_cluster
 from sandbox.proxy.endpoints import assignment, endpoints_of
-from sandbox.proxy.listeners import edge_listener, gateway_listener, outbound_listener, proxy_listener, tcp_listener
-from sandbox.proxy.names import ALL_VERSIONS, SEPARATOR, ClusterName
-from sandbox.proxy.policy import Callee, Target, check_policy
-from sandbox.proxy.resource import Resource, Resources, by_name
-from sandbox.proxy.routes import (
-    GATEWAY_ROUTES,
-    edge_routes,
-    gateway_routes,
-    http_ports,
-    outbound_routes,
-    service_hosts,
+from sandbox.proxy.names import ALL_VERSIONS, SEPARATOR
+from sandbox.proxy.parts import (
+    ByName,
+    ChainPart,
+    Part,
+    by_name_part,
+    caller_part,
+    chain_part,
+    gateway_part,
+    outbound_part,
+    published_part,
+    relay_part,
+    shared_part,
 )
+from sandbox.proxy.policy import Callee, check_policy
+from sandbox.proxy.resource import Resource, Resources, by_name
+from sandbox.proxy.routes import GATEWAY_ROUTES, http_ports
+from sandbox.proxy.sharing import Chain, shared_addresses
 from sandbox.proxy.snapshot import Snapshot, check_consistent
-from sandbox.proxy.topology import Address, Caller, EndpointKey, Endpoints, MeshService, Topology, protocol_of
+from sandbox.proxy.topology import Address, Caller, EndpointKey, Endpoints, MeshService, Topology
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """The resources that one service, caller or listener contributes."""
-
-    clusters: tuple[Resource, ...] = ()
-    listeners: tuple[Resource, ...] = ()
-    routes: tuple[Resource, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ByName:
-    """What the outbound listener knows of a service: how undeclared callers reach it, and all callers by its name."""
-
-    clusters: tuple[Resource, ...]
-    hosts: tuple[VirtualHost, ...]
 
 
 class Memory:
@@ -110,10 +95,13 @@ class Builder:
         for service in topology.services:
             _check_names(service)
             check_policy(service)
+        shared = shared_addresses(topology.callers)
         parts: list[Part] = [
             self._gateway(topology, callees),
-            *(self._caller(caller, callees) for caller in topology.callers),
-            *(self._published(topology, callees)),
+            *(self._caller(caller, shared, callees) for caller in topology.callers),
+            *(self._shared(bind, chains, callees) for bind, chains in shared.items()),
+            *self._published(topology, callees),
+            *self._relays(topology),
             self._outbound(topology, callees),
         ]
         self._parts.turn()
@@ -130,32 +118,42 @@ class Builder:
         shown = {callee.service.name for callee in public}
         private = tuple(name for name in callees if name not in shown)
         default = next((one for one in public if one.service.name == topology.default_service), None)
-        given = (topology.gateway, public, private, default)
-        return self._parts.get(GATEWAY_ROUTES, given, lambda: _gateway_part(topology.gateway, public, private, default))
+        given = (topology.gateway, topology.ingress_source, public, private, default)
+        return self._parts.get(GATEWAY_ROUTES, given, lambda: gateway_part(*given))
 
-    def _caller(self, caller: Caller, callees: dict[str, Callee]) -> Part:
+    def _caller(self, caller: Caller, shared: Container[Address], callees: dict[str, Callee]) -> Part:
+        own = tuple(edge for edge in caller.edges if edge.bind not in shared)
         needed = tuple(_known(edge.callee, callees, caller.name) for edge in caller.edges)
-        return self._parts.get(("caller", caller.name), (caller, needed), lambda: _caller_part(caller, needed))
+        given = (caller, own, needed)
+        return self._parts.get(("caller", caller.name), given, lambda: caller_part(*given))
 
-    def _published(self, topology: Topology, callees: dict[str, Callee]) -> Iterable[Part]:
+    def _shared(self, bind: Address, chains: tuple[Chain, ...], callees: dict[str, Callee]) -> Part:
+        given = tuple(self._chain(bind, chain, callees) for chain in chains)
+        return self._parts.get(names.shared_name(bind), given, lambda: shared_part(bind, given))
+
+    def _chain(self, bind: Address, chain: Chain, callees: dict[str, Callee]) -> ChainPart:
+        given = (bind, chain, tuple(_known(edge.callee, callees, chain.caller) for edge in chain.edges))
+        return self._parts.get(names.chain_name(chain.caller, bind), given, lambda: chain_part(*given))
+
+    def _published(self, topology: Topology, callees: dict[str, Callee]) -> Iterator[Part]:
         for one in topology.published:
-            callee = _known(one.service, callees, "a published port")
+            given = (one, _known(one.service, callees, "a published port"), topology.ingress_source)
             name = names.published_name(one.service, one.port)
-            yield self._parts.get(
-                name,
-                (one, callee),
-                lambda one=one, callee=callee, name=name: _edge_part(name, GATEWAY, callee, one.port, one.bind),  # type: ignore[misc]
-            )
+            yield self._parts.get(name, given, lambda given=given: published_part(*given))  # type: ignore[misc]
+
+    def _relays(self, topology: Topology) -> Iterator[Part]:
+        for relay in topology.relays:
+            yield self._parts.get(names.relay_name(relay.name), relay, lambda relay=relay: relay_part(relay))  # type: ignore[misc]
 
     def _outbound(self, topology: Topology, callees: dict[str, Callee]) -> Part:
         callers = _callers_by_callee(topology)
         services = [self._by_name(callee, tuple(callers.get(callee.service.name, ()))) for callee in callees.values()]
         given = (topology.outbound_socket, topology.parent_proxy, tuple(services))
-        return self._parts.get(names.OUTBOUND, given, lambda: _outbound_part(topology, services))
+        return self._parts.get(names.OUTBOUND, given, lambda: outbound_part(topology, services))
 
     def _by_name(self, callee: Callee, callers: tuple[tuple[str, Address], ...]) -> ByName:
         key = ("by name", callee.service.name)
-        return self._parts.get(key, (callee, callers), lambda: _named_part(callee, callers))
+        return self._parts.get(key, (callee, callers), lambda: by_name_part(callee, callers))
 
 
 def _referred_to(clusters: Resources, assignments: Resources) -> Resources:
@@ -191,69 +189,6 @@ def _callee(service: MeshService, endpoints: Endpoints) -> Callee:
     return Callee(service, ready or service.versions)
 
 
-def _gateway_part(bind: Address, public: tuple[Callee, ...], private: tuple[str, ...], default: Callee | None) -> Part:
-    targets = {one.service.name: Target(GATEWAY, one, http_ports(one)[0]) for one in public}
-    chosen = targets[default.service.name] if default is not None else None
-    return Part(
-        clusters=tuple(
-            cluster for one in public for cluster in _clusters(GATEWAY, one, targets[one.service.name].port)
-        ),
-        listeners=(gateway_listener(GATEWAY_ROUTES, bind),),
-        routes=(gateway_routes(tuple(targets.values()), private, chosen, bind.port),),
-    )
-
-
-def _caller_part(caller: Caller, needed: tuple[Callee, ...]) -> Part:
-    edges = [
-        _edge_part(names.edge_name(caller.name, edge.callee, edge.port), caller.name, callee, edge.port, edge.bind)
-        for edge, callee in zip(caller.edges, needed, strict=True)
-    ]
-    by_service = {callee.service.name: callee for callee in needed}
-    proxy = _proxy_part(caller, caller.http_proxy, by_service.values()) if caller.http_proxy else Part()
-    return Part(
-        clusters=tuple(one for part in (*edges, proxy) for one in part.clusters),
-        listeners=tuple(one for part in (*edges, proxy) for one in part.listeners),
-        routes=tuple(one for part in (*edges, proxy) for one in part.routes),
-    )
-
-
-def _proxy_part(caller: Caller, bind: Address, callees: Iterable[Callee]) -> Part:
-    """The clusters of all ports, declared as an edge or not, that can be named there."""
-    return Part(
-        clusters=tuple(
-            one for callee in callees for port in http_ports(callee) for one in _clusters(caller.name, callee, port)
-        ),
-        listeners=(proxy_listener(names.proxy_name(caller.name), bind),),
-    )
-
-
-def _edge_part(name: str, caller: str, callee: Callee, port: int, bind: Address) -> Part:
-    clusters = _clusters(caller, callee, port)
-    if _protocol(callee.service, port) is AppProtocol.TCP:
-        return Part(clusters=clusters, listeners=(tcp_listener(name, clusters[0].name, bind),))
-    return Part(
-        clusters=clusters,
-        listeners=(edge_listener(name, bind),),
-        routes=(edge_routes(name, Target(caller, callee, port)),),
-    )
-
-
-def _outbound_part(topology: Topology, services: list[ByName]) -> Part:
-    hosts = [host for service in services for host in service.hosts]
-    clusters = tuple(one for service in services for one in service.clusters)
-    parent = topology.parent_proxy
-    return Part(
-        clusters=(outbound_cluster(topology.outbound_socket), outside_cluster(parent), *clusters),
-        listeners=(outbound_listener(topology.outbound_socket, resolves=parent is None),),
-        routes=(outbound_routes(hosts, tuple(one.name for one in clusters), through_parent=parent is not None),),
-    )
-
-
-def _named_part(callee: Callee, callers: tuple[tuple[str, Address], ...]) -> ByName:
-    clusters = tuple(one for port in http_ports(callee) for one in _clusters(None, callee, port))
-    return ByName(clusters, tuple(service_hosts(callee, callers)))
-
-
 def _callers_by_callee(topology: Topology) -> dict[str, list[tuple[str, Address]]]:
     found: dict[str, list[tuple[str, Address]]] = {}
     for caller in topology.callers:
@@ -261,23 +196,6 @@ def _callers_by_callee(topology: Topology) -> dict[str, list[tuple[str, Address]
             for callee in dict.fromkeys(edge.callee for edge in caller.edges):
                 found.setdefault(callee, []).append((caller.name, caller.http_proxy))
     return found
-
-
-def _clusters(caller: str | None, callee: Callee, port: int) -> tuple[Resource, ...]:
-    service, protocol = callee.service, _protocol(callee.service, port)
-    versions = (ALL_VERSIONS,) if protocol is AppProtocol.TCP else service.versions
-    return tuple(service_cluster(ClusterName(caller, service.name, version, port), protocol) for version in versions)
-
-
-def _protocol(service: MeshService, port: int) -> AppProtocol:
-    try:
-        return protocol_of(service, port)
-    except KeyError:
-        raise ProxyError(f"has no port {port}", place=service.name, hint=_declared(service.ports)) from None
-
-
-def _declared(ports: tuple[Port, ...]) -> str:
-    return f"it declares {', '.join(str(port.number) for port in ports)}" if ports else "it declares no ports"
 
 
 def _known(name: str, callees: dict[str, Callee], wanted_by: str) -> Callee:

@@ -27,7 +27,7 @@ CALLER_HEADER = "x-sandbox-caller"
 """The port of the caller's HTTP proxy. Set by the outbound listener, never believed, never passed on."""
 
 GATEWAY_ROUTES = "gateway"
-_NAMED_HOSTS = 10  # public services that an answer lists
+_NAMED_HOSTS = 10  # services that an answer lists
 _NO_TIMEOUT = Duration()
 _ENVOYS_OWN = "x-envoy-external-address"
 # Envoy by itself would name the machine's address in the network where the peer is on loopback.
@@ -41,6 +41,19 @@ def edge_routes(name: str, target: Target) -> Resource:
     """Everything on one edge's listener."""
     host = VirtualHost(name="edge", domains=["*"], routes=routes(target))
     return _configuration(name, [host], target.clusters())
+
+
+def chain_routes(name: str, targets: Sequence[Target]) -> Resource:
+    """What one caller finds at an address that `targets` share: by host name, unless there is only one."""
+    if len(targets) == 1:
+        return edge_routes(name, targets[0])
+    domains = list(_shared_domains(targets))
+    hosts = [
+        VirtualHost(name=names[0], domains=names, routes=routes(target))
+        for target, names in zip(targets, domains, strict=True)
+    ]
+    hosts.append(_explaining("unknown", ["*"], _elsewhere([names[0] for names in domains])))
+    return _configuration(name, hosts, tuple(cluster for target in targets for cluster in target.clusters()))
 
 
 def outbound_routes(hosts: Sequence[VirtualHost], clusters: Sequence[str], *, through_parent: bool) -> Resource:
@@ -105,6 +118,15 @@ def _domains(name: str, port: int, *, first: bool) -> list[str]:
     return [name, f"{name}:*"] if first else [f"{name}:{port}"]
 
 
+def _shared_domains(targets: Sequence[Target]) -> Iterator[list[str]]:
+    """Of a callee's several ports the first answers to its name, with whatever port."""
+    seen: set[str] = set()
+    for target in targets:
+        name = target.callee.service.name
+        yield _domains(name, target.port, first=name not in seen)
+        seen.add(name)
+
+
 def _configuration(
     name: str,
     hosts: Sequence[VirtualHost],
@@ -161,9 +183,17 @@ def _nothing_public(public: Sequence[str], port: int) -> str:
     return "no service is public. Set `public: true` on one in sandbox.yaml."
 
 
+def _elsewhere(names: Sequence[str]) -> str:
+    found = f"{', '.join(names[:_NAMED_HOSTS])}{_more(len(names))}"
+    return f"%REQ(:AUTHORITY)% is not reachable at this address, but these are: {found}."
+
+
 def _public(names: Sequence[str], port: int) -> str:
     if not names:
         return "No service is public."
     urls = ", ".join(f"http://{name}.localhost:{port}/" for name in names[:_NAMED_HOSTS])
-    more = f" and {len(names) - _NAMED_HOSTS} more" if len(names) > _NAMED_HOSTS else ""
-    return f"Public: {urls}{more}."
+    return f"Public: {urls}{_more(len(names))}."
+
+
+def _more(count: int) -> str:
+    return f" and {count - _NAMED_HOSTS} more" if count > _NAMED_HOSTS else ""

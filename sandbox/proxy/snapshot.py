@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sandbox.errors import ProxyError
 from sandbox.proxy.resource import Kind, Resource, Resources
+from sandbox.proxy.sharing import overlap
 from sandbox.proxy.subscription import Aim
 from sandbox.proxy.topology import Address
 
@@ -78,12 +79,13 @@ def steps(old: Snapshot, new: Snapshot) -> tuple[Step, ...]:
 
 
 def check_consistent(snapshot: Snapshot) -> None:
-    """ProxyError when a reference leads nowhere or two listeners share an address: Envoy would accept most of these
-    and answer 503."""
+    """ProxyError when a reference leads nowhere, two listeners share an address, or two callers at one address can't be
+    told apart: Envoy would accept most of these and answer 503, or take one caller for the other."""
     _check_references("routes", snapshot.routes.values(), "cluster", snapshot.clusters)
     _check_references("listener", snapshot.listeners.values(), "routes", snapshot.routes, snapshot.clusters)
     _check_references("cluster", snapshot.clusters.values(), "endpoints", snapshot.endpoints)
     _check_addresses(snapshot.listeners.values())
+    _check_sources(snapshot.listeners.values())
 
 
 def _differs(old: Resource, new: Resource) -> bool:
@@ -114,3 +116,13 @@ def _check_addresses(listeners: Iterable[Resource]) -> None:
                 hint="give each its own port",
             )
         taken[listener.address] = listener.name
+
+
+def _check_sources(listeners: Iterable[Resource]) -> None:
+    for listener in listeners:
+        if len(listener.sources) > 1 and (both := overlap(listener.sources)):
+            raise ProxyError(
+                f"callers from {both[0]} and {both[1]} can't be told apart",
+                place=str(listener.address),
+                hint="give each a range of its own",
+            )

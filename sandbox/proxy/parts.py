@@ -1,0 +1,192 @@
+"""What each service, caller and address contributes to a snapshot. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.route.v3.route_components_pb2 import VirtualHost
+
+from sandbox.errors import ProxyError
+from sandbox.model import GATEWAY, AppProtocol, Port
+from sandbox.proxy import listeners, names, routes
+from sandbox.proxy.clusters import outbound_cluster, outside_cluster, relay_cluster, service_cluster
+from sandbox.proxy.names import ALL_VERSIONS, ClusterName
+from sandbox.proxy.policy import Callee, Target
+from sandbox.proxy.resource import Resource
+from sandbox.proxy.routes import GATEWAY_ROUTES, http_ports
+from sandbox.proxy.sharing import Chain, losers
+from sandbox.proxy.topology import Address, Caller, EdgeListener, MeshService, Published, Relay, Topology, protocol_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The resources that one service, caller or listener contributes."""
+
+    clusters: tuple[Resource, ...] = ()
+    listeners: tuple[Resource, ...] = ()
+    routes: tuple[Resource, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByName:
+    """What the outbound listener knows of a service: how undeclared callers reach it, and all callers by its name."""
+
+    clusters: tuple[Resource, ...]
+    hosts: tuple[VirtualHost, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ChainPart:
+    """One caller's filter chain at a shared address, and what it needs."""
+
+    chain: FilterChain
+    clusters: tuple[Resource, ...]
+    routes: tuple[Resource, ...] = ()
+
+    @property
+    def refers_to(self) -> str:
+        return (self.routes or self.clusters)[0].name
+
+
+def gateway_part(
+    bind: Address, source: str | None, public: tuple[Callee, ...], private: tuple[str, ...], default: Callee | None
+) -> Part:
+    targets = {one.service.name: Target(GATEWAY, one, http_ports(one)[0]) for one in public}
+    chosen = targets[default.service.name] if default is not None else None
+    return Part(
+        clusters=tuple(
+            cluster for one in public for cluster in _clusters(GATEWAY, one, targets[one.service.name].port)
+        ),
+        listeners=(listeners.gateway_listener(GATEWAY_ROUTES, bind, source),),
+        routes=(routes.gateway_routes(tuple(targets.values()), private, chosen, bind.port),),
+    )
+
+
+def caller_part(caller: Caller, own: Sequence[EdgeListener], callees: Sequence[Callee]) -> Part:
+    """`own`: its edges with an address that they share with nothing. `callees`: all that it declares."""
+    by_service = {callee.service.name: callee for callee in callees}
+    edges = [
+        _edge_part(
+            names.edge_name(caller.name, edge.callee, edge.port),
+            caller.name,
+            by_service[edge.callee],
+            edge.port,
+            edge.bind,
+        )
+        for edge in own
+    ]
+    proxy = _proxy_part(caller, caller.http_proxy, by_service.values()) if caller.http_proxy else Part()
+    return Part(
+        clusters=tuple(one for part in (*edges, proxy) for one in part.clusters),
+        listeners=tuple(one for part in (*edges, proxy) for one in part.listeners),
+        routes=tuple(one for part in (*edges, proxy) for one in part.routes),
+    )
+
+
+def _proxy_part(caller: Caller, bind: Address, callees: Iterable[Callee]) -> Part:
+    """The clusters of all ports, declared as an edge or not, that can be named there."""
+    return Part(
+        clusters=tuple(
+            one for callee in callees for port in http_ports(callee) for one in _clusters(caller.name, callee, port)
+        ),
+        listeners=(listeners.proxy_listener(names.proxy_name(caller.name), bind, caller.source),),
+    )
+
+
+def _edge_part(name: str, caller: str, callee: Callee, port: int, bind: Address, source: str | None = None) -> Part:
+    clusters = _clusters(caller, callee, port)
+    if _protocol(callee.service, port) is AppProtocol.TCP:
+        return Part(clusters=clusters, listeners=(listeners.tcp_listener(name, clusters[0].name, bind, source),))
+    return Part(
+        clusters=clusters,
+        listeners=(listeners.edge_listener(name, bind, source),),
+        routes=(routes.edge_routes(name, Target(caller, callee, port)),),
+    )
+
+
+def chain_part(bind: Address, chain: Chain, callees: Sequence[Callee]) -> ChainPart:
+    """`callees` of its edges, in their order. ProxyError when TCP meets anything else there."""
+    _check_conflicts(bind, chain, callees)
+    targets = [
+        Target(chain.caller if index < len(chain.declared) else None, callee, edge.port)
+        for index, (edge, callee) in enumerate(zip(chain.edges, callees, strict=True))
+    ]
+    clusters = tuple(one for target in targets for one in _clusters(target.caller, target.callee, target.port))
+    if _protocol(targets[0].callee.service, targets[0].port) is AppProtocol.TCP:
+        return ChainPart(chain=listeners.tcp_chain(chain.caller, clusters[0].name, chain.source), clusters=clusters)
+    name = names.chain_name(chain.caller, bind)
+    return ChainPart(
+        chain=listeners.http_chain(chain.caller, name, chain.source),
+        clusters=clusters,
+        routes=(routes.chain_routes(name, targets),),
+    )
+
+
+def shared_part(bind: Address, chains: Sequence[ChainPart]) -> Part:
+    listener = listeners.shared_listener(
+        names.shared_name(bind), bind, [one.chain for one in chains], tuple(one.refers_to for one in chains)
+    )
+    return Part(
+        clusters=tuple(cluster for one in chains for cluster in one.clusters),
+        listeners=(listener,),
+        routes=tuple(route for one in chains for route in one.routes),
+    )
+
+
+def published_part(one: Published, callee: Callee, source: str | None) -> Part:
+    return _edge_part(names.published_name(one.service, one.port), GATEWAY, callee, one.port, one.bind, source)
+
+
+def relay_part(relay: Relay) -> Part:
+    if not relay.sources:
+        return Part()
+    name = names.relay_name(relay.name)
+    return Part(
+        clusters=(relay_cluster(name, relay.to),),
+        listeners=(listeners.relay_listener(name, relay.bind, relay.sources),),
+    )
+
+
+def outbound_part(topology: Topology, services: Sequence[ByName]) -> Part:
+    hosts = [host for service in services for host in service.hosts]
+    clusters = tuple(one for service in services for one in service.clusters)
+    parent = topology.parent_proxy
+    return Part(
+        clusters=(outbound_cluster(topology.outbound_socket), outside_cluster(parent), *clusters),
+        listeners=(listeners.outbound_listener(topology.outbound_socket, resolves=parent is None),),
+        routes=(routes.outbound_routes(hosts, tuple(one.name for one in clusters), through_parent=parent is not None),),
+    )
+
+
+def by_name_part(callee: Callee, callers: Sequence[tuple[str, Address]]) -> ByName:
+    clusters = tuple(one for port in http_ports(callee) for one in _clusters(None, callee, port))
+    return ByName(clusters, tuple(routes.service_hosts(callee, callers)))
+
+
+def _clusters(caller: str | None, callee: Callee, port: int) -> tuple[Resource, ...]:
+    service, protocol = callee.service, _protocol(callee.service, port)
+    versions = (ALL_VERSIONS,) if protocol is AppProtocol.TCP else service.versions
+    return tuple(service_cluster(ClusterName(caller, service.name, version, port), protocol) for version in versions)
+
+
+def _protocol(service: MeshService, port: int) -> AppProtocol:
+    try:
+        return protocol_of(service, port)
+    except KeyError:
+        raise ProxyError(f"has no port {port}", place=service.name, hint=_declared(service.ports)) from None
+
+
+def _declared(ports: tuple[Port, ...]) -> str:
+    return f"it declares {', '.join(str(port.number) for port in ports)}" if ports else "it declares no ports"
+
+
+def _check_conflicts(bind: Address, chain: Chain, callees: Sequence[Callee]) -> None:
+    protocols = [_protocol(callee.service, edge.port) for edge, callee in zip(chain.edges, callees, strict=True)]
+    for loser in losers(chain, protocols):
+        raise ProxyError(
+            f"{chain.caller} can't reach both {chain.edges[0].callee} and {loser.callee} here: TCP names no host",
+            place=str(bind),
+            hint=f"give {loser.callee} an address of its own",
+        )
