@@ -103,6 +103,9 @@ class Driver(Protocol):
     async def close(self) -> None:
         """Let go of everything but the instances."""
 
+    async def clear(self) -> None:
+        """Remove what the runtime keeps for the project on this machine. Nothing of it runs any more."""
+
     async def prepare(self, workload: Workload, output: Output) -> Artifact:
         """Detect, install, build. Quick when nothing changed since the last time."""
         ...

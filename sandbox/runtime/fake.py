@@ -87,6 +87,9 @@ class FakeDriver:
     async def close(self) -> None:
         self.host.calls.append("close")
 
+    async def clear(self) -> None:
+        self.host.calls.append("clear")
+
     async def prepare(self, workload: Workload, output: Output) -> Artifact:
         self.host.calls.append(f"prepare {workload.service}")
         behaviour = self.host.behaviour(workload.service)

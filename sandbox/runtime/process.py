@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from sandbox.paths import ProjectPaths
 from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Workload
 from sandbox.runtime.buildpack import Buildpack
 from sandbox.runtime.client import ShimClient, ShimRefusal
+from sandbox.runtime.expand import expand
 from sandbox.tasks import Tasks
 
 _LOOPBACK = "127.0.0.1"
@@ -33,8 +33,6 @@ _MISSING = {
     "pip": "name the packages in requirements.txt; they are installed before the service starts",
 }
 _PYTHON_SERVERS = ("uvicorn", "gunicorn", "hypercorn", "flask", "fastapi", "waitress-serve", "granian")
-
-_REFERENCE = re.compile(r"\$(?:\{(PORT|HOST|PORT_\d+)\}|(PORT_\d+|PORT|HOST)(?![A-Za-z0-9_]))")
 
 
 class ProcessDriver:
@@ -62,6 +60,9 @@ class ProcessDriver:
         await self._tasks.close()
         if self._client is not None:
             await self._client.close()
+
+    async def clear(self) -> None:
+        """The shim takes everything with it."""
 
     async def prepare(self, workload: Workload, output: Output) -> Artifact:
         return await self._buildpack.prepare(workload, output)
@@ -129,11 +130,6 @@ class ProcessDriver:
 
     def _log(self, instance: str) -> Path:
         return self._paths.logs / f"{instance}.log"
-
-
-def expand(word: str, environment: Mapping[str, str]) -> str:
-    """Put in the address an instance is given: `$PORT`, `${PORT}`, `$HOST` and `$PORT_<declared>`, and nothing else."""
-    return _REFERENCE.sub(lambda match: environment.get(match[1] or match[2], match[0]), word)
 
 
 def _explained(refusal: ShimRefusal, instance: str, program: str = "") -> RuntimeFailure:

@@ -19,9 +19,10 @@ from sandbox.paths import ProjectPaths
 from sandbox.runtime.base import Artifact, InstanceSpec, Workload
 from sandbox.runtime.client import ShimClient
 from sandbox.runtime.environment import base_environment
+from sandbox.runtime.expand import expand
 from sandbox.runtime.launch import launch
 from sandbox.runtime.logfile import last_lines
-from sandbox.runtime.process import ProcessDriver, expand
+from sandbox.runtime.process import ProcessDriver
 from tests.runtime.home import SHELL_ENVIRONMENT, alive, until
 
 SERVER = """

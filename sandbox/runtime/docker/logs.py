@@ -10,12 +10,12 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 import aiohttp
 
 from sandbox.runtime.base import Running
+from sandbox.runtime.docker.ends import moment
 from sandbox.runtime.docker.stream import Streams
 from sandbox.runtime.shim.journal import DATA, RECORD, START, Journal
 from sandbox.tasks import Tasks
@@ -102,7 +102,7 @@ class Sink:
 
     def take(self, message: bytes) -> None:
         stamp, _, text = message.partition(b" ")
-        at = seconds(stamp)
+        at = moment(stamp.decode("ascii", "replace")) or 0.0
         if at < self._after - 0.001:
             return
         if self._skip:
@@ -113,17 +113,6 @@ class Sink:
 
     def end(self) -> None:
         self._journal.end()
-
-
-def seconds(stamp: bytes) -> float:
-    """Of `2026-01-31T12:00:00.123456789Z`, since the epoch; 0 for what is no time."""
-    try:
-        whole, _, rest = stamp.decode("ascii").partition(".")
-        fraction = rest.rstrip("Z")
-        moment = datetime.fromisoformat(f"{whole.rstrip('Z')}+00:00")
-        return moment.timestamp() + (float(f"0.{fraction}") if fraction.isdecimal() else 0.0)
-    except ValueError:
-        return 0.0
 
 
 def position(path: Path) -> tuple[float, int] | None:
@@ -142,4 +131,3 @@ def _lines_from(path: Path, offset: int) -> int:
         file.seek(offset, os.SEEK_SET)
         rest = file.read()
     return rest.count(b"\n") + (1 if rest and not rest.endswith(b"\n") else 0)
-

@@ -50,16 +50,29 @@ class Streams:
                 if len(rest) > _LONGEST_EVENT:
                     raise aiohttp.ClientPayloadError("an event without an end")
 
+    async def execute(self, made: str) -> AsyncIterator[bytes]:
+        """Run a command that was made before: each message it writes, until it ends."""
+        start = {"Detach": False, "Tty": False}
+        async with self._session.post(f"http://docker/{API}/exec/{made}/start", json=start) as response:
+            response.raise_for_status()
+            async for message in _messages(response):
+                yield message
+
     async def logs(self, container: str, since: str | None) -> AsyncIterator[bytes]:
         """Each message a container wrote, its time (RFC 3339, UTC, nanoseconds) and a blank in front; ends with it."""
         query = {"follow": "1", "stdout": "1", "stderr": "1", "timestamps": "1", **({"since": since} if since else {})}
         async with self._session.get(f"http://docker/{API}/containers/{container}/logs", params=query) as response:
             response.raise_for_status()
-            rest = b""
-            async for chunk in response.content.iter_any():
-                messages, rest = split(rest + chunk)
-                for message in messages:
-                    yield message
+            async for message in _messages(response):
+                yield message
+
+
+async def _messages(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in response.content.iter_any():
+        messages, rest = split(rest + chunk)
+        for message in messages:
+            yield message
 
 
 def split(data: bytes) -> tuple[list[bytes], bytes]:
