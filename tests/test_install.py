@@ -132,7 +132,7 @@ def blocked_build(tmp_path: Path) -> str:
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-@pytest.mark.parametrize("script", ["install.sh", ".ci/run"])
+@pytest.mark.parametrize("script", ["install.sh", ".ci/run", ".ci/engine"])
 def test_scripts_are_clean(script: str) -> None:
     checked = subprocess.run(["shellcheck", INSTALL.parent / script], capture_output=True, text=True, check=False)
 
