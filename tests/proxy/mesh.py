@@ -24,6 +24,7 @@ from sandbox.paths import ProjectPaths
 from sandbox.proxy import envoy
 from sandbox.proxy.admin import Admin
 from sandbox.proxy.control_plane import ControlPlane
+from sandbox.proxy.sharing import Conflict, conflicts
 from sandbox.proxy.topology import Address, Caller, EdgeListener, EndpointKey, MeshService, Published, Topology
 
 LOOPBACK = "127.0.0.1"
@@ -57,6 +58,20 @@ def a_caller(name: str, *callees: MeshService) -> Caller:
         for port in callee.ports
     )
     return Caller(name=name, http_proxy=Address(LOOPBACK, free_port()), edges=edges)
+
+
+def without_conflicts(topology: Topology) -> Topology:
+    """The same without the edges that can't be where they are."""
+    lost = conflicts(topology)
+
+    def kept(name: str, edges: tuple[EdgeListener, ...]) -> tuple[EdgeListener, ...]:
+        return tuple(one for one in edges if Conflict(name, one.callee, one.port, one.bind) not in lost)
+
+    callers = tuple(
+        replace(one, edges=kept(one.name, one.edges), undeclared=kept(one.name, one.undeclared))
+        for one in topology.callers
+    )
+    return replace(topology, callers=callers)
 
 
 class Upstream:

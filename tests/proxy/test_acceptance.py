@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import hypothesis
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
@@ -23,12 +25,14 @@ from sandbox.model import (
 )
 from sandbox.proxy.resources import build
 from sandbox.proxy.topology import Address, Caller, EdgeListener, EndpointKey, MeshService
-from tests.proxy.mesh import LOOPBACK, Mesh, free_port
+from tests.proxy.mesh import LOOPBACK, Mesh, free_port, without_conflicts
 
-EXAMPLES = 300
+EXAMPLES = 200
 
 Drawn = tuple[tuple[MeshService, ...], dict[EndpointKey, tuple[Address, ...]], set[tuple[int, int]]]
 """Services, their instances, and who calls whom by index."""
+
+Callers = Callable[[tuple[MeshService, ...], set[tuple[int, int]]], tuple[Caller, ...]]
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 version_names = st.from_regex(r"[A-Za-z0-9_.-]{1,12}", fullmatch=True)
@@ -90,24 +94,43 @@ def meshes(draw: st.DrawFn) -> Drawn:
     return found, endpoints, calls
 
 
-def callers(found: tuple[MeshService, ...], calls: set[tuple[int, int]]) -> tuple[Caller, ...]:
+def apart(found: tuple[MeshService, ...], calls: set[tuple[int, int]]) -> tuple[Caller, ...]:
     """Unused ports are looked for here, not drawn: whether one is free is not the data's affair."""
     return tuple(
         Caller(
             name=service.name,
             http_proxy=Address(LOOPBACK, free_port()),
-            edges=tuple(
-                EdgeListener(callee=found[callee].name, port=port.number, bind=Address(LOOPBACK, free_port()))
-                for caller, callee in sorted(calls)
-                if caller == number
-                for port in found[callee].ports
-            ),
+            edges=edges(found, {callee for caller, callee in calls if caller == number}),
         )
         for number, service in enumerate(found)
     )
 
 
-async def test_envoy_accepts_whatever_the_snapshot_accepts(mesh: Mesh) -> None:
+def together(found: tuple[MeshService, ...], calls: set[tuple[int, int]]) -> tuple[Caller, ...]:
+    """All at one address, where what is not declared is reached too."""
+    here, everybody = Address(LOOPBACK, free_port()), set(range(len(found)))
+    return tuple(
+        Caller(
+            name=service.name,
+            http_proxy=None,
+            edges=edges(found, declared, here),
+            undeclared=edges(found, everybody - declared, here),
+            source=f"10.0.{number}.0/24",
+        )
+        for number, service in enumerate(found)
+        for declared in [{callee for caller, callee in calls if caller == number}]
+    )
+
+
+def edges(found: tuple[MeshService, ...], callees: set[int], bind: Address | None = None) -> tuple[EdgeListener, ...]:
+    return tuple(
+        EdgeListener(callee=found[callee].name, port=port.number, bind=bind or Address(LOOPBACK, free_port()))
+        for callee in sorted(callees)
+        for port in found[callee].ports
+    )
+
+
+def drawn_meshes() -> list[Drawn]:
     drawn: list[Drawn] = []
 
     @settings(
@@ -123,9 +146,14 @@ async def test_envoy_accepts_whatever_the_snapshot_accepts(mesh: Mesh) -> None:
         drawn.append(one)
 
     draw()
+    return drawn
+
+
+@pytest.mark.parametrize("callers", [apart, together])
+async def test_envoy_accepts_whatever_the_snapshot_accepts(mesh: Mesh, callers: Callers) -> None:
     taken = 0
-    for found, endpoints, calls in drawn:
-        topology = replace(mesh.topology, services=found, callers=callers(found, calls))
+    for found, endpoints, calls in drawn_meshes():
+        topology = without_conflicts(replace(mesh.topology, services=found, callers=callers(found, calls)))
         try:
             build(topology, endpoints)
         except ProxyError:

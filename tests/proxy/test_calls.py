@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 import grpc
 import pytest
 
-from sandbox.model import AppProtocol, BackendRef, Port, Rule, TrafficPolicy
+from sandbox.model import BackendRef, Port, Rule, TrafficPolicy
 from sandbox.proxy.control_plane import AddressTakenError
 from sandbox.proxy.topology import Address
-from tests.proxy.mesh import LOOPBACK, Mesh, a_caller, a_service, free_port
+from tests.proxy.mesh import Mesh, a_caller, a_service
+from tests.proxy.peers import GRPC, TCP, connection, greet, said, talker
 
 TWO_PORTS = (Port(number=8000), Port(number=9000))
-GRPC = (Port(number=50051, protocol=AppProtocol.GRPC),)
-TCP = (Port(number=5432, protocol=AppProtocol.TCP),)
 
 
 @pytest.fixture
@@ -112,20 +107,6 @@ async def test_a_proxy_of_its_own_tells_callers_apart_even_on_one_connection_eac
     }
 
 
-@pytest.fixture
-async def greeter() -> AsyncIterator[Address]:
-    async def greet(request: bytes, context: Any) -> bytes:
-        return b"hello " + request
-
-    handler = grpc.method_handlers_generic_handler("Greeter", {"Greet": grpc.unary_unary_rpc_method_handler(greet)})
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((handler,))
-    port = server.add_insecure_port(f"{LOOPBACK}:0")
-    await server.start()
-    yield Address(LOOPBACK, port)
-    await server.stop(None)
-
-
 async def test_grpc_end_to_end(mesh: Mesh, greeter: Address) -> None:
     hello = a_service("hello", ports=GRPC, public=True)
     mesh.declare(hello, callers=(a_caller("store", hello),))
@@ -186,36 +167,3 @@ async def test_an_address_that_is_taken_is_named_and_the_rest_stays(shop: Mesh) 
         await shop.apply()
         assert (await shop.get(shop.edge("stock", "orders"))).name == "orders"
         assert shop.plane.rejected == ()
-
-
-@asynccontextmanager
-async def connection(address: Address) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection(address.host, address.port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        await writer.wait_closed()
-
-
-@asynccontextmanager
-async def talker(word: bytes) -> AsyncIterator[Address]:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(word)
-        writer.close()
-        await writer.wait_closed()
-
-    address = Address(LOOPBACK, free_port())
-    async with await asyncio.start_server(talk, address.host, address.port):
-        yield address
-
-
-async def said(address: Address) -> bytes:
-    async with connection(address) as (reader, _):
-        return await reader.read()
-
-
-async def greet(address: Address) -> bytes:
-    async with grpc.aio.insecure_channel(str(address)) as channel:
-        answer: bytes = await channel.unary_unary("/Greeter/Greet")(b"you", timeout=5)
-        return answer
