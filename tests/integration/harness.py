@@ -90,6 +90,7 @@ class Sandbox:
             **{key: value for key, value in os.environ.items() if not key.startswith(("SANDBOX_", "XDG_"))},
             "HOME": str(self.home),
             "SANDBOX_HOME": str(self.state),
+            "SANDBOX_RUNTIME": "process",
             "NO_COLOR": "1",
             **self.environment,
         }

@@ -1,0 +1,143 @@
+"""A real engine for the tests that need one, and the promise that nothing of theirs stays in it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import docker
+import pytest
+from docker.errors import APIError
+
+from sandbox.errors import RuntimeFailure
+from sandbox.paths import sandbox_home
+from sandbox.runtime.docker.endpoint import Endpoint, find, ping
+from sandbox.runtime.docker.images import DEFAULTS
+from sandbox.runtime.docker.labels import PROJECT
+
+SCRIPT = Path(__file__).parent.parent / ".ci" / "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class RealEngine:
+    """An engine that answers. `images` are what is here of the images that services are built on, by purpose."""
+
+    endpoint: Endpoint
+    api: Any  # docker.APIClient
+    images: Mapping[str, str]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a process that is to use this engine gets in its environment."""
+        images = {f"SANDBOX_IMAGE_{purpose.upper()}": image for purpose, image in self.images.items()}
+        return {"DOCKER_HOST": self.endpoint.url, **images}
+
+    def image(self, purpose: str) -> str:
+        """An image that is here, pulled where it must be. Skips, or fails, the test when it can't be had."""
+        if purpose in self.images:
+            return self.images[purpose]
+        if (refusal := self._fetch(DEFAULTS[purpose])) is not None:
+            without(f"no image for {purpose}: {refusal}; .ci/engine makes one")
+        return DEFAULTS[purpose]
+
+    def leftovers(self, project: str) -> list[str]:
+        """Everything with the label of a project, by its id: "container shop-web-v1-1", "network …"."""
+        return sorted(str(one) for one in self._labelled(f"{PROJECT}={project}"))
+
+    def all_leftovers(self) -> frozenset[Leftover]:
+        """What carries the label of any project. Images do no harm: they are a cache."""
+        return frozenset(one for one in self._labelled(PROJECT) if one.kind != "image")
+
+    def _labelled(self, label: str) -> Iterator[Leftover]:
+        chosen = {"label": label}
+        for one in self.api.containers(all=True, filters=chosen):
+            yield Leftover("container", one["Names"][0].lstrip("/"), one["Id"], one["Labels"][PROJECT])
+        for one in self.api.networks(filters=chosen):
+            yield Leftover("network", one["Name"], one["Id"], one["Labels"][PROJECT])
+        for one in self.api.volumes(filters=chosen)["Volumes"] or ():
+            yield Leftover("volume", one["Name"], one["Name"], one["Labels"][PROJECT])
+        for one in self.api.images(filters=chosen):
+            yield Leftover("image", (one["RepoTags"] or [one["Id"]])[0], one["Id"], one["Labels"][PROJECT])
+
+    def _fetch(self, image: str) -> str | None:
+        """Why it can't be had."""
+        try:
+            if not self.api.images(image):
+                self.api.pull(image)
+        except APIError as error:
+            return str(error.explanation)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    kind: str
+    name: str
+    id: str
+    project: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[RealEngine]:
+    """A test that uses it is skipped where no engine answers; with SANDBOX_TEST_DOCKER=required it fails."""
+    endpoint = find(os.environ)
+    if (silence := why_silent(endpoint)) is not None:
+        without(f"{silence}; .ci/engine starts one")
+    with closing(docker.APIClient(endpoint.url, version="auto")) as api:
+        found = RealEngine(endpoint, api, local_images(api))
+        before = found.all_leftovers()
+        yield found
+        left = [str(one) for one in found.all_leftovers() - before if not is_the_users(one.project)]
+        assert sorted(left) == [], "left in the engine by a test"
+
+
+def why_silent(endpoint: Endpoint) -> str | None:
+    """None when an engine answers."""
+    try:
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # which leaves the tests' own loop alone
+            runner.run(ping(endpoint))
+    except RuntimeFailure as failure:
+        return failure.message
+    return None
+
+
+def without(reason: str) -> NoReturn:
+    if os.environ.get("SANDBOX_TEST_DOCKER") == "required":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def is_the_users(project: str) -> bool:
+    """Started meanwhile by the person who runs the tests, which have other homes."""
+    return (sandbox_home() / "projects" / project).exists()
+
+
+def local_images(api: Any) -> dict[str, str]:
+    """What .ci/engine made and what the environment names, by purpose."""
+    here = {tag for image in api.images() for tag in image["RepoTags"] or ()}
+    made = {purpose: image for purpose, image in made_by_the_script().items() if image in here}
+    named = {purpose: os.environ.get(f"SANDBOX_IMAGE_{purpose.upper()}") for purpose in DEFAULTS}
+    return made | {purpose: image for purpose, image in named.items() if image}
+
+
+def made_by_the_script() -> dict[str, str]:
+    if not SCRIPT.exists():
+        return {}
+    said = subprocess.run([SCRIPT, "--variables"], capture_output=True, text=True, check=True).stdout
+    return dict(_purposes(said.splitlines()))
+
+
+def _purposes(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        if found := re.fullmatch(r"export SANDBOX_IMAGE_([A-Z]+)=(\S+)", line):
+            yield found[1].lower(), found[2]
