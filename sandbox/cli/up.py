@@ -28,7 +28,7 @@ from sandbox.daemon.request import save_request
 from sandbox.errors import ExitCode, NotRunningError, ProxyError, UsageError
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths, project_id, sandbox_home
-from sandbox.runtime.choice import choose
+from sandbox.runtime.choice import VARIABLE, choose
 from sandbox.tasks import Tasks
 
 T = TypeVar("T")
@@ -60,11 +60,12 @@ def _plan(options: Namespace) -> Plan:
     """ConfigError or UsageError when it can't be brought up at all; nothing is started before this is known."""
     files = _files(options)
     project = load(files, profiles=options.profiles, environment=os.environ, project=options.project)
-    choose(options.runtime or project.settings.runtime)
+    runtime = options.runtime or os.environ.get(VARIABLE) or None
+    asyncio.run(choose(runtime or project.settings.runtime, os.environ))
     request = UpRequest(
         files=tuple(str(file.absolute()) for file in files),
         profiles=tuple(options.profiles),
-        runtime=options.runtime,
+        runtime=runtime,
         project=options.project,
     )
     paths = ProjectPaths(home=sandbox_home(), id=project_id(project.name, project.root))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.control import ExecSpec, LogLine, LogQuery, ProjectStatus, TelemetrySnapshot, UpRequest
 from sandbox.daemon.envoy import ShimEnvoy
+from sandbox.daemon.ground import Grounds
 from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.launch import start_daemon
 from sandbox.daemon.request import forget_good, keep_good, last_good, load_project, read_request, save_request
@@ -23,9 +24,9 @@ from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
 from sandbox.ports import LOOPBACK, Ports
-from sandbox.runtime.choice import choose
 from sandbox.runtime.client import ShimClient, ShimLost
 from sandbox.runtime.logfile import last_lines, merge
+from sandbox.runtime.mixed import MixedDriver
 from sandbox.runtime.process import ProcessDriver
 from sandbox.supervisor import views
 from sandbox.supervisor.addresses import Addresses
@@ -35,7 +36,8 @@ from sandbox.supervisor.control import LocalControl, Sources, reconfigured
 from sandbox.supervisor.desired import Desired, Wishes
 from sandbox.supervisor.memory import Memory, MemoryFile, remember
 from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
-from sandbox.supervisor.wiring import Otlp
+from sandbox.supervisor.surroundings import Otlp
+from sandbox.supervisor.wiring import OTLP_NAME, PROCESS
 from sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -90,7 +92,6 @@ class Daemon:
         self._bus = Bus()
         self._tasks = Tasks(self._task_failed)
         self._memory = MemoryFile(paths.memory)
-        self._driver = ProcessDriver(paths)
         self._notices: tuple[str, ...] = ()
         self._complaint = ""
         self._scraper: Scraper | None = None
@@ -101,17 +102,16 @@ class Daemon:
         """Take over what runs, start the rest. SandboxError when the project can't be served at all."""
         self._request = read_request(self._paths)
         project = self._read_project()
-        self._choice = choose(self._request.runtime or project.settings.runtime)
         remembered = self._memory.load()
         self._shim = await ShimClient.connect(self._paths.shim_socket)
         stack.push_async_callback(self._shim.close)
-        self._envoy = ShimEnvoy(self._paths, project.name, self._shim)
-        await self._driver.open()
-        stack.push_async_callback(self._driver.close)
+        await self._open_runtimes(stack)
+        self._choice, ground = await self._grounds.prepare(project, self._request.runtime or project.settings.runtime)
         stack.push_async_callback(self._tasks.close)
+        self._envoy = ShimEnvoy(self._paths, project.name, self._shim)
         envoy = await self._envoy.running()
         self._open_front(project, remembered, stack, proxy_runs=envoy is not None)
-        wired = self._wire.connect(project)
+        wired = self._wire.connect(project, ground)
         self._open_proxy(stack)
         desired = Desired(project=project, wishes=remembered.wishes())
         self._cluster = Cluster(self._driver, desired, wired.surroundings, self._bus, self._hooks())
@@ -121,6 +121,15 @@ class Daemon:
         # Services start meanwhile: what follows takes its time to import.
         await self._open_api(stack)
         await self._open_telemetry(stack)
+
+    async def _open_runtimes(self, stack: AsyncExitStack) -> None:
+        processes = ProcessDriver(self._paths)
+        await processes.open()
+        stack.push_async_callback(processes.close)
+        self._driver = MixedDriver({PROCESS: processes})
+        self._grounds = Grounds(self._paths, self._driver, self._say_of_engine)
+        stack.push_async_callback(self._grounds.close)
+        stack.push_async_callback(self._driver.close)
 
     def _read_project(self) -> Project:
         """What the files say; when they are broken, what was in force before this supervisor. ConfigError without."""
@@ -149,7 +158,8 @@ class Daemon:
         self._otlp_key = remembered.otlp_key or secrets.token_urlsafe(16)
         self._otlp_url = f"http://{LOOPBACK}:{self._front.otlp.getsockname()[1]}"
         self._ui_url = f"http://{LOOPBACK}:{self._front.ui.getsockname()[1]}"
-        self._wire = Wire(self._addresses, self._paths, Otlp(endpoint=self._otlp_url, key=self._otlp_key))
+        otlp = Otlp(endpoint=self._otlp_url, key=self._otlp_key)
+        self._wire = Wire(self._addresses, self._paths, otlp, self._front.otlp.getsockname()[1])
 
     def _open_proxy(self, stack: AsyncExitStack) -> None:
         plane = LatePlane(self._paths.ads_socket)
@@ -169,7 +179,7 @@ class Daemon:
         scrape, otlp = await imported("sandbox.telemetry.scrape"), await imported("sandbox.telemetry.otlp")
         self._scraper = scrape.Scraper(self._paths.admin_socket, self._cluster.desired.project.settings.stats_interval)
         self._tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
-        receiver = otlp.OtlpReceiver(self._otlp_key)
+        receiver = otlp.OtlpReceiver(self._otlp_key, names=(OTLP_NAME,))
         await receiver.start(self._front.otlp)
         stack.push_async_callback(receiver.close)
 
@@ -208,8 +218,8 @@ class Daemon:
         if self.down_asked.is_set():
             raise SandboxError("is being stopped", place=self._paths.id, hint="run: sandbox up, in a moment")
         project = load_project(request)
-        self._choice = choose(request.runtime or project.settings.runtime)
-        wired = self._wire.connect(project)
+        self._choice, ground = await self._grounds.prepare(project, request.runtime or project.settings.runtime)
+        wired = self._wire.connect(project, ground)
         save_request(self._paths, request)
         self._keep(project)
         self._request = request
@@ -236,6 +246,9 @@ class Daemon:
             self._memory.save(memory)
         except SandboxError as error:
             self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.ERROR, message=str(error)))
+
+    def _say_of_engine(self, message: str) -> None:
+        self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.WARNING, message=message))
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         message = f"internal error in '{name}': {error}"
@@ -285,7 +298,7 @@ class Daemon:
 
     def _note(self, wired: Wired) -> None:
         """Say what had to move, once."""
-        self._gateway = wired.topology.gateway
+        self._gateway = wired.gateway
         notices = (*self._front.notices, *wired.notices, *filter(None, [self._memory.notice, self._complaint]))
         for notice in notices:
             if notice not in self._notices:
@@ -307,9 +320,17 @@ class Daemon:
         self._bus.publish(Event(kind=Kind.PROJECT_STOPPING, message="everything is being stopped"))
         await self._cluster.stop_everything()
         await self._proxy.stop()
+        await self._clear_runtimes()
         forget_good(self._paths)
         with suppress(SandboxError):  # a full disk must not keep anything running
             self._memory.save(remember(Wishes(), (), self._addresses.remembered, ""))
+
+    async def _clear_runtimes(self) -> None:
+        """What an engine that is away can't be asked to remove, it is said to hold still."""
+        try:
+            await self._driver.clear()
+        except SandboxError as error:
+            log.error("not everything could be removed: %s", error)
 
     async def leave(self, told: asyncio.Event) -> None:
         """Have the shim end what is left. It tells this process to end in the course of that, before it answers."""

@@ -4,45 +4,55 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
-from sandbox.proxy.topology import Topology
-from sandbox.runtime.environment import base_environment
+from sandbox.ports import LOOPBACK
+from sandbox.proxy.topology import Address, Topology
 from sandbox.supervisor import wiring
 from sandbox.supervisor.addresses import Addresses
 from sandbox.supervisor.cluster import Surroundings
+from sandbox.supervisor.surroundings import Otlp, places
+
+OUTBOUND_IN_CONTAINER = Path("/tmp/outbound.sock")  # in a container of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wired:
     topology: Topology
     surroundings: Surroundings
-    notices: tuple[str, ...]  # ports that had to move
+    gateway: Address  # as people call it
+    notices: tuple[str, ...]  # what had to move
 
 
 class Wire:
     """Wires a project; wiring a changed one keeps every address that stays."""
 
-    def __init__(self, addresses: Addresses, paths: ProjectPaths, otlp: wiring.Otlp) -> None:
+    def __init__(self, addresses: Addresses, paths: ProjectPaths, otlp: Otlp, otlp_port: int) -> None:
         self._addresses = addresses
         self._paths = paths
         self._otlp = otlp
+        self._otlp_port = otlp_port
 
-    def connect(self, project: Project) -> Wired:
+    def connect(self, project: Project, ground: wiring.Ground) -> Wired:
         """SandboxError when no port is free."""
         ingress, notices = self._addresses.ingress(project)
         topology = wiring.topology(
             project,
             ingress,
             self._addresses.listener,
-            self._paths.outbound_socket,
+            OUTBOUND_IN_CONTAINER if ground.proxy_in_container else self._paths.outbound_socket,
             wiring.parent_proxy(os.environ),
+            ground,
+            self._otlp_port,
         )
         surroundings = Surroundings(
-            callers={caller.name: caller for caller in topology.callers},
-            otlp=self._otlp,
-            host_environment=base_environment(os.environ),
-            user_environment=dict(os.environ),
+            places=places(project, topology, ground, self._otlp, os.environ), user_environment=dict(os.environ)
         )
-        return Wired(topology=topology, surroundings=surroundings, notices=notices)
+        return Wired(
+            topology=topology,
+            surroundings=surroundings,
+            gateway=Address(LOOPBACK, ingress.gateway),
+            notices=(*notices, *wiring.moved_edges(topology, ground)),
+        )

@@ -57,6 +57,7 @@ class Running:
     container: str | None
     started_at: float  # seconds since the epoch
     host: str  # the address at which the proxy reaches it
+    start: str = "cold"  # cold | warm: forked from a process that had imported its libraries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

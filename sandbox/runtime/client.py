@@ -18,11 +18,12 @@ from sandbox.runtime.base import Exit, Running
 from sandbox.runtime.shim.wire import LONGEST_ANSWER, LineBuffer, Message, encode
 from sandbox.tasks import Tasks
 
-Role = Literal["service", "proxy", "daemon"]
+Role = Literal["service", "proxy", "daemon", "zygote"]
 """What a process is to the project; a shutdown ends them in this order."""
 
 _ANSWER_WITHIN = 10.0  # seconds for orders that the shim answers at once
 _LOOPBACK = "127.0.0.1"
+_ZYGOTE_LOG = 256 * 1024  # bytes
 
 
 class ShimRefusal(RuntimeFailure):
@@ -57,6 +58,7 @@ class Kept:
     written: int  # bytes of output, of which
     dropped: int  # so many were not kept
     restarts: int
+    start: str  # cold | warm
     cwd: str | None
     env: Mapping[str, str] | None  # None unless asked for
 
@@ -128,7 +130,37 @@ class ShimClient:
             role=role,
             restart=restart,
         )
-        return Running(id=id, pid=answer["pid"], container=None, started_at=answer["started_at"], host=_LOOPBACK)
+        return _running(id, answer)
+
+    async def zygote(self, id: str, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> str:
+        """Start one (see `sandbox.runtime.zygote`): `ready`, or `doubt MODULE<tab>WHY` from one that gave up.
+
+        ShimRefusal `not_ready` when it ended without a word or took too long.
+        """
+        place = {"cwd": str(cwd), "env": dict(env), "log": str(log), "log_max_bytes": _ZYGOTE_LOG}
+        answer = await self._ask("zygote", None, id=id, argv=list(argv), **place)
+        return str(answer["says"])
+
+    async def fork(
+        self,
+        zygote: str,
+        id: str,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        log: Path,
+        log_max_bytes: int,
+    ) -> Running:
+        """As `start`, by forking a zygote. ShimRefusal `not_ready` when it can't be asked now, and `not_warm` with
+        the reason when a start would be something else than what it has prepared."""
+        place = {"cwd": str(cwd), "env": dict(env), "log": str(log), "log_max_bytes": log_max_bytes}
+        return _running(id, await self._ask("fork", zygote=zygote, id=id, argv=list(argv), **place))
+
+    async def seen(self, id: str, folders: Sequence[str]) -> tuple[str, ...]:
+        """Files of Python modules below `folders` that the instance has loaded, relative to these."""
+        answer = await self._ask("seen", 60.0, id=id, folders=list(folders))
+        return tuple(answer["files"])
 
     async def stop(self, id: str, grace: float) -> None:
         """SIGTERM, then SIGKILL after `grace` seconds; returns when it and all its descendants are gone."""
@@ -244,6 +276,17 @@ class ShimClient:
             queue.put_nowait(None)
 
 
+def _running(id: str, answer: Message) -> Running:
+    return Running(
+        id=id,
+        pid=answer["pid"],
+        container=None,
+        started_at=answer["started_at"],
+        host=_LOOPBACK,
+        start=answer["start"],
+    )
+
+
 def _kept(described: Message) -> Kept:
     return Kept(
         id=described["id"],
@@ -254,6 +297,7 @@ def _kept(described: Message) -> Kept:
         written=described.get("written", 0),
         dropped=described.get("dropped", 0),
         restarts=described.get("restarts", 0),
+        start=described.get("start", "cold"),
         cwd=described.get("cwd"),
         env=described.get("env"),
     )

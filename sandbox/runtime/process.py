@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.control import ExecSpec
@@ -75,7 +76,7 @@ class ProcessDriver:
             self._tasks.spawn(self._undo(starting, spec.id), name=f"undo the start of {spec.id}")
             raise
         self._places[spec.id] = (str(spec.artifact.cwd), dict(spec.environment))
-        return running
+        return replace(running, host=self._host(spec.id))
 
     async def stop(self, instance: str, grace: float) -> None:
         await self._shim.stop(instance, grace)
@@ -83,7 +84,7 @@ class ProcessDriver:
 
     async def running(self) -> tuple[Running, ...]:
         return tuple(
-            Running(id=kept.id, pid=kept.pid, container=None, started_at=kept.started_at, host=_LOOPBACK)
+            Running(id=kept.id, pid=kept.pid, container=None, started_at=kept.started_at, host=self._host(kept.id))
             for kept in await self._shim.list()
             if kept.role == "service" and kept.state == "running"
         )
@@ -103,6 +104,11 @@ class ProcessDriver:
     def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         cwd, environment = self._places[instance]
         return ExecSpec(argv=tuple(argv), cwd=cwd, environment=environment)
+
+    def _host(self, instance: str) -> str:
+        """The address it was told to listen on."""
+        _, environment = self._places.get(instance, ("", {}))
+        return environment.get("HOST", _LOOPBACK)
 
     @property
     def _shim(self) -> ShimClient:

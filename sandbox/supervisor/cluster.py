@@ -17,17 +17,18 @@ from sandbox.control import Status
 from sandbox.errors import RuntimeFailure, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Version
-from sandbox.proxy.topology import Address, Caller, EndpointKey, Endpoints
+from sandbox.proxy.topology import Address, EndpointKey, Endpoints
 from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Workload
 from sandbox.supervisor import plan as actions
 from sandbox.supervisor import state as facts
-from sandbox.supervisor import wiring
 from sandbox.supervisor.buildlog import BuildLog
 from sandbox.supervisor.desired import Desired, VersionKey
 from sandbox.supervisor.narrate import narrate
 from sandbox.supervisor.plan import Action, Target, next_deadline, plan
 from sandbox.supervisor.probes import Probes
 from sandbox.supervisor.state import ClusterState, Fact, InstanceState
+from sandbox.supervisor.surroundings import Place, environment, own
+from sandbox.supervisor.wiring import DOCKER
 from sandbox.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,8 @@ LEAVE_TRAFFIC = 0.1
 class Surroundings:
     """What instances are given beside their own configuration; replaced when the project's wiring changes."""
 
-    callers: Mapping[str, Caller]
-    otlp: wiring.Otlp | None
-    host_environment: Mapping[str, str]  # the user's, as inherited by services
-    user_environment: Mapping[str, str]  # the user's, untouched
+    places: Mapping[str, Place]  # by service
+    user_environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,18 +148,16 @@ class Cluster:
         return Target(workload, _digest((known.artifact.fingerprint, environment)))
 
     def _workload(self, service: str, version: Version) -> Workload:
-        return Workload(service=service, version=version, ports=self.desired.project.services[service].ports)
+        return Workload(
+            service=service,
+            version=version,
+            ports=self.desired.project.services[service].ports,
+            runtime=self._surroundings.places[service].runtime,
+        )
 
     def _environment(self, service: str, version: Version) -> dict[str, str]:
         project, around = self.desired.project, self._surroundings
-        return wiring.environment(
-            project,
-            project.services[service],
-            version,
-            around.callers[service],
-            around.otlp,
-            around.user_environment,
-        )
+        return environment(project, project.services[service], version, around.places[service], around.user_environment)
 
     async def _until_something_changes(self) -> None:
         deadline = next_deadline(self.state, time.time())
@@ -207,8 +204,7 @@ class Cluster:
     async def _start(self, name: str) -> None:
         instance = self.state.instances[name]
         try:
-            service = self.desired.project.services[instance.service]
-            ports = self._hooks.claim_ports(name, tuple(port.number for port in service.ports))
+            ports = self._ports(instance)
             running = await self._driver.start(self._spec(instance, ports))
         except SandboxError as error:
             self.tell(facts.StartFailed(name, f"it could not be started: {error.message}", time.time()))
@@ -223,8 +219,15 @@ class Cluster:
             if (exit := self._early.pop(name, None)) is not None:
                 self._exited(self.state.instances[name], exit)
 
+    def _ports(self, instance: InstanceState) -> dict[int, int]:
+        """Declared port → the one to listen on: in a container every port is free."""
+        declared = tuple(port.number for port in self.desired.project.services[instance.service].ports)
+        if self._surroundings.places[instance.service].runtime == DOCKER:
+            return {port: port for port in declared}
+        return self._hooks.claim_ports(instance.id, declared)
+
     def _spec(self, instance: InstanceState, ports: Mapping[int, int]) -> InstanceSpec:
-        project, around = self.desired.project, self._surroundings
+        project, place = self.desired.project, self._surroundings.places[instance.service]
         version = project.services[instance.service].version(instance.version)
         artifact = self._artifact(instance.key)
         return InstanceSpec(
@@ -233,10 +236,10 @@ class Cluster:
             workload=self._workload(instance.service, version),
             artifact=artifact,
             environment={
-                **around.host_environment,
+                **place.inherited,
                 **artifact.environment,
                 **self._environment(instance.service, version),
-                **wiring.own(project.name, instance.service, instance.version, instance.id, ports),
+                **own(project.name, instance.service, instance.version, instance.id, place.listens_on, ports),
             },
             log_max_bytes=project.settings.log_max_bytes,
         )

@@ -1,24 +1,64 @@
-"""Who finds whom where: from a project and the claimed ports to the proxy's topology and each instance's environment.
+"""Who finds whom where: from a project, its networks and the claimed ports to the proxy's topology.
 
-Process runtime: every listener is a port of its own on the loopback address. A caller reaches each declared port of
-each declared callee through a listener that only it knows about, so the proxy knows who is calling.
+Processes: every listener is a port of its own on the loopback address. A caller reaches each declared port of each
+declared callee through a listener that only it knows about, so the proxy knows who is calling.
+
+Containers: every callee is found by its name on the port it declares. All callers share these listeners, and the
+proxy knows them by the range of addresses they call from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandbox.model import AppProtocol, CalleeRef, Port, Project, Service, TrafficPolicy, Version
+from sandbox.model import Project, Service, TrafficPolicy
 from sandbox.ports import LOOPBACK
-from sandbox.proxy.topology import Address, Caller, EdgeListener, MeshService, Published, Topology
+from sandbox.proxy.sharing import conflicts
+from sandbox.proxy.topology import Address, Caller, EdgeListener, MeshService, Published, Relay, Topology
+from sandbox.runtime.docker.layout import CONTAINER, Mesh
 
 ClaimPort = Callable[[str], int]
 """Purpose → port, the same one each time."""
 
-_SCHEMES = {AppProtocol.HTTP: "http", AppProtocol.GRPC: "grpc", AppProtocol.TCP: "tcp"}
+DOCKER, PROCESS = "docker", "process"
+
+OTLP_NAME = "otlp.sandbox.internal"
+"""Where containers send their own telemetry."""
+
+_OTLP_PORT = 4318
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a project stands on: which of its services are containers, and the networks of those."""
+
+    runtimes: Mapping[str, str] = field(default_factory=dict)  # service → process | docker
+    mesh: Mesh | None = None  # there are no containers
+
+    def runtime_of(self, service: str) -> str:
+        return self.runtimes.get(service, PROCESS)
+
+    @property
+    def proxy_in_container(self) -> bool:
+        return self.mesh is not None and self.mesh.layout.proxy == CONTAINER
+
+    @property
+    def front(self) -> str:
+        """The address at which Envoy listens for what comes from this machine."""
+        return self.mesh.proxy if self.mesh is not None and self.proxy_in_container else LOOPBACK
+
+    @property
+    def machine(self) -> str:
+        """The address at which Envoy finds what runs on this machine."""
+        return self.mesh.host if self.mesh is not None and self.proxy_in_container else LOOPBACK
+
+    @property
+    def machine_range(self) -> str | None:
+        """The range from which this machine calls Envoy; None where only it can."""
+        return self.mesh.uplink if self.mesh is not None and self.proxy_in_container else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,31 +69,32 @@ class Ingress:
     published: Mapping[tuple[str, int], int]  # (service, declared port) → port on the host
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Otlp:
-    """Where instances send their own telemetry."""
-
-    endpoint: str
-    key: str
-
-
 def topology(
-    project: Project, ingress: Ingress, claim: ClaimPort, outbound_socket: Path, parent_proxy: Address | None
+    project: Project,
+    ingress: Ingress,
+    claim: ClaimPort,
+    outbound_socket: Path,
+    parent_proxy: Address | None,
+    ground: Ground,
+    otlp_port: int,
 ) -> Topology:
-    """What the proxy must serve."""
+    """What the proxy must serve. `otlp_port`: of our own receiver."""
     default = project.default_service
-    return Topology(
-        gateway=Address(LOOPBACK, ingress.gateway),
+    wired = Topology(
+        gateway=Address(ground.front, ingress.gateway),
         default_service=default.name if default else None,
         services=tuple(_mesh_service(service, project) for service in project.services.values()),
-        callers=tuple(_caller(service, project, claim) for service in project.services.values()),
+        callers=tuple(_caller(service, project, claim, ground) for service in project.services.values()),
         published=tuple(
-            Published(service=service, port=port, bind=Address(LOOPBACK, on_host))
+            Published(service=service, port=port, bind=Address(ground.front, on_host))
             for (service, port), on_host in ingress.published.items()
         ),
         outbound_socket=outbound_socket,
         parent_proxy=parent_proxy,
+        relays=tuple(_relays(project, ground, otlp_port)),
+        ingress_source=ground.machine_range,
     )
+    return _without_conflicts(wired, claim)
 
 
 def _mesh_service(service: Service, project: Project) -> MeshService:
@@ -66,124 +107,102 @@ def _mesh_service(service: Service, project: Project) -> MeshService:
     )
 
 
-def _caller(service: Service, project: Project, claim: ClaimPort) -> Caller:
+def _caller(service: Service, project: Project, claim: ClaimPort, ground: Ground) -> Caller:
+    if ground.mesh is not None and ground.runtime_of(service.name) == DOCKER:
+        return _container_caller(service, project, ground.mesh)
     edges = tuple(
         EdgeListener(
-            callee=callee, port=port.number, bind=Address(LOOPBACK, claim(edge_purpose(service.name, callee, port)))
+            callee=callee,
+            port=port.number,
+            bind=Address(ground.front, claim(edge_purpose(service.name, callee, port.number))),
         )
         for callee in dict.fromkeys(service.callees)
         for port in project.services[callee].ports
     )
-    return Caller(name=service.name, http_proxy=Address(LOOPBACK, claim(proxy_purpose(service.name))), edges=edges)
+    return Caller(
+        name=service.name,
+        http_proxy=Address(ground.front, claim(proxy_purpose(service.name))),
+        edges=edges,
+        source=ground.machine_range,
+    )
 
 
-def edge_purpose(caller: str, callee: str, port: Port) -> str:
-    return f"edge/{caller}/{callee}/{port.number}"
+def _container_caller(service: Service, project: Project, mesh: Mesh) -> Caller:
+    def edges(callees: Mapping[str, None]) -> tuple[EdgeListener, ...]:
+        return tuple(
+            EdgeListener(callee=callee, port=port.number, bind=Address(mesh.bind, port.number))
+            for callee in callees
+            for port in project.services[callee].ports
+        )
+
+    declared = dict.fromkeys(service.callees)
+    others = dict.fromkeys(name for name in project.services if name not in declared)
+    return Caller(
+        name=service.name,
+        http_proxy=None,
+        edges=edges(declared),
+        undeclared=edges(others),
+        source=mesh.ranges[service.name],
+    )
+
+
+def _relays(project: Project, ground: Ground, otlp_port: int) -> Iterator[Relay]:
+    if ground.mesh is not None:
+        yield Relay(
+            name="otlp",
+            bind=Address(ground.mesh.bind, otlp_port_in_mesh(project)),
+            to=Address(ground.machine, otlp_port),
+            sources=(ground.mesh.pool,),
+        )
+
+
+def otlp_port_in_mesh(project: Project) -> int:
+    """OTLP's own port, unless a service is called on it: one may well run a collector."""
+    taken = {port.number for service in project.services.values() for port in service.ports}
+    return next(number for number in range(_OTLP_PORT, 65536) if number not in taken)
+
+
+def _without_conflicts(wired: Topology, claim: ClaimPort) -> Topology:
+    """TCP says nothing about whom it is meant for: of two callees on one port, the second gets a port of its own."""
+    losers = {(one.caller, one.callee, one.port) for one in conflicts(wired)}
+    if not losers:
+        return wired
+
+    def rebound(caller: str, edge: EdgeListener) -> EdgeListener:
+        if (caller, edge.callee, edge.port) not in losers:
+            return edge
+        return replace(edge, bind=replace(edge.bind, port=claim(edge_purpose(caller, edge.callee, edge.port))))
+
+    def mended(caller: Caller) -> Caller:
+        undeclared = (edge for edge in caller.undeclared if (caller.name, edge.callee, edge.port) not in losers)
+        edges = tuple(rebound(caller.name, edge) for edge in caller.edges)
+        return replace(caller, edges=edges, undeclared=tuple(undeclared))
+
+    return replace(wired, callers=tuple(mended(caller) for caller in wired.callers))
+
+
+def moved_edges(wired: Topology, ground: Ground) -> tuple[str, ...]:
+    """Sentences about callees that a container finds on another port than they declare."""
+    return tuple(
+        f"{caller.name} finds {edge.callee}:{edge.port} on port {edge.bind.port} "
+        f"({variable_prefix(edge.callee)}_PORT), because it also calls another service on TCP port {edge.port}"
+        for caller in wired.callers
+        if ground.runtime_of(caller.name) == DOCKER
+        for edge in caller.edges
+        if edge.bind.port != edge.port
+    )
+
+
+def edge_purpose(caller: str, callee: str, port: int) -> str:
+    return f"edge/{caller}/{callee}/{port}"
 
 
 def proxy_purpose(caller: str) -> str:
     return f"proxy/{caller}"
 
 
-# --- environment --------------------------------------------------------------------------------------------------
-
-
-def environment(
-    project: Project, service: Service, version: Version, caller: Caller, otlp: Otlp | None, host: Mapping[str, str]
-) -> dict[str, str]:
-    """What every instance of a version is given, but for what differs by instance (`own`).
-
-    Priority: what the file says over what we give. `host` is the user's environment, read for NO_PROXY only.
-    """
-    first = {edge.callee: edge for edge in reversed(caller.edges)}
-    return {
-        **_callees(project, first),
-        **_http_proxy(caller, host),
-        **(_telemetry(project, service, version, otlp) if otlp else {}),
-        **{
-            name: value.render(lambda ref: _resolve(ref, project, first)) for name, value in version.environment.items()
-        },
-    }
-
-
-def own(project: str, service: str, version: str, instance: str, ports: Mapping[int, int]) -> dict[str, str]:
-    """What one instance is given for itself. `PORT` is the first declared port, `PORT_<declared>` each of them."""
-    given = {f"PORT_{declared}": str(actual) for declared, actual in ports.items()}
-    if ports:
-        given["PORT"] = str(next(iter(ports.values())))
-    return {
-        **given,
-        "HOST": LOOPBACK,
-        "SANDBOX_PROJECT": project,
-        "SANDBOX_SERVICE": service,
-        "SANDBOX_VERSION": version,
-        "SANDBOX_INSTANCE": instance,
-    }
-
-
 def variable_prefix(service: str) -> str:
     return service.upper().replace("-", "_").replace(".", "_")
-
-
-def _callees(project: Project, first: Mapping[str, EdgeListener]) -> dict[str, str]:
-    variables: dict[str, str] = {}
-    for callee, edge in first.items():
-        prefix = variable_prefix(callee)
-        variables[f"{prefix}_URL"] = _url(project, edge)
-        variables[f"{prefix}_HOST"] = edge.bind.host
-        variables[f"{prefix}_PORT"] = str(edge.bind.port)
-    return variables
-
-
-def _url(project: Project, edge: EdgeListener) -> str:
-    protocol = next(port.protocol for port in project.services[edge.callee].ports if port.number == edge.port)
-    return f"{_SCHEMES[protocol]}://{edge.bind}"
-
-
-def _resolve(ref: CalleeRef, project: Project, first: Mapping[str, EdgeListener]) -> str:
-    edge = first.get(ref.service)
-    if edge is None:
-        return ""  # the callee has no port; the configuration's checks refuse that before
-    match ref.attribute:
-        case "host":
-            return edge.bind.host
-        case "port":
-            return str(edge.bind.port)
-        case _:
-            return _url(project, edge)
-
-
-def _http_proxy(caller: Caller, host: Mapping[str, str]) -> dict[str, str]:
-    """So that `http://orders/` works for clients that honour HTTP_PROXY; loopback never goes through it."""
-    if caller.http_proxy is None:
-        return {}
-    proxy = f"http://{caller.http_proxy}"
-    theirs = host.get("no_proxy") or host.get("NO_PROXY") or ""
-    direct = ",".join(dict.fromkeys(("localhost", "127.0.0.1", "::1", *_no_proxy_entries(theirs))))
-    return {
-        "HTTP_PROXY": proxy,
-        "http_proxy": proxy,
-        "NO_PROXY": direct,
-        "no_proxy": direct,
-        "NODE_USE_ENV_PROXY": "1",  # Node.js 24 and later: fetch and http honour the variables
-    }
-
-
-def _no_proxy_entries(text: str) -> Iterator[str]:
-    # "*" would switch the proxy off for callees too.
-    return (entry for part in text.split(",") if (entry := part.strip()) and entry != "*")
-
-
-def _telemetry(project: Project, service: Service, version: Version, otlp: Otlp) -> dict[str, str]:
-    """OpenTelemetry's standard variables (specification: "Environment Variable Specification", "OTLP Exporter")."""
-    return {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.endpoint,
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-        "OTEL_EXPORTER_OTLP_HEADERS": f"x-sandbox-key={otlp.key}",
-        "OTEL_SERVICE_NAME": service.name,
-        "OTEL_RESOURCE_ATTRIBUTES": f"service.namespace={project.name},service.version={version.name}",
-        "OTEL_PROPAGATORS": "tracecontext,baggage",
-    }
 
 
 def parent_proxy(host: Mapping[str, str]) -> Address | None:

@@ -10,6 +10,7 @@ import hmac
 import logging
 import socket
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -47,10 +48,11 @@ class Refused(Exception):
 class OtlpReceiver:
     """Serves on a bound loopback socket. Only requests with the project's key are read.
 
-    counts: what arrived, by `traces`, `metrics` and `logs`.
+    counts: what arrived, by `traces`, `metrics` and `logs`. names: host names by which it is called from elsewhere.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, names: Collection[str] = ()) -> None:
+        self._names = frozenset(names)
         self.counts = {name: Counts() for name in SIGNALS}
         self._key = key
         self._hosts: frozenset[str] = frozenset()
@@ -88,7 +90,8 @@ class OtlpReceiver:
 
     async def _read(self, request: web.Request) -> bytes:
         """The unpacked body of a request that may be read."""
-        if request.headers.get("Host", "") not in self._hosts:
+        host = request.headers.get("Host", "")
+        if host not in self._hosts and host.partition(":")[0] not in self._names:
             raise Refused(403, "this address answers to localhost only")
         if not self._knows(request.headers.get(KEY_HEADER, "")):
             raise Refused(401, f"the header {KEY_HEADER} is missing or wrong; see OTEL_EXPORTER_OTLP_HEADERS")

@@ -21,6 +21,7 @@ from sandbox.supervisor.cluster import Cluster, Hooks, Surroundings
 from sandbox.supervisor.control import failed_services, reconfigured
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
 from sandbox.supervisor.state import InstanceState
+from sandbox.supervisor.surroundings import Place
 from sandbox.tasks import Tasks
 from tests.supervisor.build import a_service, a_version, desire
 
@@ -29,6 +30,11 @@ QUICK = Healthcheck(probe=NoProbe(), interval=0.01)
 
 def a_mill(*, replicas: int = 1) -> Service:
     return a_service("mill", replace(a_version(replicas=replicas), healthcheck=QUICK))
+
+
+def a_place(service: str) -> Place:
+    caller = Caller(name=service, http_proxy=None, edges=())
+    return Place(runtime="process", caller=caller, listens_on="127.0.0.1", otlp=None, inherited={})
 
 
 class SlowToTell(FakeDriver):
@@ -54,12 +60,7 @@ class Stage:
         self.cluster = self.new_cluster(desired)
 
     def new_cluster(self, desired: Desired) -> Cluster:
-        around = Surroundings(
-            callers={name: Caller(name=name, http_proxy=None, edges=()) for name in desired.project.services},
-            otlp=None,
-            host_environment={},
-            user_environment={},
-        )
+        around = Surroundings(places={name: a_place(name) for name in desired.project.services}, user_environment={})
         hooks = Hooks(
             endpoints_changed=self.endpoints.append,
             endpoints_served=lambda: asyncio.sleep(0),

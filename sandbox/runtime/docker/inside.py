@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine, Sequence
 
 import aiohttp
@@ -18,8 +17,8 @@ _KEPT = 4096
 _TELL_PID = ("sh", "-c", 'echo $$; exec "$@"', "sh")
 """The engine can't end a command that it runs for us, so the command's own shell tells who it is."""
 
-_INTRODUCES_ITSELF_WITHIN = 2.0
-"""Seconds for the engine to start a shell."""
+_INTRODUCTION_TRIES = 200
+"""Of 10 ms: what an engine may take to start a shell."""
 
 _NO_SUCH_PROGRAM = (126, 127)
 """POSIX shells, and engines: found and not executable, not found."""
@@ -82,8 +81,9 @@ class Inside:
 
     async def _kill(self, said: bytearray) -> None:
         """Once it said who it is, which it may not have had the time for."""
-        deadline = time.monotonic() + _INTRODUCES_ITSELF_WITHIN
-        while b"\n" not in said and time.monotonic() < deadline:
+        for _ in range(_INTRODUCTION_TRIES):
+            if b"\n" in said:
+                break
             await asyncio.sleep(0.01)
         pid = bytes(said).partition(b"\n")[0]
         if pid.isdigit():  # the engine starts each command in a session of its own

@@ -18,6 +18,19 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mesh:
+    """What the proxy must know of the project's networks. Ranges are CIDR."""
+
+    layout: Layout
+    bind: str  # the address at which Envoy listens for instances
+    ranges: Mapping[str, str]  # service → the range its instances call from
+    pool: str  # all of them
+    host: str  # the address of this machine as a proxy container sees it
+    uplink: str  # the range from which this machine reaches a proxy container
+    proxy: str  # the address of a proxy container on the uplink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineFacts:
     name: str  # "Docker 20.10.24", "Podman 5.4"
     desktop: bool  # its containers live in a virtual machine of their own

@@ -14,24 +14,11 @@ from sandbox.errors import RuntimeFailure
 from sandbox.files import set_aside, write_atomic
 from sandbox.runtime.docker.addressing import INSTANCE_PREFIX, Plan, choose_pool
 from sandbox.runtime.docker.engine import Engine
-from sandbox.runtime.docker.layout import CONTAINER, HOST, EngineFacts, Layout, choose_layout
+from sandbox.runtime.docker.layout import CONTAINER, HOST, EngineFacts, Layout, Mesh, choose_layout
 from sandbox.runtime.docker.netcalls import NO_DIRECT_CALLS, NetworkCalls, in_the_way
 
 _ATTEMPTS = 8
 """Ranges to try when the engine knows of one more network than we do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mesh:
-    """What the proxy must know of the project's networks. Ranges are CIDR."""
-
-    layout: Layout
-    bind: str  # the address at which Envoy listens for instances
-    ranges: Mapping[str, str]  # service → the range its instances call from
-    pool: str  # all of them
-    host: str  # the address of this machine as a proxy container sees it
-    uplink: str  # the range from which this machine reaches a proxy container
-    proxy: str  # the address of a proxy container on the uplink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,92 @@
+"""Which runtime each service gets, and the networks of those in containers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from sandbox.errors import RuntimeFailure, UsageError
+from sandbox.model import Project
+from sandbox.paths import ProjectPaths
+from sandbox.runtime.choice import Choice, choose
+from sandbox.runtime.mixed import MixedDriver
+from sandbox.supervisor.wiring import DOCKER, OTLP_NAME, Ground
+
+if TYPE_CHECKING:
+    from sandbox.runtime.docker.driver import DockerDriver
+
+_ENGINE_RETURNS_WITHIN = 20.0
+"""Seconds that a new supervisor of running containers waits for an engine that is away."""
+
+_POLL = 0.5
+
+
+class Grounds:
+    """Prepares the ground for a project; for a changed one, keeps what stays."""
+
+    def __init__(self, paths: ProjectPaths, driver: MixedDriver, say: Callable[[str], None]) -> None:
+        self._paths = paths
+        self._driver = driver
+        self._say = say
+        self._stack = AsyncExitStack()
+        self._ground: Ground | None = None
+        self.docker: DockerDriver | None = None
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    async def prepare(self, project: Project, wanted: str) -> tuple[Choice, Ground]:
+        """RuntimeFailure when containers are wanted and can't be had; UsageError for what can't change meanwhile."""
+        choice = await self._choose(wanted)
+        runtimes = {name: service.runtime or choice.runtime for name, service in project.services.items()}
+        contained = [name for name, runtime in runtimes.items() if runtime == DOCKER]
+        if not contained and self.docker is None:
+            ground = Ground(runtimes=runtimes)
+        else:
+            docker = await self._docker()
+            names = dict.fromkeys((*project.services, OTLP_NAME), "proxy")
+            ground = Ground(runtimes=runtimes, mesh=await docker.configure(project, contained, names))
+        if self._ground is not None and self._ground.proxy_in_container != ground.proxy_in_container:
+            raise UsageError(
+                "the proxy can't move between the host and a container while it runs",
+                place="runtime",
+                hint="run: sandbox down, then sandbox up",
+            )
+        self._ground = ground
+        return choice, ground
+
+    async def _choose(self, wanted: str) -> Choice:
+        """With containers of ours on the machine, an engine that is away for a moment is waited for."""
+        if wanted == "auto" and (self._paths.state / "docker.json").exists():
+            choice = await self._patiently()
+            return Choice(choice.runtime, "as before; " + choice.reason)
+        return await choose(wanted, os.environ)
+
+    async def _patiently(self) -> Choice:
+        deadline = asyncio.get_running_loop().time() + _ENGINE_RETURNS_WITHIN
+        while True:
+            choice = await choose("auto", os.environ)
+            if choice.runtime == DOCKER:
+                return choice
+            if asyncio.get_running_loop().time() > deadline:
+                raise RuntimeFailure(
+                    f"its containers need an engine, and {choice.reason.removeprefix('no ')}",
+                    place=self._paths.id,
+                    hint="start the engine, then: sandbox up; or: sandbox down",
+                )
+            await asyncio.sleep(_POLL)
+
+    async def _docker(self) -> DockerDriver:
+        """The library takes a while to import, which a project of processes need not wait for."""
+        if self.docker is None:
+            from sandbox.runtime.docker.driver import DockerDriver
+
+            docker = DockerDriver(self._paths, os.environ, self._say)
+            await docker.open()
+            self._stack.push_async_callback(docker.close)
+            self._driver.add(DOCKER, docker)
+            self.docker = docker
+        return self.docker
