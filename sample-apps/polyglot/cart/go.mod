@@ -1,0 +1,3 @@
+module example.com/polyglot/cart
+
+go 1.19

@@ -1,0 +1,3 @@
+module example.com/polyglot/prices
+
+go 1.19
