@@ -32,8 +32,12 @@ SCREENS = {"api", "tui"}
 """See the system through `control` alone, so that they work with the supervisor, the client and a fake alike."""
 
 
+HOOK = PACKAGE / "runtime" / "zygote" / "hook"
+"""Runs inside the user's interpreter, where there is no `sandbox`."""
+
+
 def modules(folder: Path = PACKAGE) -> list[Path]:
-    return sorted(folder.rglob("*.py"))
+    return sorted(path for path in folder.rglob("*.py") if folder == HOOK or HOOK not in path.parents)
 
 
 def unit_of(path: Path) -> str:
@@ -109,3 +113,16 @@ def test_the_shim_uses_the_standard_library_alone(module: Path) -> None:
     }
 
     assert foreign == set()
+
+
+@pytest.mark.parametrize("module", modules(HOOK), ids=lambda path: path.name)
+def test_the_hook_uses_what_every_interpreter_has_loaded(module: Path) -> None:
+    """`_socket` is taken out of `sys.modules` again; `typing` is for the type checker alone."""
+    imported = {
+        alias.name
+        for node in ast.walk(ast.parse(module.read_text(), feature_version=(3, 8)))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+
+    assert imported <= {"gc", "os", "sys", "_socket", "typing", "sandbox_zygote"}

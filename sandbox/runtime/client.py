@@ -137,8 +137,16 @@ class ShimClient:
 
         ShimRefusal `not_ready` when it ended without a word or took too long.
         """
-        place = {"cwd": str(cwd), "env": dict(env), "log": str(log), "log_max_bytes": _ZYGOTE_LOG}
-        answer = await self._ask("zygote", None, id=id, argv=list(argv), **place)
+        answer = await self._ask(
+            "zygote",
+            None,
+            id=id,
+            argv=list(argv),
+            cwd=str(cwd),
+            env=dict(env),
+            log=str(log),
+            log_max_bytes=_ZYGOTE_LOG,
+        )
         return str(answer["says"])
 
     async def fork(
@@ -154,8 +162,17 @@ class ShimClient:
     ) -> Running:
         """As `start`, by forking a zygote. ShimRefusal `not_ready` when it can't be asked now, and `not_warm` with
         the reason when a start would be something else than what it has prepared."""
-        place = {"cwd": str(cwd), "env": dict(env), "log": str(log), "log_max_bytes": log_max_bytes}
-        return _running(id, await self._ask("fork", zygote=zygote, id=id, argv=list(argv), **place))
+        answer = await self._ask(
+            "fork",
+            zygote=zygote,
+            id=id,
+            argv=list(argv),
+            cwd=str(cwd),
+            env=dict(env),
+            log=str(log),
+            log_max_bytes=log_max_bytes,
+        )
+        return _running(id, answer)
 
     async def seen(self, id: str, folders: Sequence[str]) -> tuple[str, ...]:
         """Files of Python modules below `folders` that the instance has loaded, relative to these."""

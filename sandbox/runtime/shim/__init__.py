@@ -6,7 +6,10 @@ processes; what they print goes to bounded files (`journal`). One thread and one
 
 Orders, and what they answer (every one may answer {"error": {"code", "message"}} instead):
   ping       {}                                                     → {pid, version}
-  start      {id, role, argv, cwd, env, log, log_max_bytes, restart} → {pid, started_at}
+  start      {id, role, argv, cwd, env, log, log_max_bytes, restart} → {pid, started_at, start}
+  zygote     as start, without role                                 → {says} what it says once it can be forked
+  fork       as start, and {zygote}                                 → {pid, started_at}, of a child of the zygote
+  seen       {id, folders}                                          → {files} below them that its memory names
   stop       {id, grace}                                            → {} once it and all its descendants are gone
   signal     {id, signal}                                           → {}
   list       {environment?}                                         → {processes: [...]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,9 +14,11 @@ from sandbox.runtime.shim.journal import Journal
 from sandbox.runtime.shim.proctable import MARK
 from sandbox.runtime.shim.wire import OrderError
 
-SERVICE, PROXY, DAEMON, COMMAND = "service", "proxy", "daemon", "command"
-ROLES = (COMMAND, SERVICE, PROXY, DAEMON)
+SERVICE, PROXY, DAEMON, COMMAND, ZYGOTE = "service", "proxy", "daemon", "command", "zygote"
+ROLES = (COMMAND, ZYGOTE, SERVICE, PROXY, DAEMON)
 """In the order in which a shutdown ends them."""
+
+LONGEST_ID = 200
 
 _PIPE_SIZE = 256 * 1024
 _F_SETPIPE_SZ = 1031
@@ -77,6 +79,7 @@ class Child:
     mark: str
     output: int  # the reading end of its pipe; -1 once closed
     sink: Sink
+    start: str = "cold"  # cold | warm: forked by a zygote
     started_at: float = field(default_factory=time.time)
     status: int | None = None  # as from waitpid, once its first process is gone
     ended_at: float = 0.0
@@ -91,17 +94,20 @@ class Child:
             "role": self.spec.role,
             "state": "running" if self.status is None and not self.asked else "ending",
             "pid": self.pid,
+            "start": self.start,
             "started_at": self.started_at,
             **counts,
         }
 
 
-def spawn(spec: Spec, token: str, sink: Sink) -> Child:
-    """Start it in a session of its own. OrderError when the system refuses."""
-    mark = f"{token}:{spec.id}"
-    reading, writing = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+def spawn(
+    spec: Spec, token: str, sink: Sink, more: Mapping[str, str] | None = None, files: tuple[int, ...] = ()
+) -> Child:
+    """Start it in a session of its own, with `more` variables and open `files`. OrderError when the system refuses."""
+    mark = mark_for(token, spec)
+    reading, writing = output_pipe()
     try:
-        pid = _execute(spec, {**spec.env, MARK: mark}, writing)
+        pid = _execute(spec, {**spec.env, MARK: mark, **(more or {})}, writing, files)
     except OSError as error:
         os.close(reading)
         raise OrderError(error_code(error), _refusal(error, spec)) from None
@@ -110,13 +116,25 @@ def spawn(spec: Spec, token: str, sink: Sink) -> Child:
         raise OrderError("bad_order", str(error)) from None
     finally:
         os.close(writing)
-    os.set_blocking(reading, False)
-    _enlarge(reading)
     sink.begin(pid)
     return Child(spec, pid, mark, reading, sink)
 
 
-def _execute(spec: Spec, env: dict[str, str], output: int) -> int:
+def mark_for(token: str, spec: Spec) -> str:
+    """What its environment carries. A zygote's is as long as any, since its children write theirs over it."""
+    mark = f"{token}:{spec.id}"
+    return mark.ljust(len(token) + 1 + LONGEST_ID, ".") if spec.role == ZYGOTE else mark
+
+
+def output_pipe() -> tuple[int, int]:
+    """The reading end, which does not block, and the writing one."""
+    reading, writing = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+    os.set_blocking(reading, False)
+    _enlarge(reading)
+    return reading, writing
+
+
+def _execute(spec: Spec, env: dict[str, str], output: int, files: tuple[int, ...]) -> int:
     process = subprocess.Popen(
         spec.argv,
         cwd=spec.cwd,
@@ -125,6 +143,7 @@ def _execute(spec: Spec, env: dict[str, str], output: int) -> int:
         stdout=output,
         stderr=output,
         close_fds=True,
+        pass_fds=files,
         start_new_session=True,
     )
     process.returncode = 0  # we reap it ourselves; Popen must neither wait nor warn

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from sandbox.runtime.shim import proctable
-from sandbox.runtime.shim.child import Child, Sink, Spec, spawn
+from sandbox.runtime.shim.child import Child, Sink, Spec, mark_for, spawn
 from sandbox.runtime.shim.loop import READ, Loop
 from sandbox.runtime.shim.proctable import Process, Table
 from sandbox.runtime.shim.wire import OrderError
@@ -37,7 +37,7 @@ class Family:
     def __init__(self, loop: Loop, token: str, gone: Callable[[Child], None]) -> None:
         """`gone` hears of every child when nothing of it is left."""
         self._loop = loop
-        self._token = token
+        self.token = token
         self._gone = gone
         self._by_pid: dict[int, Child] = {}
         self._endings: dict[str, Ending] = {}
@@ -45,12 +45,25 @@ class Family:
         self._looking = False
         self.children: dict[str, Child] = {}
 
-    def start(self, spec: Spec, sink: Sink) -> Child:
-        """OrderError when the id is in use or the system refuses."""
+    def start(
+        self, spec: Spec, sink: Sink, more: Mapping[str, str] | None = None, files: tuple[int, ...] = ()
+    ) -> Child:
+        """OrderError when the id is in use or the system refuses. `more` and `files` are as for `spawn`."""
+        self.refuse_twice(spec)
+        return self._keep(spawn(spec, self.token, sink, more, files))
+
+    def adopt(self, spec: Spec, pid: int, output: int, sink: Sink) -> Child:
+        """Keep a process that was left to us, printing to `output`, as if we had started it. OrderError as `start`."""
+        self.refuse_twice(spec)
+        sink.begin(pid)
+        return self._keep(Child(spec, pid, mark_for(self.token, spec), output, sink, start="warm"))
+
+    def refuse_twice(self, spec: Spec) -> None:
         if spec.id in self.children:
             raise OrderError("exists", f"{spec.id} is already running")
-        child = spawn(spec, self._token, sink)
-        self.children[spec.id] = self._by_pid[child.pid] = child
+
+    def _keep(self, child: Child) -> Child:
+        self.children[child.spec.id] = self._by_pid[child.pid] = child
         self._loop.watch(child.output, READ, lambda: self._read(child))
         return child
 
@@ -64,6 +77,10 @@ class Family:
         """To its first process only."""
         if child.status is None:
             os.kill(child.pid, number)
+
+    def pids(self, child: Child) -> list[int]:
+        """The processes of one start, that live now."""
+        return [process.pid for process in self._members(proctable.snapshot(), child)]
 
     def reap(self) -> None:
         """Collect every process that ended, also those that were left to us."""

@@ -6,15 +6,29 @@ import os
 import signal
 from collections.abc import Callable
 
-from sandbox.runtime.shim.child import COMMAND, DAEMON, PROXY, ROLES, SERVICE, Child, Sink, Spec, Tail
+from sandbox.runtime.shim.child import (
+    COMMAND,
+    DAEMON,
+    LONGEST_ID,
+    PROXY,
+    ROLES,
+    SERVICE,
+    ZYGOTE,
+    Child,
+    Sink,
+    Spec,
+    Tail,
+)
 from sandbox.runtime.shim.exits import Exit, Exits
 from sandbox.runtime.shim.family import Family
 from sandbox.runtime.shim.journal import Journal
 from sandbox.runtime.shim.loop import Loop
+from sandbox.runtime.shim.memory import Look
 from sandbox.runtime.shim.oom import OutOfMemory
 from sandbox.runtime.shim.restart import Restarts
 from sandbox.runtime.shim.server import Client
 from sandbox.runtime.shim.wire import Message, OrderError, mapping, number, text, texts
+from sandbox.runtime.shim.zygote import Zygote
 
 PROTOCOL = 1
 
@@ -30,12 +44,16 @@ class Shim:
         self._family = Family(loop, token, self._gone)
         self._exits = Exits()
         self._restarts = Restarts(loop, self._start_kept)
+        self._zygotes: dict[str, Zygote] = {}
         self._oom = OutOfMemory()
         self._closing = False
         self._waiting_for_end: list[tuple[Client, Message]] = []
         self._orders: dict[str, Callable[[Client, Message], None]] = {
             "ping": self._ping,
             "start": self._start,
+            "zygote": self._zygote,
+            "fork": self._fork,
+            "seen": self._seen,
             "stop": self._stop,
             "signal": self._signal,
             "list": self._list,
@@ -65,19 +83,45 @@ class Shim:
         role = text(order, "role")
         if role not in (SERVICE, PROXY, DAEMON):
             raise OrderError("bad_order", f"there is no role {role!r}")
-        spec = Spec(
-            id=_safe_id(order),
-            role=role,
-            argv=tuple(texts(order, "argv")),
-            cwd=text(order, "cwd"),
-            env=mapping(order, "env"),
-            log=text(order, "log"),
-            log_max_bytes=int(number(order, "log_max_bytes", least=0, most=1 << 40)),
-            restart=order.get("restart") is True,
-        )
+        spec = _spec(order, role)
         self._restarts.forget(spec.id)
         child = self._launch(spec, Journal(spec.log, spec.log_max_bytes))
-        client.reply(order, pid=child.pid, started_at=child.started_at)
+        client.reply(order, **_started(child))
+
+    def _zygote(self, client: Client, order: Message) -> None:
+        self._refuse_when_closing()
+        spec = _spec(order, ZYGOTE)
+
+        def told(what: str | OrderError) -> None:
+            if isinstance(what, OrderError):
+                client.refuse(order, what)
+            else:
+                client.reply(order, says=what)
+
+        sink = Journal(spec.log, spec.log_max_bytes)
+        self._zygotes[spec.id] = Zygote(self._loop, self._family, spec, sink, told)
+
+    def _fork(self, client: Client, order: Message) -> None:
+        self._refuse_when_closing()
+        spec = _spec(order, SERVICE)
+        zygote = self._zygotes.get(text(order, "zygote"))
+        if zygote is None:
+            raise OrderError("not_ready", "the zygote does not run")
+        self._family.refuse_twice(spec)
+
+        def forked(child: Child | OrderError) -> None:
+            if isinstance(child, OrderError):
+                client.refuse(order, child)
+                return
+            client.reply(order, **_started(child))
+            if self._closing:
+                self._family.end(child, 0.0, lambda: None)
+
+        zygote.fork(spec, Journal(spec.log, spec.log_max_bytes), forked)
+
+    def _seen(self, client: Client, order: Message) -> None:
+        pids = self._family.pids(self._child(text(order, "id")))
+        Look(self._loop, pids, texts(order, "folders"), lambda files: client.reply(order, files=files))
 
     def _stop(self, client: Client, order: Message) -> None:
         name = text(order, "id")
@@ -156,7 +200,9 @@ class Shim:
         self._launch(spec, Journal(spec.log, spec.log_max_bytes))
 
     def _gone(self, child: Child) -> None:
-        if child.spec.role == COMMAND:
+        if child.spec.role == ZYGOTE:
+            self._zygotes.pop(child.spec.id).close()
+        if child.spec.role in (COMMAND, ZYGOTE):
             return
         exit = self._exit(child)
         self._exits.add(exit)
@@ -232,6 +278,23 @@ class Shim:
         self._loop.stop()
 
 
+def _spec(order: Message, role: str) -> Spec:
+    return Spec(
+        id=_safe_id(order),
+        role=role,
+        argv=tuple(texts(order, "argv")),
+        cwd=text(order, "cwd"),
+        env=mapping(order, "env"),
+        log=text(order, "log"),
+        log_max_bytes=int(number(order, "log_max_bytes", least=0, most=1 << 40)),
+        restart=order.get("restart") is True,
+    )
+
+
+def _started(child: Child) -> Message:
+    return {"pid": child.pid, "started_at": child.started_at, "start": child.start}
+
+
 def exit_code(status: int) -> int:
     """As shells say it: 128 + n for signal n."""
     code = os.waitstatus_to_exitcode(status)
@@ -240,6 +303,6 @@ def exit_code(status: int) -> int:
 
 def _safe_id(order: Message) -> str:
     name = text(order, "id")
-    if len(name) > 200 or not all(letter.isalnum() or letter in "-_./" for letter in name):
+    if len(name) > LONGEST_ID or not all(letter.isalnum() or letter in "-_./" for letter in name):
         raise OrderError("bad_order", "id must be letters, digits and -_./")
     return name

@@ -63,6 +63,12 @@ def members(table: Table, keeper: int, root: int, mark: str) -> list[Process]:
     ]
 
 
+def parent_of(pid: int) -> int | None:
+    """None when there is no such process."""
+    process = _read(pid) if _LINUX else None
+    return process.parent if process else None
+
+
 def mark_of(pid: int) -> str | None:
     """The mark in a process's environment as it was when its program started. None when unreadable or absent."""
     prefix = f"{MARK}=".encode()
