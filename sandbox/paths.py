@@ -6,6 +6,7 @@ $SANDBOX_HOME/                        default $XDG_STATE_HOME/sandbox
     request.json  state.json          what was asked for; what is remembered (ports, replicas)
     token                             0600, the bearer token of the loopback port
     logs/  envs/  envoy/              service output; Python environments; Envoy's bootstrap and log
+    docker/                           what is remembered of containers' networks; gone after `down`
     run/                              sockets and pid files; gone after `down`
 """
 
@@ -74,6 +75,11 @@ class ProjectPaths:
     @property
     def envoy(self) -> Path:
         return self.state / "envoy"
+
+    @property
+    def docker(self) -> Path:
+        """There as long as an engine may hold something of the project."""
+        return self.state / "docker"
 
     @property
     def request(self) -> Path:

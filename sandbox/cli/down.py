@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import time
 from argparse import Namespace
@@ -27,7 +28,7 @@ def run(options: Namespace) -> int:
     project = find_project(options)
     was_running = asyncio.run(bring_down(project.paths))
     if options.purge:
-        shutil.rmtree(project.paths.state, ignore_errors=True)
+        purge(project.paths)
     name = project.paths.id
     print(f"{name} is stopped; nothing is left running" if was_running else f"{name} was not running")
     if options.purge:
@@ -44,13 +45,32 @@ async def bring_down(paths: ProjectPaths) -> bool:
 
 
 def kill(paths: ProjectPaths, grace: float = 0.0) -> bool:
-    """Without asking the supervisor. Whether anything was left to end."""
+    """Without asking the supervisor. Whether anything was left to end. RuntimeFailure when containers are left and no
+    engine answers."""
     ended = False
     with suppress(NotRunningError):
         shut_down(paths.shim_socket, grace)
         ended = True
+    ended = _end_processes(paths) or ended
+    if paths.docker.is_dir():
+        from sandbox.runtime.docker.sweep import sweep_containers
+
+        ended = bool(sweep_containers(paths, os.environ)) or ended
+    return ended
+
+
+def purge(paths: ProjectPaths) -> None:
+    """Forget the project: its state here, and its volumes and images in the engine, where one answers."""
+    from sandbox.runtime.docker.sweep import forget
+
+    forget(paths.id, os.environ)
+    shutil.rmtree(paths.state, ignore_errors=True)
+
+
+def _end_processes(paths: ProjectPaths) -> bool:
+    ended = False
     if paths.state.is_dir():
-        ended = bool(sweep(paths)) or ended
+        ended = bool(sweep(paths))
         for folder in (paths.state, paths.envoy):
             remove_unfinished(folder)
     shutil.rmtree(paths.run, ignore_errors=True)

@@ -60,7 +60,7 @@ class Grounds:
 
     async def _choose(self, wanted: str) -> Choice:
         """With containers of ours on the machine, an engine that is away for a moment is waited for."""
-        if wanted == "auto" and (self._paths.state / "docker.json").exists():
+        if wanted == "auto" and self._paths.docker.is_dir():
             choice = await self._patiently()
             return Choice(choice.runtime, "as before; " + choice.reason)
         return await choose(wanted, os.environ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from sandbox.model import Project
@@ -15,13 +16,14 @@ async def adopt(driver: Driver, remembered: Iterable[InstanceState], project: Pr
     What was ready stays ready: its first failed health checks, not the change of supervisors, take it out of traffic.
     """
     known = {instance.id: instance for instance in remembered if instance.status in LIVE}
-    adopted = []
+    adopted, strangers = [], []
     for running in await driver.running():
         instance = known.get(running.id)
         if instance is not None and _same(instance, running) and _exists(instance, project):
             adopted.append(Adopted(instance))
         else:
-            await driver.stop(running.id, grace=1.0)
+            strangers.append(running.id)
+    await asyncio.gather(*(driver.stop(name, grace=1.0) for name in strangers))
     return adopted
 
 

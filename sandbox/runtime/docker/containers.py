@@ -12,11 +12,9 @@ from typing import Any
 from sandbox.model import Mount, MountKind, Project, Version
 from sandbox.runtime.base import InstanceSpec
 from sandbox.runtime.docker import labels
+from sandbox.runtime.docker.hardening import hardening
 from sandbox.runtime.docker.networks import Attachment
 from sandbox.runtime.expand import expand
-
-FORGERS = ("NET_ADMIN", "NET_RAW")
-"""Capabilities by which an instance could call from another's address."""
 
 MOST_PROCESSES = 1024
 """As many as a large Java service has threads, and few enough that a fork bomb stays in its container."""
@@ -53,7 +51,7 @@ def payload(spec: InstanceSpec, frame: Frame, attachment: Attachment) -> dict[st
         "StopSignal": version.stop_signal,
         "HostConfig": {
             **_limits(version, frame.memory),
-            **_hardening(version),
+            **hardening(version),
             "Init": True,
             "Mounts": [_mount(one, frame) for one in version.mounts],
             "ExtraHosts": extra_hosts(frame.names, attachment.proxy),
@@ -107,27 +105,6 @@ def _limits(version: Version, memory: int) -> dict[str, Any]:
     if version.limits.cpus:
         found["NanoCpus"] = int(version.limits.cpus * 1_000_000_000)
     return found
-
-
-def _hardening(version: Version) -> dict[str, Any]:
-    """Whatever a service opts out of, it can't pretend to be another one."""
-    if not version.hardened:
-        return {"CapDrop": list(FORGERS), "CapAdd": list(version.cap_add), "ReadonlyRootfs": version.read_only}
-    return {
-        "CapDrop": ["ALL"],
-        "CapAdd": list(version.cap_add),
-        "SecurityOpt": ["no-new-privileges:true"],
-        "ReadonlyRootfs": version.read_only,
-    }
-
-
-def softened(version: Version) -> str | None:
-    """What a service opted out of, in words for `ps` and a warning; None when it is hardened in full."""
-    if not version.hardened:
-        return "not hardened: it keeps the engine's default capabilities and may gain privileges"
-    if version.cap_add:
-        return f"with the capabilities {', '.join(version.cap_add)}"
-    return None
 
 
 def volume_name(id: str, project: Project, key: str) -> str:

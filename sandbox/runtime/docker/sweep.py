@@ -1,0 +1,83 @@
+"""Removing what a dead supervisor left in the engine, and what outlives `down`. Finds all of it by label."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sandbox.errors import RuntimeFailure
+from sandbox.paths import ProjectPaths
+from sandbox.runtime.docker import labels
+from sandbox.runtime.docker.endpoint import find, ping
+
+_STRAGGLERS = 0.5
+"""Seconds after which a request of a supervisor that was killed has had its effect."""
+
+
+def sweep_containers(paths: ProjectPaths, environ: Mapping[str, str]) -> int:
+    """End and remove every container and network of the project; how many containers there were.
+
+    RuntimeFailure when no engine answers: what is left there is left.
+    """
+    with _engine(environ) as api:
+        count = _remove_all(api, paths.id)
+        time.sleep(_STRAGGLERS)
+        count += _remove_all(api, paths.id)
+    shutil.rmtree(paths.docker, ignore_errors=True)
+    return count
+
+
+def forget(project: str, environ: Mapping[str, str]) -> None:
+    """Remove the project's volumes and images. Does nothing where no engine answers."""
+    with suppress(RuntimeFailure), _engine(environ) as api:
+        wanted = labels.filters(project)
+        for volume in api.volumes(filters=wanted).get("Volumes") or ():
+            _quietly(api.remove_volume, volume["Name"])
+        for image in api.images(filters=wanted):
+            _quietly(api.remove_image, image["Id"], force=True)
+
+
+def _remove_all(api: Any, project: str) -> int:
+    wanted = labels.filters(project)
+    containers = api.containers(all=True, filters=wanted)
+    for container in containers:
+        _quietly(api.remove_container, container["Id"], v=True, force=True)
+    for network in api.networks(filters=wanted):
+        _quietly(api.remove_network, network["Id"])
+    return len(containers)
+
+
+@contextmanager
+def _engine(environ: Mapping[str, str]) -> Iterator[Any]:
+    endpoint = find(environ)
+    try:
+        asyncio.run(ping(endpoint))
+    except RuntimeFailure as error:
+        raise RuntimeFailure(
+            f"containers may be left: {error.message}", place="docker", hint=f"{error.hint}; then: sandbox down"
+        ) from None
+    import docker
+    import requests
+    from docker.errors import DockerException
+
+    from sandbox.runtime.docker.engine import explained
+
+    api = docker.APIClient(base_url=endpoint.url, version="auto", timeout=60)
+    try:
+        yield api
+    except (DockerException, requests.RequestException) as error:
+        raise explained(error, "docker") from error
+    finally:
+        api.close()
+
+
+def _quietly(remove: Any, *args: Any, **options: Any) -> None:
+    """Somebody else may be quicker, and what is in use by something else is not ours alone."""
+    from docker.errors import APIError
+
+    with suppress(APIError):
+        remove(*args, **options)
