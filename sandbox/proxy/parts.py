@@ -50,6 +50,17 @@ class ChainPart:
         return (self.routes or self.clusters)[0].name
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """To one port of a callee, from one caller or from all that do not declare it. At an address where it is one of
+    several ways, `host` is what it answers to; TCP has none."""
+
+    target: Target
+    protocol: AppProtocol
+    clusters: tuple[Resource, ...]
+    host: VirtualHost | None
+
+
 def gateway_part(
     bind: Address, source: str | None, public: tuple[Callee, ...], private: tuple[str, ...], default: Callee | None
 ) -> Part:
@@ -106,21 +117,29 @@ def _edge_part(name: str, caller: str, callee: Callee, port: int, bind: Address,
     )
 
 
-def chain_part(bind: Address, chain: Chain, callees: Sequence[Callee]) -> ChainPart:
-    """`callees` of its edges, in their order. ProxyError when TCP meets anything else there."""
-    _check_conflicts(bind, chain, callees)
-    targets = [
-        Target(chain.caller if index < len(chain.declared) else None, callee, edge.port)
-        for index, (edge, callee) in enumerate(zip(chain.edges, callees, strict=True))
-    ]
-    clusters = tuple(one for target in targets for one in _clusters(target.caller, target.callee, target.port))
-    if _protocol(targets[0].callee.service, targets[0].port) is AppProtocol.TCP:
+def way(target: Target, first: bool) -> Way:
+    """`first`: of the callee's ports at the address."""
+    protocol = _protocol(target.callee.service, target.port)
+    host = None if protocol is AppProtocol.TCP else routes.chain_host(target, first=first)
+    return Way(target, protocol, _clusters(target.caller, target.callee, target.port), host)
+
+
+def chain_part(bind: Address, chain: Chain, ways: Sequence[Way]) -> ChainPart:
+    """`ways` of its edges, in their order. ProxyError when TCP meets anything else there."""
+    _check_conflicts(bind, chain, ways)
+    clusters = tuple(cluster for one in ways for cluster in one.clusters)
+    hosts = [one.host for one in ways if one.host is not None]
+    if not hosts:
         return ChainPart(chain=listeners.tcp_chain(chain.caller, clusters[0].name, chain.source), clusters=clusters)
     name = names.chain_name(chain.caller, bind)
     return ChainPart(
         chain=listeners.http_chain(chain.caller, name, chain.source),
         clusters=clusters,
-        routes=(routes.chain_routes(name, targets),),
+        routes=(
+            routes.edge_routes(name, ways[0].target)
+            if len(ways) == 1
+            else routes.chain_routes(name, hosts, [cluster.name for cluster in clusters]),
+        ),
     )
 
 
@@ -182,9 +201,8 @@ def _declared(ports: tuple[Port, ...]) -> str:
     return f"it declares {', '.join(str(port.number) for port in ports)}" if ports else "it declares no ports"
 
 
-def _check_conflicts(bind: Address, chain: Chain, callees: Sequence[Callee]) -> None:
-    protocols = [_protocol(callee.service, edge.port) for edge, callee in zip(chain.edges, callees, strict=True)]
-    for loser in losers(chain, protocols):
+def _check_conflicts(bind: Address, chain: Chain, ways: Sequence[Way]) -> None:
+    for loser in losers(chain, [one.protocol for one in ways]):
         raise ProxyError(
             f"{chain.caller} can't reach both {chain.edges[0].callee} and {loser.callee} here: TCP names no host",
             place=str(bind),

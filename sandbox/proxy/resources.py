@@ -18,6 +18,7 @@ from sandbox.proxy.parts import (
     ByName,
     ChainPart,
     Part,
+    Way,
     by_name_part,
     caller_part,
     chain_part,
@@ -26,8 +27,9 @@ from sandbox.proxy.parts import (
     published_part,
     relay_part,
     shared_part,
+    way,
 )
-from sandbox.proxy.policy import Callee, check_policy
+from sandbox.proxy.policy import Callee, Target, check_policy
 from sandbox.proxy.resource import Resource, Resources, by_name
 from sandbox.proxy.routes import GATEWAY_ROUTES, http_ports
 from sandbox.proxy.sharing import Chain, shared_addresses
@@ -45,7 +47,7 @@ class Memory:
         self._next: dict[Hashable, tuple[Any, Any]] = {}
 
     def get(self, key: Hashable, given: Any, make: Callable[[], T]) -> T:
-        known = self._last.get(key)
+        known = self._next.get(key) or self._last.get(key)
         entry = known if known is not None and known[0] == given else (given, make())
         self._next[key] = entry
         made: T = entry[1]
@@ -132,8 +134,18 @@ class Builder:
         return self._parts.get(names.shared_name(bind), given, lambda: shared_part(bind, given))
 
     def _chain(self, bind: Address, chain: Chain, callees: dict[str, Callee]) -> ChainPart:
-        given = (bind, chain, tuple(_known(edge.callee, callees, chain.caller) for edge in chain.edges))
+        given = (bind, chain, tuple(self._ways(chain, callees)))
         return self._parts.get(names.chain_name(chain.caller, bind), given, lambda: chain_part(*given))
+
+    def _ways(self, chain: Chain, callees: dict[str, Callee]) -> Iterator[Way]:
+        """Undeclared ones are the same for all callers, and so made once."""
+        seen: set[str] = set()
+        for index, edge in enumerate(chain.edges):
+            caller = chain.caller if index < len(chain.declared) else None
+            given = (Target(caller, _known(edge.callee, callees, chain.caller), edge.port), edge.callee not in seen)
+            seen.add(edge.callee)
+            key = ("way", caller, edge.callee, edge.port, given[1])
+            yield self._parts.get(key, given, lambda given=given: way(*given))  # type: ignore[misc]
 
     def _published(self, topology: Topology, callees: dict[str, Callee]) -> Iterator[Part]:
         for one in topology.published:

@@ -43,17 +43,16 @@ def edge_routes(name: str, target: Target) -> Resource:
     return _configuration(name, [host], target.clusters())
 
 
-def chain_routes(name: str, targets: Sequence[Target]) -> Resource:
-    """What one caller finds at an address that `targets` share: by host name, unless there is only one."""
-    if len(targets) == 1:
-        return edge_routes(name, targets[0])
-    domains = list(_shared_domains(targets))
-    hosts = [
-        VirtualHost(name=names[0], domains=names, routes=routes(target))
-        for target, names in zip(targets, domains, strict=True)
-    ]
-    hosts.append(_explaining("unknown", ["*"], _elsewhere([names[0] for names in domains])))
-    return _configuration(name, hosts, tuple(cluster for target in targets for cluster in target.clusters()))
+def chain_routes(name: str, hosts: Sequence[VirtualHost], clusters: Sequence[str]) -> Resource:
+    """What one caller finds at an address that its callees share."""
+    unknown = _explaining("unknown", ["*"], _elsewhere([host.name for host in hosts]))
+    return _configuration(name, [*hosts, unknown], tuple(clusters))
+
+
+def chain_host(target: Target, *, first: bool) -> VirtualHost:
+    """`first`: of the callee's ports there it answers to the name alone, and to whatever port a client puts behind."""
+    domains = _domains(target.callee.service.name, target.port, first=first)
+    return VirtualHost(name=domains[0], domains=domains, routes=routes(target))
 
 
 def outbound_routes(hosts: Sequence[VirtualHost], clusters: Sequence[str], *, through_parent: bool) -> Resource:
@@ -116,15 +115,6 @@ def _targets(callee: Callee, port: int, callers: Sequence[tuple[str, Address]]) 
 
 def _domains(name: str, port: int, *, first: bool) -> list[str]:
     return [name, f"{name}:*"] if first else [f"{name}:{port}"]
-
-
-def _shared_domains(targets: Sequence[Target]) -> Iterator[list[str]]:
-    """Of a callee's several ports the first answers to its name, with whatever port."""
-    seen: set[str] = set()
-    for target in targets:
-        name = target.callee.service.name
-        yield _domains(name, target.port, first=name not in seen)
-        seen.add(name)
 
 
 def _configuration(

@@ -91,7 +91,8 @@ class Connection:
         """Whether it is ended without a byte."""
         try:
             self.writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            return await self.reader.read() == b""
+            async with asyncio.timeout(5):
+                return await self.reader.read() == b""
         except ConnectionError:
             return True
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sandbox.errors import ProxyError
 from sandbox.model import AppProtocol, Port
-from sandbox.proxy.resources import build
+from sandbox.proxy.resources import Builder, build
 from sandbox.proxy.sharing import Conflict, conflicts, overlap, shared_addresses
 from sandbox.proxy.snapshot import check_consistent
 from sandbox.proxy.topology import Address, Caller, EdgeListener, MeshService, Topology
@@ -138,6 +138,14 @@ def test_what_has_no_conflicts_is_consistent_and_holds_every_edge_once(topology:
     for bind in {edge.bind for caller in settled.callers for edge in caller.edges + caller.undeclared}:
         (listener,) = [one for one in snapshot.listeners.values() if one.address == bind]
         assert len(listener.sources) == len({c.name for c in settled.callers if bind in bound(c)})
+
+
+@given(topologies(), topologies())
+def test_what_is_kept_from_the_last_round_changes_nothing(first: Topology, second: Topology) -> None:
+    builder = Builder()
+    for topology in (first, second, first):
+        settled = without_conflicts(topology)
+        assert builder.build(settled, {}) == build(settled, {})
 
 
 @given(topologies())
