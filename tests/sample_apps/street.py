@@ -10,8 +10,8 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -119,15 +119,18 @@ class Service:
         return self.log.read_text().splitlines()
 
 
+def running(python: Path, folder: Path, log: Path, **environment: str) -> AbstractContextManager[Service]:
+    """One service in Python, once it answers /healthz."""
+    return started((python, "app.py"), folder, log, **environment)
+
+
 @contextmanager
-def running(python: Path, folder: Path, log: Path, **environment: str) -> Iterator[Service]:
+def started(argv: Sequence[str | Path], folder: Path, log: Path, **environment: str) -> Iterator[Service]:
     """One service, once it answers /healthz."""
     port = free_port()
     inherited = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(port)}
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [python, "app.py"], cwd=folder, env=inherited | environment, stdout=out, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(argv, cwd=folder, env=inherited | environment, stdout=out, stderr=subprocess.STDOUT)
     service = Service(port, process, log)
     try:
         eventually(lambda: answers(service), 20)

@@ -68,9 +68,9 @@ func total(w http.ResponseWriter, r *http.Request) {
 	}
 	hop := me("add it up", started)
 	answer.Path = append(append(entries(hop), price.Path...), tin.Path...)
-	reply(w, answer)
 	said := orElse(answer.Error, fmt.Sprint(answer.Cents, " cents"))
 	log.Printf("GET /total %d %.1f ms: %s", answer.status, hop.Ms, said)
+	reply(w, answer)
 }
 
 // ask GETs the callee's answer. When there is none, what comes back says so in the same shape.

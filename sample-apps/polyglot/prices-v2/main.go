@@ -39,12 +39,12 @@ func price(w http.ResponseWriter, r *http.Request) {
 	path := []Hop{me("look up the price", time.Now())}
 	found, known := cents[r.URL.Query().Get("tea")]
 	if !known {
-		reply(w, http.StatusNotFound, map[string]any{"error": "there is no such tea", "failed": "prices", "path": path})
 		log.Print("GET /price 404: there is no such tea")
+		reply(w, http.StatusNotFound, map[string]any{"error": "there is no such tea", "failed": "prices", "path": path})
 		return
 	}
-	reply(w, http.StatusOK, map[string]any{"cents": found, "path": path})
 	log.Printf("GET /price 200: %d cents", found)
+	reply(w, http.StatusOK, map[string]any{"cents": found, "path": path})
 }
 
 func me(job string, started time.Time) Hop {

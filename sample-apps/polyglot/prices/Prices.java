@@ -29,8 +29,8 @@ public class Prices {
         var said = cents == null
                 ? "\"error\": \"there is no such tea\", \"failed\": \"prices\""
                 : "\"cents\": " + cents;
-        reply(exchange, status, "{%s, \"path\": [%s]}".formatted(said, hop("look up the price", started)));
         System.out.printf("GET /price %d: %s%n", status, cents == null ? "there is no such tea" : cents + " cents");
+        reply(exchange, status, "{%s, \"path\": [%s]}".formatted(said, hop("look up the price", started)));
     }
 
     static String hop(String job, long started) {

@@ -64,8 +64,8 @@ class Stock(BaseHTTPRequestHandler):
             headers = {name: self.headers[name] for name in PASS_ON if name in self.headers}
             status, answer = ask("depot", f"{DEPOT_URL}/next", headers)
         hop = {**ME, "job": "look on the shelf", "ms": round((time.perf_counter() - started) * 1000, 1)}
-        self.reply(status, {**answer, "path": [hop, *answer["path"]]})
         print(f"GET /tin {status} {hop['ms']} ms: {answer.get('error', 'a tin')}", flush=True)
+        self.reply(status, {**answer, "path": [hop, *answer["path"]]})
 
     def reply(self, status, answer):
         body = json.dumps(answer).encode()

@@ -28,8 +28,8 @@ public final class Depot {
         var started = System.nanoTime();
         var days = VANS.daysUntilNext(LocalDate.now());
         var hop = Hop.of("look at the timetable", started);
-        reply(exchange, "{\"days\": %d, \"path\": [%s]}".formatted(days, hop.json()));
         System.out.printf("GET /next 200: in %d days%n", days);
+        reply(exchange, "{\"days\": %d, \"path\": [%s]}".formatted(days, hop.json()));
     }
 
     private static void reply(HttpExchange exchange, String json) throws IOException {
