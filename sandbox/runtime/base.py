@@ -19,6 +19,7 @@ class Workload:
     version: Version
     ports: tuple[Port, ...]
     runtime: str = "process"  # process | docker
+    warm: bool = True  # may be started by forking a process that has imported its libraries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, 
 from sandbox.runtime.buildpack import Buildpack
 from sandbox.runtime.client import ShimClient, ShimRefusal
 from sandbox.runtime.expand import expand
+from sandbox.runtime.zygote.keeper import Zygotes
 from sandbox.tasks import Tasks
 
 _LOOPBACK = "127.0.0.1"
@@ -47,18 +48,21 @@ class ProcessDriver:
         self._client: ShimClient | None = None
         self._buildpack = Buildpack(paths, os.environ if host is None else host)
         self._places: dict[str, tuple[str, Mapping[str, str]]] = {}  # folder and environment by instance
+        self._zygotes = Zygotes()
         self._tasks = Tasks()
 
     async def open(self) -> None:
         """NotRunningError when the shim does not answer."""
         self._client = await ShimClient.connect(self._paths.shim_socket)
         await self._client.subscribe("service")
+        await self._zygotes.open(self._client)
         for kept in await self._client.list(environment=True):
             if kept.role == "service" and kept.cwd is not None and kept.env is not None:
                 self._places[kept.id] = (kept.cwd, kept.env)
 
     async def close(self) -> None:
         await self._tasks.close()
+        await self._zygotes.close()
         if self._client is not None:
             await self._client.close()
 
@@ -76,15 +80,24 @@ class ProcessDriver:
             self._tasks.spawn(self._undo(starting, spec.id), name=f"undo the start of {spec.id}")
             raise
         self._places[spec.id] = (str(spec.artifact.cwd), dict(spec.environment))
+        self._zygotes.started(spec, _argv(spec))
         return replace(running, host=self._host(spec.id))
 
     async def stop(self, instance: str, grace: float) -> None:
         await self._shim.stop(instance, grace)
+        self._zygotes.ended(instance)
         self._places.pop(instance, None)
 
     async def running(self) -> tuple[Running, ...]:
         return tuple(
-            Running(id=kept.id, pid=kept.pid, container=None, started_at=kept.started_at, host=self._host(kept.id))
+            Running(
+                id=kept.id,
+                pid=kept.pid,
+                container=None,
+                started_at=kept.started_at,
+                host=self._host(kept.id),
+                start=kept.start,
+            )
             for kept in await self._shim.list()
             if kept.role == "service" and kept.state == "running"
         )
@@ -93,6 +106,7 @@ class ProcessDriver:
         """Raises ShimLost when the shim is gone."""
         async for exit in self._shim.subscription("service"):
             self._places.pop(exit.id, None)
+            self._zygotes.ended(exit.id)
             yield exit
 
     async def run(self, instance: str, argv: Sequence[str], timeout: float) -> tuple[int, str]:
@@ -117,10 +131,14 @@ class ProcessDriver:
         return self._client
 
     async def _start(self, spec: InstanceSpec) -> Running:
+        """Warm where that is possible and the same as cold."""
+        argv = _argv(spec)
         try:
+            if (running := await self._zygotes.fork(spec, argv, self._log(spec.id))) is not None:
+                return running
             return await self._shim.start(
                 spec.id,
-                [expand(word, spec.environment) for word in spec.artifact.argv],
+                argv,
                 cwd=spec.artifact.cwd,
                 env=spec.environment,
                 log=self._log(spec.id),
@@ -136,6 +154,10 @@ class ProcessDriver:
 
     def _log(self, instance: str) -> Path:
         return self._paths.logs / f"{instance}.log"
+
+
+def _argv(spec: InstanceSpec) -> list[str]:
+    return [expand(word, spec.environment) for word in spec.artifact.argv]
 
 
 def _explained(refusal: ShimRefusal, instance: str, program: str = "") -> RuntimeFailure:

@@ -53,7 +53,7 @@ class Zygote:
         finally:
             theirs.close()
         loop.watch(self._line.fileno(), READ, self._hear)
-        self._late = loop.later(HERE_WITHIN, self._too_late)
+        self._late = loop.later(HERE_WITHIN, self._escaped)
 
     def fork(self, spec: Spec, sink: Sink, forked: Forked) -> None:
         """`forked` hears of the child, now or later, or why there is none. OrderError when it can't be asked."""
@@ -88,6 +88,10 @@ class Zygote:
             return
         self.ready = line == "ready"
         self._tell(line)
+
+    def _escaped(self) -> None:
+        self._tell(OrderError("not_held", "the program runs instead of waiting"))
+        self._family.end(self.child, 0.0, lambda: None)
 
     def _too_late(self) -> None:
         self._family.end(self.child, 0.0, lambda: None)
