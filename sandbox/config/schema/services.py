@@ -1,20 +1,16 @@
-"""The shape of sandbox.yaml in its long forms, one model for each map in it. The descriptions are what editors show.
-
-Strict: a wrong type is an error, and so is an unknown key, except `x-…`. A key without a value counts as absent.
-"""
+"""Services and their versions."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sandbox.config.fields import (
     TEXT,
     TEXT_LIST,
     AlsoAs,
-    Attempts,
     Boolean,
     Command,
     Cpus,
@@ -24,75 +20,17 @@ from sandbox.config.fields import (
     Label,
     PortNumber,
     PositiveDuration,
-    ProjectName,
     Replicas,
     Restart,
     Retries,
-    ServiceName,
     Size,
-    StatusCode,
     String,
     Text,
     VariableName,
-    Weight,
     fault,
 )
 from sandbox.config.portforms import long_form, protocol, refuse_other_hosts
-
-
-def _allow_extensions(schema: dict[str, Any]) -> None:
-    schema["patternProperties"] = {"^x-": {}}
-
-
-class Spec(BaseModel):
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        defer_build=True,  # ProjectSpec builds the ones it holds: half the time of building each by itself
-        json_schema_extra=_allow_extensions,
-    )
-
-    compose: ClassVar[str] = ""
-    """Which keys of Compose are known here: a key of `compose.UNSUPPORTED`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _present(cls, data: object) -> object:
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if value is not None and not key.startswith("x-")}
-
-
-# --- settings -----------------------------------------------------------------------------------------------------
-
-
-class ListenerSpec(Spec):
-    port: PortNumber | None = Field(
-        None, description="Preferred port on 127.0.0.1; when it is taken, another one is used and named."
-    )
-
-
-class TelemetrySpec(Spec):
-    otlp: ListenerSpec | None = Field(None, description="Where services send OpenTelemetry data over HTTP.")
-    interval: PositiveDuration | None = Field(None, description="How often the proxy's numbers are collected.")
-
-
-class LogsSpec(Spec):
-    max_size: Size | None = Field(None, description="What is kept of each instance's output, older parts included.")
-
-
-class SettingsSpec(Spec):
-    runtime: Literal["auto", "process", "docker"] | None = Field(
-        None, description="How services run: auto is docker where an engine answers, else process."
-    )
-    gateway: ListenerSpec | None = Field(None, description="The way in from outside to public services.")
-    ui: ListenerSpec | None = Field(None, description="The web page and the HTTP API.")
-    telemetry: TelemetrySpec | None = Field(None, description="Numbers and traces of the traffic.")
-    logs: LogsSpec | None = Field(None, description="What services write to standard output and error.")
-
-
-# --- services -----------------------------------------------------------------------------------------------------
+from sandbox.config.schema.spec import Spec
 
 
 class BuildSpec(Spec):
@@ -251,105 +189,4 @@ class ServiceSpec(VersionSpec):
     )
     versions: dict[Label, VersionSpec] = Field(
         default_factory=dict, description="Variants that run side by side; each inherits the service's keys."
-    )
-
-
-# --- traffic ------------------------------------------------------------------------------------------------------
-
-
-class HeaderSpec(Spec):
-    name: String = Field(description="The header's name, in any case.")
-    type: Literal["Exact", "RegularExpression", "Present"] = Field("Exact", description="How the value is compared.")
-    value: Text | None = Field(None, description="The value or the regular expression (RE2).")
-
-    @model_validator(mode="after")
-    def _complete(self) -> HeaderSpec:
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", self.name):  # a token, RFC 9110 §5.6.2
-            raise fault("has a name that no header can have", "use letters, digits and hyphens")
-        if self.type != "Present" and self.value is None:
-            raise fault("needs a value", "add value: …, or use type: Present")
-        if self.type == "RegularExpression":
-            _refuse_bad_expression(self.value or "")
-        return self
-
-
-def _refuse_bad_expression(expression: str) -> None:
-    if re.search(r"\(\?<?[=!]|\\[1-9]", expression.replace("\\\\", "")):
-        raise fault("has a look-around or back-reference, which RE2 does not know", "write it without")
-    try:
-        re.compile(expression)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise fault(f"has a regular expression that is not valid: {error}", "correct it") from None
-
-
-HEADER_MAP = {
-    "type": "object",
-    "additionalProperties": {
-        "anyOf": [
-            {"type": ["string", "number", "boolean"]},
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {
-                    "type": {"enum": ["Exact", "RegularExpression", "Present"]},
-                    "value": {"type": ["string", "number", "boolean"]},
-                },
-            },
-        ]
-    },
-}
-
-
-class MatchSpec(Spec):
-    headers: Annotated[list[HeaderSpec], AlsoAs(HEADER_MAP)] = Field(
-        default_factory=list, description="Headers that must all fit: {name: value}, or Gateway API's list."
-    )
-
-
-class BackendRefSpec(Spec):
-    version: Text = Field(description="A version of the service.")
-    weight: Weight = Field(1, description="Its share, in proportion to the sum of the weights.")
-
-
-class TimeoutsSpec(Spec):
-    request: Duration | None = Field(None, description="The whole request with all attempts; 0s is no limit.")
-    backendRequest: Duration | None = Field(None, description="One attempt; 0s is no limit.")
-
-
-class RetrySpec(Spec):
-    attempts: Attempts = Field(1, description="How often to try again.")
-    codes: list[StatusCode] = Field(default_factory=list, description="Answers to try again after, such as 503.")
-    backoff: PositiveDuration | None = Field(None, description="Shortest pause before trying again.")
-
-
-class RuleSpec(Spec):
-    matches: list[MatchSpec] = Field(
-        default_factory=list, description="The rule holds when one of them fits; without any it always holds."
-    )
-    backendRefs: list[BackendRefSpec] = Field(
-        default_factory=list, description="The versions that get the requests; all alike when absent."
-    )
-    timeouts: TimeoutsSpec | None = Field(None, description="How long a request may take.")
-    retry: RetrySpec | None = Field(None, description="When to try again; methods that are idempotent only.")
-
-
-class TrafficSpec(Spec):
-    rules: list[RuleSpec] = Field(default_factory=list, description="The first rule that fits a request holds.")
-
-
-# --- the project --------------------------------------------------------------------------------------------------
-
-
-class ProjectSpec(SettingsSpec):
-    compose = "project"
-
-    version: Text | None = Field(
-        None,
-        description="Compose's obsolete version of the format; ignored.",
-        json_schema_extra={"deprecated": True},
-    )
-    name: ProjectName | None = Field(None, description="The project's name. Default: the name of the folder.")
-    services: dict[ServiceName, ServiceSpec] = Field(default_factory=dict, description="The services, by name.")
-    traffic: dict[Text, TrafficSpec] = Field(
-        default_factory=dict, description="How requests travel, by the service they go to."
     )

@@ -1,0 +1,25 @@
+"""The whole file."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sandbox.config.fields import ProjectName, ServiceName, Text
+from sandbox.config.schema.services import ServiceSpec
+from sandbox.config.schema.settings import SettingsSpec
+from sandbox.config.schema.traffic import TrafficSpec
+
+
+class ProjectSpec(SettingsSpec):
+    compose = "project"
+
+    version: Text | None = Field(
+        None,
+        description="Compose's obsolete version of the format; ignored.",
+        json_schema_extra={"deprecated": True},
+    )
+    name: ProjectName | None = Field(None, description="The project's name. Default: the name of the folder.")
+    services: dict[ServiceName, ServiceSpec] = Field(default_factory=dict, description="The services, by name.")
+    traffic: dict[Text, TrafficSpec] = Field(
+        default_factory=dict, description="How requests travel, by the service they go to."
+    )
