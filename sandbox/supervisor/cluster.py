@@ -19,6 +19,7 @@ from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Version
 from sandbox.proxy.topology import Address, EndpointKey, Endpoints
 from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Workload
+from sandbox.supervisor import health
 from sandbox.supervisor import plan as actions
 from sandbox.supervisor import state as facts
 from sandbox.supervisor.buildlog import BuildLog
@@ -56,6 +57,7 @@ class Hooks:
     state_changed: Callable[[], None]
     last_lines: Callable[[str], str]  # instance → the end of its log
     claim_ports: Callable[[str, tuple[int, ...]], dict[int, int]]  # instance, declared ports → given ones
+    dial: health.Dial = health.connect  # how instances are reached for health checks
 
 
 class Cluster:
@@ -67,7 +69,7 @@ class Cluster:
         self._bus = bus
         self._hooks = hooks
         self._tasks = Tasks(self._task_failed)
-        self._probes = Probes(driver, self.tell)
+        self._probes = Probes(driver, self.tell, hooks.dial)
         self._changed = asyncio.Event()
         self._ending = False
         self._endpoints: Endpoints = {}

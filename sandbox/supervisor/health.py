@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -27,6 +26,10 @@ Explain = Callable[[], Awaitable[str | None]]
 """Looks for the reason of a refused connection, such as a service that listens elsewhere."""
 
 
+Dial = Callable[[str, int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+"""Connects to a host and port. Raises OSError."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One running instance to ask."""
@@ -40,12 +43,19 @@ class Target:
     ready: bool  # what it is believed to be now
 
 
-async def watch(target: Target, tell: Callable[[Probed], None], run: RunCommand, explain: Explain) -> None:
+async def connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Directly."""
+    return await asyncio.open_connection(host, port, limit=_LONGEST_STATUS_LINE)
+
+
+async def watch(
+    target: Target, tell: Callable[[Probed], None], run: RunCommand, explain: Explain, dial: Dial = connect
+) -> None:
     """Ask until cancelled, and tell each change: a first success, `retries` failures in a row, a new reason."""
     judge = Judge(target.check, target.started_at, ready=target.ready)
     pause = QUICKEST
     while True:
-        failure = await _ask(target, run)
+        failure = await _ask(target, run, dial)
         if failure is not None and not judge.ready and judge.deserves_explanation(time.time()):
             failure = await explain() or failure
         verdict = judge.hear(failure, time.time())
@@ -97,7 +107,7 @@ class Judge:
         return True
 
 
-async def _ask(target: Target, run: RunCommand) -> str | None:
+async def _ask(target: Target, run: RunCommand, dial: Dial) -> str | None:
     """None when healthy, else the failure in plain words."""
     probe, limit = target.check.probe, target.check.timeout
     try:
@@ -108,10 +118,10 @@ async def _ask(target: Target, run: RunCommand) -> str | None:
                 return await _ask_command(argv, limit, run)
             case HttpProbe(path=path):
                 async with asyncio.timeout(limit):
-                    return await _ask_http(target.host, target.port or 0, path)
+                    return await _ask_http(dial, target.host, target.port or 0, path)
             case TcpProbe():
                 async with asyncio.timeout(limit):
-                    return await _ask_tcp(target.host, target.port or 0)
+                    return await _ask_tcp(dial, target.host, target.port or 0)
     except TimeoutError:
         return f"{_describe(target)} did not answer within {limit:g} s"
 
@@ -126,18 +136,18 @@ def _describe(target: Target) -> str:
             return f"port {target.port}"
 
 
-async def _ask_tcp(host: str, port: int) -> str | None:
+async def _ask_tcp(dial: Dial, host: str, port: int) -> str | None:
     try:
-        _, writer = await asyncio.open_connection(host, port)
+        _, writer = await dial(host, port)
     except OSError as error:
         return _refused(port, error)
     writer.transport.abort()
     return None
 
 
-async def _ask_http(host: str, port: int, path: str) -> str | None:
+async def _ask_http(dial: Dial, host: str, port: int, path: str) -> str | None:
     try:
-        reader, writer = await asyncio.open_connection(host, port, limit=_LONGEST_STATUS_LINE)
+        reader, writer = await dial(host, port)
     except OSError as error:
         return _refused(port, error)
     try:
@@ -175,26 +185,3 @@ async def _ask_command(argv: tuple[str, ...], limit: float, run: RunCommand) -> 
         return None
     last = output.strip().splitlines()[-1:] or ["no output"]
     return f"the health command ended with {code}: {last[0][:200]}"
-
-
-async def listens_elsewhere(pid: int, port: int) -> str | None:
-    """For a service that ignores PORT or binds another address: says where it listens instead."""
-    found = await asyncio.to_thread(_listening, pid)
-    if not found or (("127.0.0.1", port) in found or ("0.0.0.0", port) in found or ("::", port) in found):
-        return None
-    places = ", ".join(f"{host}:{number}" for host, number in sorted(found)[:3])
-    return f"it listens on {places} instead of 127.0.0.1:{port}; use the PORT and HOST variables"
-
-
-def _listening(pid: int) -> set[tuple[str, int]]:
-    import psutil
-
-    found: set[tuple[str, int]] = set()
-    with contextlib.suppress(psutil.Error):
-        root = psutil.Process(pid)
-        for process in (root, *root.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):
-                for connection in process.net_connections(kind="tcp"):
-                    if connection.status == psutil.CONN_LISTEN and connection.laddr:
-                        found.add((connection.laddr.ip, connection.laddr.port))
-    return found

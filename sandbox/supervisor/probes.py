@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from sandbox.model import Healthcheck, HttpProbe, NoProbe, Project, TcpProbe
 from sandbox.runtime.base import Driver
 from sandbox.supervisor import health
+from sandbox.supervisor.listening import listens_elsewhere
 from sandbox.supervisor.state import LIVE, ClusterState, InstanceState, Probed
 from sandbox.tasks import Tasks
 
@@ -24,8 +25,9 @@ class _Key:
 
 
 class Probes:
-    def __init__(self, driver: Driver, tell: Callable[[Probed], None]) -> None:
+    def __init__(self, driver: Driver, tell: Callable[[Probed], None], dial: health.Dial) -> None:
         self._driver = driver
+        self._dial = dial
         self._tell = tell
         self._tasks = Tasks()
         self._watches: dict[_Key, asyncio.Task[None]] = {}
@@ -49,7 +51,7 @@ class Probes:
             return await self._driver.run(key.instance, argv, limit)
 
         async def explain() -> str | None:
-            return await health.listens_elsewhere(instance.pid, port) if instance.pid and port else None
+            return await listens_elsewhere(self._driver, instance)
 
         target = health.Target(
             instance=key.instance,
@@ -60,7 +62,7 @@ class Probes:
             check=key.check if port is not None or not _needs_port(key.check) else _always(key.check),
             ready=instance.ready,
         )
-        await health.watch(target, self._tell, run, explain)
+        await health.watch(target, self._tell, run, explain, self._dial)
 
 
 def _key(instance: InstanceState, project: Project) -> _Key | None:

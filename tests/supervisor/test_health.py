@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,7 @@ import pytest
 from sandbox.control import Status
 from sandbox.errors import RuntimeFailure
 from sandbox.model import CommandProbe, Healthcheck, HttpProbe, NoProbe, Probe, TcpProbe
-from sandbox.supervisor.health import Judge, RunCommand, Target, listens_elsewhere, watch
+from sandbox.supervisor.health import Judge, RunCommand, Target, watch
 from sandbox.supervisor.state import Probed
 
 CHECK = Healthcheck(probe=TcpProbe(), retries=3, start_period=60.0)
@@ -159,12 +158,3 @@ async def test_a_health_command_that_cannot_run_says_so() -> None:
 
 async def test_without_a_check_running_is_healthy() -> None:
     assert (await first_verdict(NoProbe(), 1)).healthy
-
-
-async def test_a_service_that_ignores_its_port_is_found_out() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
-        port = elsewhere.getsockname()[1]
-        assert await listens_elsewhere(os.getpid(), port) is None
-        found = await listens_elsewhere(os.getpid(), 1)
-    assert found is not None
-    assert "instead of 127.0.0.1:1; use the PORT" in found
