@@ -1,4 +1,4 @@
-"""Envoy's admin interface over its Unix socket."""
+"""Envoy's admin interface: over its Unix socket, or through the door of an Envoy in a container."""
 
 from __future__ import annotations
 
@@ -10,20 +10,35 @@ from typing import Any
 import aiohttp
 
 from sandbox.errors import ProxyError
+from sandbox.proxy.bearer import HEADER, Guarded
 
-_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_PLACE = "Envoy's admin interface"
+
+
+def admin_session(where: Path | Guarded, *, timeout: float = 10.0, limit: int = 4) -> aiohttp.ClientSession:
+    """For requests by path alone, such as `/stats`. `timeout` in seconds; `limit`: connections at a time."""
+    patience = aiohttp.ClientTimeout(total=timeout)
+    if isinstance(where, Path):
+        socket = aiohttp.UnixConnector(path=str(where), limit=limit)
+        return aiohttp.ClientSession("http://envoy", connector=socket, timeout=patience)
+    return aiohttp.ClientSession(
+        f"http://{where.address}",
+        connector=aiohttp.TCPConnector(limit=limit),
+        headers={HEADER: where.credentials},
+        timeout=patience,
+    )
 
 
 class Admin:
-    """A client for as long as it is entered. Every call raises ProxyError when Envoy does not answer."""
+    """A client for as long as it is entered. Every call raises ProxyError when Envoy does not answer. Through a door,
+    nothing can be changed."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
+    def __init__(self, where: Path | Guarded) -> None:
+        self._where = where
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Admin:
-        connector = aiohttp.UnixConnector(path=str(self._socket), limit=4)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT)
+        self._session = admin_session(self._where)
         return self
 
     async def __aexit__(
@@ -58,28 +73,33 @@ class Admin:
 
     async def drain_listeners(self) -> None:
         """Accept no more connections and ask clients to leave; requests under way are finished."""
-        await self._call("POST", "/drain_listeners", {"graceful": "", "skip_exit": ""})
+        await self._order("/drain_listeners", {"graceful": "", "skip_exit": ""})
 
     async def quit(self) -> None:
-        await self._call("POST", "/quitquitquit")
+        await self._order("/quitquitquit", {})
+
+    async def _order(self, path: str, query: dict[str, str]) -> None:
+        status, _ = await self._call("POST", path, query)
+        if status != 200:
+            raise ProxyError(f"answered {path} with {status}", place=_PLACE)
 
     async def _json(self, path: str, query: dict[str, str]) -> dict[str, Any]:
         status, body = await self._call("GET", path, query)
         try:
             answer = json.loads(body)
         except ValueError as error:
-            raise ProxyError(f"answered {path} with {status} and no JSON", place="Envoy's admin socket") from error
+            raise ProxyError(f"answered {path} with {status} and no JSON", place=_PLACE) from error
         if not isinstance(answer, dict):
-            raise ProxyError(f"answered {path} with something unexpected", place="Envoy's admin socket")
+            raise ProxyError(f"answered {path} with something unexpected", place=_PLACE)
         return answer
 
     async def _call(self, method: str, path: str, query: dict[str, str] | None = None) -> tuple[int, bytes]:
         if self._session is None:
-            raise ProxyError("is not open", place="Envoy's admin socket")
+            raise ProxyError("is not open", place=_PLACE)
         try:
-            async with self._session.request(method, f"http://envoy{path}", params=query) as response:
+            async with self._session.request(method, path, params=query) as response:
                 return response.status, await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ProxyError(
-                f"does not answer: {error}", place="Envoy's admin socket", hint="is Envoy running? Try: sandbox ps"
+                f"does not answer: {error}", place=_PLACE, hint="is Envoy running? Try: sandbox ps"
             ) from error

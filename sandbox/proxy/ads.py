@@ -1,4 +1,4 @@
-"""Incremental ADS over a Unix socket: gRPC in front of `subscription`."""
+"""Incremental ADS over a Unix socket, or over TCP with a token: gRPC in front of `subscription`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 from envoy.service.discovery.v3.discovery_pb2 import Resource as DiscoveryResource
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+from sandbox.proxy.bearer import HEADER, Guarded
 from sandbox.proxy.resource import Kind
 from sandbox.proxy.subscription import Rejection, Request, Response, Session
+from sandbox.proxy.topology import Address
 
 _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _UNLIMITED = -1
+_OPTIONS = [("grpc.max_send_message_length", _UNLIMITED), ("grpc.max_receive_message_length", _UNLIMITED)]
+# Two servers must not share a port unknowingly; and a container that is gone may leave its connection open forever.
+_TCP_OPTIONS = [("grpc.so_reuseport", 0), ("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 5_000)]
 
 
 class Sessions(Protocol):
@@ -33,28 +38,37 @@ class Sessions(Protocol):
 
 
 class AdsServer:
-    """Serves `sessions` on `socket` from `start` to `close`."""
+    """Serves `sessions` at `where` from `start` to `close`. Port 0 is any free one: `address` then tells which."""
 
-    def __init__(self, socket: Path, sessions: Sessions) -> None:
-        self._socket = socket
+    def __init__(self, where: Path | Guarded, sessions: Sessions) -> None:
+        self._where = where
         self._sessions = sessions
         self._server: Any = None
+        self.address: Address | None = None  # where it listens for TCP
 
     async def start(self) -> None:
-        self._socket.unlink(missing_ok=True)
-        self._server = grpc.aio.server(
-            options=[("grpc.max_send_message_length", _UNLIMITED), ("grpc.max_receive_message_length", _UNLIMITED)]
-        )
-        self._server.add_generic_rpc_handlers((self._handlers(),))
-        self._server.add_insecure_port(f"unix:{self._socket}")
-        await self._server.start()
-        self._socket.chmod(0o600)
+        match self._where:
+            case Path() as socket:
+                socket.unlink(missing_ok=True)
+                await self._serve(f"unix:{socket}", _OPTIONS)
+                socket.chmod(0o600)
+            case Guarded(address):
+                port = await self._serve(str(address), [*_OPTIONS, *_TCP_OPTIONS])
+                self.address = Address(address.host, port)
 
     async def close(self) -> None:
         if self._server is not None:
             await self._server.stop(grace=None)
             self._server = None
-        self._socket.unlink(missing_ok=True)
+        if isinstance(self._where, Path):
+            self._where.unlink(missing_ok=True)
+
+    async def _serve(self, target: str, options: list[tuple[str, int]]) -> int:
+        self._server = grpc.aio.server(options=options)
+        self._server.add_generic_rpc_handlers((self._handlers(),))
+        port: int = self._server.add_insecure_port(target)
+        await self._server.start()
+        return port
 
     def _handlers(self) -> Any:
         delta = grpc.stream_stream_rpc_method_handler(
@@ -66,6 +80,7 @@ class AdsServer:
 
     async def _stream(self, _requests: Any, context: Any) -> None:
         """One client, as long as it stays connected."""
+        await self._check_token(context)
         outgoing = asyncio.Event()
         session = self._sessions.opened(outgoing)
         try:
@@ -75,6 +90,13 @@ class AdsServer:
                 writer.cancel()
         finally:
             self._sessions.closed(session)
+
+    async def _check_token(self, context: Any) -> None:
+        """A socket's mode keeps others out already."""
+        if isinstance(self._where, Guarded):
+            given = (value for key, value in context.invocation_metadata() or () if key == HEADER)
+            if not any(self._where.admits(value) for value in given):
+                await context.abort(grpc.StatusCode.UNAUTHENTICATED, "this control plane is not for you")
 
     async def _read(self, session: Session, outgoing: asyncio.Event, context: Any) -> None:
         while (message := await context.read()) is not grpc.aio.EOF:

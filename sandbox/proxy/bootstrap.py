@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from sandbox.paths import ProjectPaths
+from sandbox.proxy.bearer import HEADER, Guarded
+from sandbox.proxy.door import door_clusters, door_listener
+from sandbox.proxy.topology import Address
 
 CONTROL_PLANE = "control-plane"
 
-ADMIN_PATHS = (
+READ_PATHS = (
     "/ready",
     "/stats",
     "/stats/prometheus",
@@ -18,13 +23,16 @@ ADMIN_PATHS = (
     "/listeners",
     "/config_dump",
     "/memory",
-    "/drain_listeners",
-    "/quitquitquit",
 )
+"""Of the admin interface, what changes nothing."""
+
+ADMIN_PATHS = (*READ_PATHS, "/drain_listeners", "/quitquitquit")
 
 # Statistics that nobody reads still cost memory, of which a refused prefix costs least. What a cluster counts of its
 # traffic comes into being with its first request, so it needs no list.
-_UNREAD_PREFIXES = ("listener.", "http.edge.", "http.outbound.", "tcp.", "proxy_proto.", "vhost.", "dns.", "runtime.")
+_UNREAD_PREFIXES = (
+    *("listener.", "http.edge.", "http.outbound.", "http.door.", "tcp.", "proxy_proto.", "vhost.", "dns.", "runtime."),
+)
 _UNREAD_PARTS = (
     ".lb_",
     ".update_",
@@ -50,6 +58,16 @@ _UNREAD_PARTS = (
     ".http2.",
 )
 
+_GETADDRINFO = "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig"
+_DNS = {
+    "type": "STRICT_DNS",
+    "dns_lookup_family": "V4_PREFERRED",
+    "typed_dns_resolver_config": {
+        "name": "envoy.network.dns_resolver.getaddrinfo",
+        "typed_config": {"@type": f"type.googleapis.com/{_GETADDRINFO}"},
+    },
+}
+
 LATENCY_BUCKETS = [
     *(0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80),
     *(100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 8000),
@@ -58,13 +76,38 @@ LATENCY_BUCKETS = [
 """Upper bounds in milliseconds. Envoy keeps two digits of each value, so finer bounds would be of no use."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """An Envoy in a container: what it listens on, and where it finds us."""
+
+    admin_socket: Path  # in the container
+    control_plane: Guarded  # an address of ours as the container knows it; the host may be a name
+    door: Guarded  # the way in, in the container
+
+
 def bootstrap(paths: ProjectPaths, project: str) -> dict[str, Any]:
     """Envoy's bootstrap as JSON data. Its admin socket is the user's alone: it can stop the server."""
+    return _bootstrap(project, paths.admin_socket, _grpc_service(), [_control_plane(_pipe(paths.ads_socket))])
+
+
+def container_bootstrap(inside: Inside, project: str) -> dict[str, Any]:
+    """The same for an Envoy in a container. It holds tokens: whoever may read it may reach every instance."""
+    control_plane = inside.control_plane
+    credentials = [{"key": HEADER, "value": control_plane.credentials}]
+    clusters = [_remote_control_plane(control_plane.address), *door_clusters(inside.admin_socket)]
+    data = _bootstrap(project, inside.admin_socket, {**_grpc_service(), "initial_metadata": credentials}, clusters)
+    data["static_resources"]["listeners"] = [door_listener(inside.door, READ_PATHS)]
+    return data
+
+
+def _bootstrap(
+    project: str, admin_socket: Path, grpc_service: dict[str, Any], clusters: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "node": {"id": f"{project}-envoy", "cluster": project},
-        "admin": _admin(paths.admin_socket),
-        "dynamic_resources": _dynamic_resources(),
-        "static_resources": {"clusters": [_control_plane(paths.ads_socket)]},
+        "admin": _admin(admin_socket),
+        "dynamic_resources": _dynamic_resources(grpc_service),
+        "static_resources": {"clusters": clusters},
         "stats_config": {
             "stats_matcher": {"exclusion_list": {"patterns": _unread()}},
             "histogram_bucket_settings": [{"match": {"suffix": ".upstream_rq_time"}, "buckets": LATENCY_BUCKETS}],
@@ -83,26 +126,27 @@ def _admin(socket: Path) -> dict[str, Any]:
     }
 
 
-def _dynamic_resources() -> dict[str, Any]:
+def _dynamic_resources(grpc_service: dict[str, Any]) -> dict[str, Any]:
     source = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "15s"}
     return {
         "ads_config": {
             "api_type": "DELTA_GRPC",
             "transport_api_version": "V3",
             "set_node_on_first_message_only": True,
-            "grpc_services": [{"envoy_grpc": {"cluster_name": CONTROL_PLANE, "retry_policy": _reconnects()}}],
+            "grpc_services": [grpc_service],
         },
         "cds_config": source,
         "lds_config": source,
     }
 
 
-def _reconnects() -> dict[str, Any]:
-    """Envoy's own limit of 30 s would leave a new supervisor waiting that long."""
-    return {"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}}
+def _grpc_service() -> dict[str, Any]:
+    """Envoy's own limit of 30 s between attempts would leave a new supervisor waiting that long."""
+    reconnects = {"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}}
+    return {"envoy_grpc": {"cluster_name": CONTROL_PLANE, "retry_policy": reconnects}}
 
 
-def _control_plane(socket: Path) -> dict[str, Any]:
+def _control_plane(address: dict[str, Any]) -> dict[str, Any]:
     options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {
         "name": CONTROL_PLANE,
@@ -116,9 +160,29 @@ def _control_plane(socket: Path) -> dict[str, Any]:
         },
         "load_assignment": {
             "cluster_name": CONTROL_PLANE,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": str(socket)}}}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
         },
     }
+
+
+def _remote_control_plane(address: Address) -> dict[str, Any]:
+    """A machine that slept or an engine that restarted may have forgotten the connection without a word."""
+    place = {"socket_address": {"address": address.host, "port_value": address.port}}
+    keepalive = {"keepalive_time": 10, "keepalive_interval": 5, "keepalive_probes": 3}
+    cluster = {**_control_plane(place), "upstream_connection_options": {"tcp_keepalive": keepalive}}
+    return cluster if _is_ip(address.host) else {**cluster, **_DNS}
+
+
+def _pipe(socket: Path) -> dict[str, Any]:
+    return {"pipe": {"path": str(socket)}}
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _unread() -> list[dict[str, Any]]:

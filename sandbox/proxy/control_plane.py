@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sandbox.errors import ProxyError
 from sandbox.proxy.ads import AdsServer
+from sandbox.proxy.bearer import Guarded
 from sandbox.proxy.resource import Kind
 from sandbox.proxy.resources import Builder
 from sandbox.proxy.snapshot import EMPTY, Snapshot, Step, steps
@@ -36,14 +37,14 @@ class AddressTakenError(ProxyError):
 
 
 class ControlPlane:
-    """One Envoy's source of configuration, served on a Unix socket.
+    """One Envoy's source of configuration, served on a Unix socket, or by TCP to who has the token.
 
     A client that was connected to an earlier control plane of the same content is sent nothing at all, and nothing
     is taken from it before the first `apply`.
     """
 
-    def __init__(self, socket: Path, *, accepts_within: float = ACCEPTS_WITHIN) -> None:
-        self._server = AdsServer(socket, self)
+    def __init__(self, where: Path | Guarded, *, accepts_within: float = ACCEPTS_WITHIN) -> None:
+        self._server = AdsServer(where, self)
         self._accepts_within = accepts_within
         self._builder = Builder()
         self._writer = asyncio.Lock()
@@ -57,12 +58,17 @@ class ControlPlane:
         self._refusal: ProxyError | None = None
 
     async def start(self) -> None:
-        """Listen. Raises OSError or RuntimeError when the socket can't be made."""
+        """Listen. Raises OSError or RuntimeError when the socket can't be made or the port is taken."""
         await self._server.start()
 
     async def close(self) -> None:
         """Stop listening; Envoy keeps serving what it has."""
         await self._server.close()
+
+    @property
+    def address(self) -> Address | None:
+        """Where it listens for TCP, once it does; port 0 has become a real one."""
+        return self._server.address
 
     @property
     def connected(self) -> bool:

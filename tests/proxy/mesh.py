@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Self
 
 from aiohttp import ClientSession, TCPConnector, web
 from yarl import URL
@@ -23,6 +24,7 @@ from sandbox.model import Port, TrafficPolicy
 from sandbox.paths import ProjectPaths
 from sandbox.proxy import envoy
 from sandbox.proxy.admin import Admin
+from sandbox.proxy.bootstrap import bootstrap
 from sandbox.proxy.control_plane import ControlPlane
 from sandbox.proxy.sharing import Conflict, conflicts
 from sandbox.proxy.topology import Address, Caller, EdgeListener, EndpointKey, MeshService, Published, Topology
@@ -134,11 +136,10 @@ class Mesh:
         self.process: subprocess.Popen[bytes] | None = None
         self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Mesh:
+    async def __aenter__(self) -> Self:
         self.paths.create()
-        bootstrap = self.paths.envoy / "bootstrap.json"
-        bootstrap.write_text(json.dumps(envoy.bootstrap(self.paths, "test")))
         await self.plane.start()
+        (self.paths.envoy / "bootstrap.json").write_text(json.dumps(self.bootstrap()))
         await self._stack.enter_async_context(self.http)
         await self._stack.enter_async_context(self.admin)
         await self.start_envoy()
@@ -151,6 +152,9 @@ class Mesh:
         await self._stack.aclose()
         await self.plane.close()
         shutil.rmtree(self.home)
+
+    def bootstrap(self) -> dict[str, Any]:
+        return bootstrap(self.paths, "test")
 
     async def start_envoy(self) -> None:
         command = envoy.command(envoy.find_envoy(), self.paths.envoy / "bootstrap.json")
