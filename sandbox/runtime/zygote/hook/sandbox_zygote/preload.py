@@ -1,6 +1,5 @@
 """Importing what the record names, module by module, and stopping at the first one that can't be shared by a fork."""
 
-import gc
 import os
 import sys
 
@@ -54,9 +53,6 @@ class Preload:
             os.environ.__class__ = plain
         self.missed.discard("sitecustomize")
         self.signature = _signature(self._roots)
-        gc.collect()
-        if hasattr(gc, "freeze"):
-            gc.freeze()
 
     @property
     def names(self) -> "set[str]":

@@ -65,6 +65,7 @@ def read_request(file: "int") -> "tuple[Command, Command]":
 
 def serve(line: "Line", preload: "Preload", place: "Place") -> "None":
     """Returns in children only."""
+    settle()
     line.say("ready")
     while True:
         files = line.wait()
@@ -86,6 +87,15 @@ def serve(line: "Line", preload: "Preload", place: "Place") -> "None":
         finally:
             for file in files[1:]:
                 os.close(file)
+
+
+def settle() -> "None":
+    """Keep the collector off what is there: going over it, it would write to pages that children share."""
+    import gc
+
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()
 
 
 def fork() -> "bool":
