@@ -143,10 +143,13 @@ class RestartPolicy(StrEnum):
 class WatchRule:
     """One entry of Compose's `develop.watch`."""
 
-    path: Path
-    action: str
-    target: str | None = None
-    ignore: tuple[str, ...] = ()
+    path: Path  # a file or a folder
+    action: str  # restart | rebuild | sync | sync+restart | sync+exec
+    target: str | None = None  # where `path` is in the containers; every sync has one
+    ignore: tuple[str, ...] = ()  # in .dockerignore's words, relative to `path`
+    include: tuple[str, ...] = ()  # the same; empty: everything
+    command: tuple[str, ...] | None = None  # of sync+exec: run in the containers after the copies
+    initial_sync: bool = False  # copy everything once when watching starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ PACKAGE = Path(sandbox.__file__).parent
 LAYERS = (
     {"errors", "model", "paths", "files", "ports", "tasks", "shipped"},
     {"events", "control"},
-    {"config", "runtime", "proxy", "telemetry"},
+    {"config", "runtime", "proxy", "telemetry", "reload"},
     {"supervisor"},
     {"api", "tui"},
     {"daemon"},
