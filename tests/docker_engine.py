@@ -17,7 +17,7 @@ import pytest
 from docker.errors import APIError
 
 from sandbox.errors import RuntimeFailure
-from sandbox.paths import sandbox_home
+from sandbox.runtime.docker.builds.names import PROJECT as IMAGE_PROJECT
 from sandbox.runtime.docker.endpoint import Endpoint, find, ping
 from sandbox.runtime.docker.images import DEFAULTS
 from sandbox.runtime.docker.labels import PROJECT
@@ -48,23 +48,26 @@ class RealEngine:
         return DEFAULTS[purpose]
 
     def leftovers(self, project: str) -> list[str]:
-        """Everything with the label of a project, by its id: "container shop-web-v1-1", "network …"."""
-        return sorted(str(one) for one in self._labelled(f"{PROJECT}={project}"))
+        """Everything of a project, by its id: "container shop-1a2b3c-web-v1-1", "network …", "volume …", "image …"."""
+        found = (*self._made(f"={project}"), *self._built(f"={project}"))
+        return sorted(str(one) for one in found)
 
     def all_leftovers(self) -> frozenset[Leftover]:
-        """What carries the label of any project. Images do no harm: they are a cache."""
-        return frozenset(one for one in self._labelled(PROJECT) if one.kind != "image")
+        """What any project made. Images are a cache, and may stay."""
+        return frozenset(self._made())
 
-    def _labelled(self, label: str) -> Iterator[Leftover]:
-        chosen = {"label": label}
+    def _made(self, having: str = "") -> Iterator[Leftover]:
+        chosen = {"label": f"{PROJECT}{having}"}
         for one in self.api.containers(all=True, filters=chosen):
             yield Leftover("container", one["Names"][0].lstrip("/"), one["Id"], one["Labels"][PROJECT])
         for one in self.api.networks(filters=chosen):
             yield Leftover("network", one["Name"], one["Id"], one["Labels"][PROJECT])
         for one in self.api.volumes(filters=chosen)["Volumes"] or ():
             yield Leftover("volume", one["Name"], one["Name"], one["Labels"][PROJECT])
-        for one in self.api.images(filters=chosen):
-            yield Leftover("image", (one["RepoTags"] or [one["Id"]])[0], one["Id"], one["Labels"][PROJECT])
+
+    def _built(self, having: str) -> Iterator[Leftover]:
+        for one in self.api.images(filters={"label": f"{IMAGE_PROJECT}{having}"}):
+            yield Leftover("image", (one["RepoTags"] or [one["Id"]])[0], one["Id"], one["Labels"][IMAGE_PROJECT])
 
     def _fetch(self, image: str) -> str | None:
         """Why it can't be had."""
@@ -88,7 +91,7 @@ class Leftover:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[RealEngine]:
+def engine(request: pytest.FixtureRequest) -> Iterator[RealEngine]:
     """A test that uses it is skipped where no engine answers; with SANDBOX_TEST_DOCKER=required it fails."""
     endpoint = find(os.environ)
     if (silence := why_silent(endpoint)) is not None:
@@ -115,11 +118,6 @@ def without(reason: str) -> NoReturn:
     if os.environ.get("SANDBOX_TEST_DOCKER") == "required":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
-
-
-def is_the_users(project: str) -> bool:
-    """Started meanwhile by the person who runs the tests, which have other homes."""
-    return (sandbox_home() / "projects" / project).exists()
 
 
 def local_images(api: Any) -> dict[str, str]:

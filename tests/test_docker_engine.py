@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.runtime.docker.builds.names import PROJECT as IMAGE_PROJECT
 from sandbox.runtime.docker.images import DEFAULTS
 from sandbox.runtime.docker.labels import of_project
-from tests.docker_engine import SCRIPT, RealEngine, made_by_the_script, without
+from tests.docker_engine import SCRIPT, RealEngine, made_by_the_script, settle, without
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -66,7 +67,7 @@ def litter(engine: RealEngine) -> Iterator[str]:
     container = engine.api.create_container(engine.image("run"), "true", name=project, labels=labels)
     network = engine.api.create_network(project, labels=labels)
     engine.api.create_volume(project, labels=labels)
-    engine.api.commit(container, project, changes=[f"LABEL {name}={value}" for name, value in labels.items()])
+    engine.api.commit(container, project, changes=[f"LABEL {IMAGE_PROJECT}={project}"])
     yield project
     engine.api.remove_image(project)
     engine.api.remove_volume(project)
@@ -87,3 +88,13 @@ def test_leftovers_are_seen_whatever_they_are(engine: RealEngine, litter: str) -
 
 def test_nothing_is_left_of_a_project_that_left_nothing(engine: RealEngine) -> None:
     assert engine.leftovers("no-such-project") == []
+
+
+def test_what_is_left_at_the_end_fails_where_the_engine_is_for_tests_alone(
+    monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    monkeypatch.setenv("SANDBOX_TEST_DOCKER", "required")
+
+    settle(pytestconfig, [])
+    with pytest.raises(pytest.fail.Exception, match="left in the engine by a test: network shop"):
+        settle(pytestconfig, ["network shop"])
