@@ -22,6 +22,7 @@ from sandbox.cli.down import bring_down, kill
 from sandbox.cli.wait import is_healthy, wait_for
 from sandbox.config.loader import load
 from sandbox.config.locate import find_project_file, resolve_app
+from sandbox.config.profiles import absolute
 from sandbox.control import Status, UpRequest
 from sandbox.daemon.launch import launch_daemon
 from sandbox.daemon.request import save_request
@@ -64,7 +65,7 @@ def _plan(options: Namespace) -> Plan:
     asyncio.run(choose(runtime or project.settings.runtime, os.environ))
     request = UpRequest(
         files=tuple(str(file.absolute()) for file in files),
-        profiles=tuple(options.profiles),
+        profiles=tuple(map(absolute, options.profiles)),
         runtime=runtime,
         project=options.project,
     )

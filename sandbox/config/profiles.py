@@ -23,7 +23,7 @@ def profile_file(name: str, problems: Problems) -> Path | None:
     """The file of a profile: a shipped one by its name, or any YAML file by its path."""
     if name in profile_names():
         return shipped(PROFILES) / f"{name}.yaml"
-    if "/" in name or name.endswith((".yaml", ".yml")):
+    if _is_path(name):
         return Path(name)
     location = Location(f"--profile {name}")
     if name == REFERENCE:
@@ -33,6 +33,15 @@ def profile_file(name: str, problems: Problems) -> Path | None:
         hint = f"did you mean {near[0]}?" if near else f"profiles: {_listed()}, or the path of a YAML file"
         problems.add(location, f"there is no profile {quoted(name)}", hint)
     return None
+
+
+def absolute(name: str) -> str:
+    """The same profile for a reader in another folder."""
+    return name if name in profile_names() or not _is_path(name) else str(Path(name).absolute())
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith((".yaml", ".yml"))
 
 
 def _listed() -> str:

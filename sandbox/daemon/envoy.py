@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -11,7 +12,9 @@ from sandbox.errors import ProxyError, RuntimeFailure
 from sandbox.files import write_atomic
 from sandbox.paths import ProjectPaths
 from sandbox.proxy import bootstrap, envoy
+from sandbox.runtime.base import Exit
 from sandbox.runtime.client import ShimClient
+from sandbox.supervisor.health import connect
 from sandbox.supervisor.proxy import ENVOY, EnvoyProcess
 
 _STOPS_WITHIN = 3.0
@@ -25,7 +28,22 @@ class ShimEnvoy:
         self._paths = paths
         self._project = project
         self._shim = shim
+        self.control_plane = paths.ads_socket
+        self.admin = paths.admin_socket
         self.version = ""
+
+    def fit(self, ports: frozenset[int]) -> bool:
+        """Whether it must be started anew to open these ports: never."""
+        return False
+
+    async def dial(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Instances are reached directly."""
+        return await connect(host, port)
+
+    async def exits(self) -> AsyncIterator[Exit]:
+        """Raises ShimLost when the shim is gone."""
+        async for exit in self._shim.exits("proxy"):
+            yield exit
 
     async def running(self) -> EnvoyProcess | None:
         """The one an earlier supervisor started, if it still runs."""

@@ -32,7 +32,7 @@ class Grounds:
         self._driver = driver
         self._say = say
         self._stack = AsyncExitStack()
-        self._ground: Ground | None = None
+        self.ground: Ground | None = None
         self.docker: DockerDriver | None = None
 
     async def close(self) -> None:
@@ -49,13 +49,13 @@ class Grounds:
             docker = await self._docker()
             names = dict.fromkeys((*project.services, OTLP_NAME), "proxy")
             ground = Ground(runtimes=runtimes, mesh=await docker.configure(project, contained, names))
-        if self._ground is not None and self._ground.proxy_in_container != ground.proxy_in_container:
+        if self.ground is not None and self.ground.proxy_in_container != ground.proxy_in_container:
             raise UsageError(
                 "the proxy can't move between the host and a container while it runs",
                 place="runtime",
                 hint="run: sandbox down, then sandbox up",
             )
-        self._ground = ground
+        self.ground = ground
         return choice, ground
 
     async def _choose(self, wanted: str) -> Choice:

@@ -7,6 +7,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox.proxy.bearer import Guarded
 from sandbox.proxy.topology import Endpoints, Topology
 
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ async def imported(module: str) -> Any:
 class LatePlane:
     """A control plane that is still to come. Implements `supervisor.proxy.ControlPlane`, and waits for `start`."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
+    def __init__(self, where: Path | Guarded) -> None:
+        self._where = where
         self._plane: ControlPlane | None = None
         self._ready = asyncio.Event()
 
     async def start(self) -> None:
-        plane: ControlPlane = (await imported("sandbox.proxy.control_plane")).ControlPlane(self._socket)
+        plane: ControlPlane = (await imported("sandbox.proxy.control_plane")).ControlPlane(self._where)
         await plane.start()
         self._plane = plane
         self._ready.set()

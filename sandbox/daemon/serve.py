@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -35,19 +36,24 @@ from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.control import LocalControl, Sources, reconfigured
 from sandbox.supervisor.desired import Desired, Wishes
 from sandbox.supervisor.memory import Memory, MemoryFile, remember
-from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
+from sandbox.supervisor.proxy import ENVOY, EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
-from sandbox.supervisor.wiring import OTLP_NAME, PROCESS
+from sandbox.supervisor.wiring import OTLP_NAME, PROCESS, Ground, ports_of
 from sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
+    from sandbox.daemon.envoy_container import ContainerEnvoy
     from sandbox.telemetry.scrape import Scraper
+
+    Envoy = ShimEnvoy | ContainerEnvoy
 
 log = logging.getLogger(__name__)
 
 _EVIDENCE_LINES = 10
 _STATUS_PATIENCE = 0.5
 """Seconds an answer about the status waits for an ailing proxy."""
+
+_SCRAPES_WITHIN = 5.0
 
 _SHUTDOWN_GRACE = 3.0
 """Seconds the shim gives what is left at the very end; all services have ended by then."""
@@ -108,10 +114,11 @@ class Daemon:
         await self._open_runtimes(stack)
         self._choice, ground = await self._grounds.prepare(project, self._request.runtime or project.settings.runtime)
         stack.push_async_callback(self._tasks.close)
-        self._envoy = ShimEnvoy(self._paths, project.name, self._shim)
-        envoy = await self._envoy.running()
-        self._open_front(project, remembered, stack, proxy_runs=envoy is not None)
+        self._open_front(project, remembered, stack, proxy_runs=await self._proxy_runs(ground))
         wired = self._wire.connect(project, ground)
+        self._envoy = self._envoy_for(project, ground)
+        self._envoy.fit(ports_of(wired.topology, ground))
+        envoy = await self._envoy.running()
         self._open_proxy(stack)
         desired = Desired(project=project, wishes=remembered.wishes())
         self._cluster = Cluster(self._driver, desired, wired.surroundings, self._bus, self._hooks())
@@ -130,6 +137,26 @@ class Daemon:
         self._grounds = Grounds(self._paths, self._driver, self._say_of_engine)
         stack.push_async_callback(self._grounds.close)
         stack.push_async_callback(self._driver.close)
+
+    async def _proxy_runs(self, ground: Ground) -> bool:
+        """Whether an Envoy of an earlier supervisor still listens on the ports that are remembered."""
+        if self._grounds.docker is not None and ground.proxy_in_container:
+            return await self._grounds.docker.proxy.runs()
+        return any(kept.id == ENVOY and kept.state == "running" for kept in await self._shim.list())
+
+    def _envoy_for(self, project: Project, ground: Ground) -> Envoy:
+        if self._grounds.docker is None or ground.mesh is None or not ground.proxy_in_container:
+            return ShimEnvoy(self._paths, project.name, self._shim)
+        from sandbox.daemon.envoy_container import ContainerEnvoy
+
+        return ContainerEnvoy(
+            self._paths,
+            project,
+            self._grounds.docker,
+            ground.mesh,
+            self._addresses.listener,
+            self._addresses.hand_over,
+        )
 
     def _read_project(self) -> Project:
         """What the files say; when they are broken, what was in force before this supervisor. ConfigError without."""
@@ -162,7 +189,7 @@ class Daemon:
         self._wire = Wire(self._addresses, self._paths, otlp, self._front.otlp.getsockname()[1])
 
     def _open_proxy(self, stack: AsyncExitStack) -> None:
-        plane = LatePlane(self._paths.ads_socket)
+        plane = LatePlane(self._envoy.control_plane)
         stack.push_async_callback(plane.close)
         self._proxy = ProxyKeeper(self._envoy, plane, self._bus, on_change=lambda: None)
         stack.push_async_callback(self._proxy.close)
@@ -177,11 +204,31 @@ class Daemon:
 
     async def _open_telemetry(self, stack: AsyncExitStack) -> None:
         scrape, otlp = await imported("sandbox.telemetry.scrape"), await imported("sandbox.telemetry.otlp")
-        self._scraper = scrape.Scraper(self._paths.admin_socket, self._cluster.desired.project.settings.stats_interval)
+        admin = await imported("sandbox.proxy.admin")
+        self._scraper = scrape.Scraper(
+            lambda: admin.admin_session(self._envoy.admin, timeout=_SCRAPES_WITHIN, limit=1),
+            self._cluster.desired.project.settings.stats_interval,
+        )
         self._tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
         receiver = otlp.OtlpReceiver(self._otlp_key, names=(OTLP_NAME,))
-        await receiver.start(self._front.otlp)
+        await receiver.start(self._front.otlp, *self._sockets_for_container())
         stack.push_async_callback(receiver.close)
+
+    def _sockets_for_container(self) -> list[socket.socket]:
+        """Where a proxy container hands on what instances send us."""
+        ground = self._grounds.ground
+        if ground is None or not ground.proxy_in_container:
+            return []
+        with suppress(OSError):  # containers of a virtual machine find our loopback address
+            return [socket.create_server((ground.machine, self._front.otlp.getsockname()[1]))]
+        return []
+
+    async def _watch_shim(self) -> None:
+        try:
+            async for _ in self._shim.exits("proxy"):
+                pass
+        except ShimLost:
+            self.shim_lost.set()
 
     async def _begin(self, remembered: Memory, envoy: EnvoyProcess | None, wired: Wired) -> None:
         self._announce(recovered=envoy is not None)
@@ -191,6 +238,8 @@ class Daemon:
         self._proxy.open(envoy)
         self._tasks.spawn(self._cluster.run(), name="reconcile")
         self._tasks.spawn(self._hear_envoy(), name="hear Envoy")
+        if not isinstance(self._envoy, ShimEnvoy):
+            self._tasks.spawn(self._watch_shim(), name="watch the shim")
 
     def _sources(self) -> Sources:
         return Sources(
@@ -210,6 +259,7 @@ class Daemon:
             state_changed=self._remember,
             last_lines=self._last_lines,
             claim_ports=self._addresses.of_instance,
+            dial=self._envoy.dial,
         )
 
     # --- while it runs ------------------------------------------------------------------------------------------
@@ -225,13 +275,15 @@ class Daemon:
         self._request = request
         self._complaint = ""
         self._note(wired)
+        if self._envoy.fit(ports_of(wired.topology, ground)):
+            await self._envoy.stop()  # its keeper starts it anew
         self._proxy.publish(topology=wired.topology)
         self._cluster.wish(reconfigured(self._cluster.desired, project, self._cluster.state), wired.surroundings)
         self._bus.publish(Event(kind=Kind.POLICY_APPLIED, message="the configuration was read again"))
 
     async def _hear_envoy(self) -> None:
         try:
-            async for exit in self._shim.exits("proxy"):
+            async for exit in self._envoy.exits():
                 self._proxy.exited(exit.pid, exit.describe())
         except ShimLost:
             self.shim_lost.set()

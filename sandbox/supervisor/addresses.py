@@ -70,6 +70,13 @@ class Addresses:
             self._ports.release(purpose)
         return given
 
+    def hand_over(self, ports: frozenset[int]) -> None:
+        """Let go of ports for somebody who shares none with us to open them. They stay ours."""
+        for purpose, port in self._ports.remembered.items():
+            if port in ports:
+                self._ports.release(purpose)
+                self._served.add(purpose)
+
     def close(self) -> None:
         self._ports.close()
 

@@ -193,6 +193,18 @@ def moved_edges(wired: Topology, ground: Ground) -> tuple[str, ...]:
     )
 
 
+def ports_of(wired: Topology, ground: Ground) -> frozenset[int]:
+    """The ports on which this machine calls the proxy."""
+    own = [caller for caller in wired.callers if ground.runtime_of(caller.name) == PROCESS]
+    binds = [
+        wired.gateway,
+        *(published.bind for published in wired.published),
+        *(edge.bind for caller in own for edge in caller.edges),
+        *(caller.http_proxy for caller in own if caller.http_proxy is not None),
+    ]
+    return frozenset(bind.port for bind in binds)
+
+
 def edge_purpose(caller: str, callee: str, port: int) -> str:
     return f"edge/{caller}/{callee}/{port}"
 

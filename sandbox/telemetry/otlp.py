@@ -58,7 +58,8 @@ class OtlpReceiver:
         self._hosts: frozenset[str] = frozenset()
         self._runner: web.AppRunner | None = None
 
-    async def start(self, bound: socket.socket) -> None:
+    async def start(self, bound: socket.socket, *more: socket.socket) -> None:
+        """Serve on sockets that are bound to one port number; the first is the loopback one."""
         port = bound.getsockname()[1]
         self._hosts = frozenset(f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]"))
         app = web.Application(client_max_size=MOST_BYTES)
@@ -68,7 +69,8 @@ class OtlpReceiver:
             app, access_log=None, auto_decompress=False, lingering_time=_LINGERING, shutdown_timeout=1
         )
         await self._runner.setup()
-        await web.SockSite(self._runner, bound).start()
+        for one in (bound, *more):
+            await web.SockSite(self._runner, one).start()
 
     async def close(self) -> None:
         if self._runner is not None:

@@ -1,4 +1,4 @@
-"""Reads Envoy's counters, again and again, over its admin socket."""
+"""Reads Envoy's counters, again and again, from its admin interface."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import aiohttp
 from yarl import URL
@@ -17,10 +16,11 @@ from sandbox.telemetry.stats import FILTER, read_stats
 
 log = logging.getLogger(__name__)
 
-_STATS = URL("http://envoy/stats").with_query(
+_STATS = URL("/stats").with_query(
     {"format": "json", "histogram_buckets": "cumulative", "usedonly": "", "filter": FILTER}
 )
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
+Connect = Callable[[], aiohttp.ClientSession]
+"""Opens a session in which a path alone leads to Envoy's admin interface."""
 
 
 class Scraper:
@@ -29,8 +29,8 @@ class Scraper:
     interval: seconds between readings.
     """
 
-    def __init__(self, admin_socket: Path, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._socket = admin_socket
+    def __init__(self, connect: Connect, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._connect = connect
         self._interval = interval
         self._clock = clock
         self._past = Past(window_for(interval))
@@ -40,8 +40,7 @@ class Scraper:
         return self._past.snapshot(self._clock(), time.time())
 
     async def run(self) -> None:
-        connector = aiohttp.UnixConnector(path=str(self._socket), limit=1)
-        async with aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT) as session:
+        async with self._connect() as session:
             while True:
                 await self._scrape(session)
                 await asyncio.sleep(self._interval)

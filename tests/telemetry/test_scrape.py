@@ -12,6 +12,7 @@ from aiohttp import web
 
 from sandbox.control import Edge, Signals
 from sandbox.model import AppProtocol, Port, Rule, Timeouts, TrafficPolicy
+from sandbox.proxy.admin import admin_session
 from sandbox.proxy.topology import Address
 from sandbox.tasks import Tasks
 from sandbox.telemetry.scrape import Scraper
@@ -28,7 +29,7 @@ async def mesh() -> AsyncIterator[Mesh]:
 
 @pytest.fixture
 async def scraper(mesh: Mesh) -> AsyncIterator[Scraper]:
-    found, tasks = Scraper(mesh.paths.admin_socket, INTERVAL), Tasks()
+    found, tasks = Scraper(lambda: admin_session(mesh.paths.admin_socket), INTERVAL), Tasks()
     tasks.spawn(found.run(), name="scrape")
     yield found
     await tasks.close()
@@ -125,7 +126,7 @@ async def test_a_new_envoy_is_found_and_its_counting_from_zero_understood(mesh: 
 
 
 async def test_a_scraper_without_an_envoy_waits_and_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    scraper, tasks = Scraper(tmp_path / "none.sock", INTERVAL), Tasks()
+    scraper, tasks = Scraper(lambda: admin_session(tmp_path / "none.sock"), INTERVAL), Tasks()
     with caplog.at_level("DEBUG", logger="sandbox.telemetry.scrape"):
         running = tasks.spawn(scraper.run(), name="scrape")
         await eventually(lambda: len(caplog.records) >= 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import shutil
 import signal
 import sys
 import time
@@ -15,17 +16,19 @@ from typing import Any, TypeVar
 from sandbox.control import ExecSpec
 from sandbox.errors import RuntimeFailure
 from sandbox.model import Project, Version
-from sandbox.paths import ProjectPaths
+from sandbox.paths import ProjectPaths, make_private
 from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Workload
 from sandbox.runtime.docker import labels
+from sandbox.runtime.docker.builds import Builder
 from sandbox.runtime.docker.containers import Frame, container_name, payload
 from sandbox.runtime.docker.ends import exit_of, moment
 from sandbox.runtime.docker.engine import Conflict, Engine, EngineGone, NotThere
 from sandbox.runtime.docker.inside import Inside
-from sandbox.runtime.docker.layout import EngineFacts, facts
+from sandbox.runtime.docker.layout import EngineFacts, Mesh, facts
 from sandbox.runtime.docker.logs import Logs
-from sandbox.runtime.docker.networks import Attachment, Demand, Mesh, Networks
+from sandbox.runtime.docker.networks import Attachment, Demand, Networks
 from sandbox.runtime.docker.program import Programs
+from sandbox.runtime.docker.proxy import ProxyContainer
 from sandbox.runtime.docker.records import Record, Records, running_of
 from sandbox.runtime.docker.stream import Streams
 from sandbox.runtime.docker.watch import EngineWatch
@@ -74,8 +77,9 @@ class DockerDriver:
         self._streams = Streams(socket)
         self._programs = Programs(self._engine)
         self._logs = Logs(self._paths.logs, self._streams)
-        self.networks = Networks(self._engine, self._paths.id, self._paths.state / "docker.json")
+        self.networks = Networks(self._engine, self._paths.id, self._paths.docker / "network.json")
         self.facts = await self._facts()
+        self.proxy = ProxyContainer(self._engine, self.networks, self._logs, self._paths)
         self._watch = EngineWatch(
             self._engine.endpoint, self._streams, self._paths.id, self._hear, self._lost, self._returned
         )
@@ -85,6 +89,7 @@ class DockerDriver:
         """Have networks for the services that run in containers. `names`: host names for all of them to know, each
         with "proxy" or an address. The first time, take over what runs."""
         first = self._frame is None
+        await asyncio.to_thread(make_private, self._paths.docker)
         settings = project.settings.docker
         ports = {
             name: [port.number for port in service.ports] if service.ports else []
@@ -95,7 +100,7 @@ class DockerDriver:
         mesh = await self.networks.prepare(demand, self.facts)
         self._frame = Frame(id=self._paths.id, project=project, memory=self.facts.memory, names=names)
         self._log_limit = project.settings.log_max_bytes
-        self._settings = settings
+        self._builder = Builder(self._engine, self._paths.id, settings.images, self._host)
         if first:
             await self._take_over()
         return mesh
@@ -112,15 +117,13 @@ class DockerDriver:
         found = await self._engine.call(lambda api: api.containers(all=True, filters=labels.filters(self._paths.id)))
         await asyncio.gather(*(self._remove(str(one["Id"])) for one in found))
         await self.networks.remove_all()
+        await asyncio.to_thread(shutil.rmtree, self._paths.docker, ignore_errors=True)
 
     # --- instances ----------------------------------------------------------------------------------------------
 
     async def prepare(self, workload: Workload, output: Output) -> Artifact:
         await self._watch.there.wait()
-        from sandbox.runtime.docker.build import Builder
-
-        builder = Builder(self._engine, self._paths.id, self._settings.images, self._host)
-        built = await builder.prepare(workload, output)
+        built = await self._builder.prepare(workload, output)
         return Artifact(
             fingerprint=_fingerprint(built.image, built.argv, workload.version),
             argv=built.argv,
@@ -257,8 +260,11 @@ class DockerDriver:
             self._ended(record)
 
     def _hear(self, action: str, actor: Mapping[str, Any]) -> None:
-        record = self._records.of_container(str(actor.get("ID")))
+        container = str(actor.get("ID"))
+        record = self._records.of_container(container)
         if record is None:
+            if action in ("die", "destroy") and container == self.proxy.container:
+                self._tasks.spawn(self.proxy.ended(), name="hear the end of the proxy")
             return
         if action == "kill" and not record.stop_asked:
             record.stopped_by = _signal_number(str((actor.get("Attributes") or {}).get("signal", "")))
@@ -356,6 +362,7 @@ class DockerDriver:
             if record.container not in alive and not record.told:
                 record.stopped_by = record.stopped_by or signal.SIGTERM  # by the engine's own end
                 self._ended(record)
+        await self.proxy.look()
         self._say("the Docker engine is back")
 
     async def _present(self) -> None:

@@ -96,6 +96,11 @@ class Networks:
     def proxy_container(self) -> str:
         return f"{self._project}-proxy"
 
+    @property
+    def uplink(self) -> str:
+        """The network over which this machine and the proxy container reach each other."""
+        return self._project
+
     async def proxy_exists(self) -> None:
         """The proxy container was made (anew): connect it to every instance's network, now and from now on."""
         plan = self._known.plan
