@@ -26,6 +26,9 @@ STATUS_COLOURS: Mapping[str, str] = {
 }
 _COLUMNS = ("SERVICE", "STATUS", "READY", "VERSION", "RESTARTS", "AGE", "ADDRESS", "REASON")
 
+_SHORT_ID = 12
+"""Of a container, as other tools show it."""
+
 
 def run(options: Namespace) -> int:
     async def show(control: Control) -> int:
@@ -106,7 +109,7 @@ def _service_row(service: ServiceStatus, now: float) -> tuple[str, ...]:
 
 
 def _instance_row(instance: InstanceStatus, now: float) -> tuple[str, ...]:
-    where = instance.container or (f"pid {instance.pid}" if instance.pid else "")
+    where = (instance.container or "")[:_SHORT_ID] or (f"pid {instance.pid}" if instance.pid else "")
     return (
         f"  {instance.id}",
         instance.status,

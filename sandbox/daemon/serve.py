@@ -351,10 +351,12 @@ class Daemon:
     def _note(self, wired: Wired) -> None:
         """Say what had to move, once."""
         self._gateway = wired.gateway
-        notices = (*self._front.notices, *wired.notices, *filter(None, [self._memory.notice, self._complaint]))
+        moved = (*self._front.notices, *wired.notices)
+        notices = (*moved, *wired.remarks, *filter(None, [self._memory.notice, self._complaint]))
         for notice in notices:
             if notice not in self._notices:
-                self._bus.publish(Event(kind=Kind.PORT_MOVED, severity=Severity.WARNING, message=notice))
+                kind = Kind.PORT_MOVED if notice in moved else Kind.NOTICE
+                self._bus.publish(Event(kind=kind, severity=Severity.WARNING, message=notice))
         self._notices = notices
 
     def _announce(self, *, recovered: bool) -> None:

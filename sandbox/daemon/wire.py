@@ -13,6 +13,7 @@ from sandbox.proxy.topology import Address, Topology
 from sandbox.supervisor import wiring
 from sandbox.supervisor.addresses import Addresses
 from sandbox.supervisor.cluster import Surroundings
+from sandbox.supervisor.remarks import remarks
 from sandbox.supervisor.surroundings import Otlp, places
 
 OUTBOUND_IN_CONTAINER = Path("/tmp/outbound.sock")  # in a container of its own
@@ -24,6 +25,7 @@ class Wired:
     surroundings: Surroundings
     gateway: Address  # as people call it
     notices: tuple[str, ...]  # what had to move
+    remarks: tuple[str, ...]  # what else a person should know
 
 
 class Wire:
@@ -55,4 +57,5 @@ class Wire:
             surroundings=surroundings,
             gateway=Address(LOOPBACK, ingress.gateway),
             notices=(*notices, *wiring.moved_edges(topology, ground)),
+            remarks=remarks(project, ground),
         )

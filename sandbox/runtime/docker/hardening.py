@@ -27,5 +27,5 @@ def softened(version: Version) -> str | None:
     if not version.hardened:
         return "not hardened: it keeps the engine's default capabilities and may gain privileges"
     if version.cap_add:
-        return f"with the capabilities {', '.join(version.cap_add)}"
+        return f"given the capabilities {', '.join(version.cap_add)}"
     return None
