@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,15 +107,15 @@ def engine(request: pytest.FixtureRequest) -> Iterator[RealEngine]:
 def why_silent(endpoint: Endpoint) -> str | None:
     """None when an engine answers."""
     try:
-        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # which leaves the tests' own loop alone
-            runner.run(ping(endpoint))
+        with ThreadPoolExecutor(1) as apart:  # from the tests' own loop, which may be running
+            apart.submit(asyncio.run, ping(endpoint)).result()
     except RuntimeFailure as failure:
         return failure.message
     return None
 
 
 def settle(config: pytest.Config, left: list[str]) -> None:
-    """Where an engine is required it is there for the tests alone. Elsewhere somebody else may have used it meanwhile."""
+    """Where an engine is required it is there for the tests alone; elsewhere others may have used it meanwhile."""
     if left and is_required():
         pytest.fail(f"left in the engine by a test: {', '.join(left)}", pytrace=False)
     reporter = config.pluginmanager.get_plugin("terminalreporter")

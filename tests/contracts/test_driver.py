@@ -17,12 +17,13 @@ from sandbox.runtime.base import Driver, Exit
 from sandbox.runtime.launch import launch
 from tests.contracts import stages
 from tests.contracts.stages import DockerStage, FakeStage, ProcessStage, Stage
+from tests.docker_engine import RealEngine
 from tests.runtime.home import project_paths
 
 ORDERS = "orders-v1-1"
 
 
-@pytest.fixture(params=["fake", "process", "docker"])
+@pytest.fixture(params=["fake", "process", pytest.param("docker", marks=pytest.mark.docker)])
 async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     match request.param:
         case "fake":
@@ -32,10 +33,12 @@ async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
                 launch(paths)
                 yield ProcessStage(paths, tmp_path)
         case _:
+            engine: RealEngine = request.getfixturevalue("engine")
             with project_paths() as paths:
-                stage = DockerStage(paths, "sandbox-test/python:3", "host")
+                stage = DockerStage(paths, engine.image("run"), "host")
                 yield stage
                 await stage.clear()
+                assert engine.leftovers(paths.id) == []
 
 
 @pytest.fixture
