@@ -116,3 +116,22 @@ def test_a_quote_passes_through_four_languages(user: User) -> None:
     ]
     assert quote(**{"x-canary": "true"})[2] == ("prices-v2-1", "Go")
     user.purge("polyglot", ps["id"])
+
+
+def test_toolchains_that_are_missing_are_named(sandbox: Sandbox) -> None:
+    programs = sandbox.home / "bin"
+    programs.mkdir()
+    for tool in ("sh", "env", "node", "npm"):
+        if (found := shutil.which(tool)) is not None:
+            (programs / tool).symlink_to(found)
+    sandbox.environment["PATH"] = str(programs)
+
+    failed = sandbox.run("up", "polyglot", "-d", check=1)
+
+    ps = json.loads(sandbox.run("ps", "--project", "polyglot", "-o", "json").stdout)
+    reasons = {service["name"]: service["reason"] or "" for service in ps["services"]}
+    assert re.search(r"\bgo\b.* not installed", reasons["cart"])
+    assert re.search(r"\bjava\b.* not installed", reasons["prices"])
+    assert re.search(r"\b(java|mvn)\b.* not installed", reasons["depot"])
+    assert "not installed" in failed.stderr
+    assert "hint: " in failed.stderr
