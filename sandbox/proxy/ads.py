@@ -19,8 +19,14 @@ from sandbox.proxy.topology import Address
 _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _UNLIMITED = -1
 _OPTIONS = [("grpc.max_send_message_length", _UNLIMITED), ("grpc.max_receive_message_length", _UNLIMITED)]
-# Two servers must not share a port unknowingly; and a container that is gone may leave its connection open forever.
-_TCP_OPTIONS = [("grpc.so_reuseport", 0), ("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 5_000)]
+# Two servers must not share a port unknowingly; and a container that is gone may leave its connection open for good.
+# (Without a ping timeout of its own, gRPC waits a minute whatever the keepalive says.)
+_TCP_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+]
 
 
 class Sessions(Protocol):

@@ -88,9 +88,11 @@ async def first_answer(mesh: ContainedMesh, credentials: bytes | None) -> object
 async def test_two_control_planes_never_share_a_port(mesh: ContainedMesh) -> None:
     assert mesh.plane.address is not None
     second = ControlPlane(Guarded(mesh.plane.address, "other"))
-    with pytest.raises(RuntimeError):
-        await second.start()
-    await second.close()
+    try:
+        with pytest.raises(RuntimeError):
+            await second.start()
+    finally:
+        await second.close()
 
 
 def test_tokens_do_not_show() -> None:
