@@ -7,14 +7,21 @@ import shlex
 from collections.abc import Sequence
 
 from sandbox.errors import RuntimeFailure
+from sandbox.runtime.buildpack import detect_go as go_folders
+from sandbox.runtime.buildpack import detect_java as java_folders
 from sandbox.runtime.buildpack import detect_node as node_folders
 from sandbox.runtime.buildpack import detect_python as python_folders
+from sandbox.runtime.buildpack import detect_static as static_folders
+from sandbox.runtime.buildpack.detect_go import detect_go
+from sandbox.runtime.buildpack.detect_java import detect_java
 from sandbox.runtime.buildpack.detect_node import START_SCRIPT, detect_node
 from sandbox.runtime.buildpack.detect_python import detect_python, has_python_manifest
+from sandbox.runtime.buildpack.detect_static import detect_static
 from sandbox.runtime.buildpack.detected import Detected
 from sandbox.runtime.buildpack.folder import Folder
 
-_LOOKED_FOR = ", ".join(("Procfile", *python_folders.LOOKED_FOR, *node_folders.LOOKED_FOR))
+_KINDS = (python_folders, node_folders, go_folders, java_folders, static_folders)
+_LOOKED_FOR = ", ".join(("Procfile", *(name for kind in _KINDS for name in kind.LOOKED_FOR)))
 
 
 def detect(folder: Folder, command: Sequence[str] | None) -> Detected:
@@ -24,17 +31,31 @@ def detect(folder: Folder, command: Sequence[str] | None) -> Detected:
     from_procfile = _procfile(folder)
     if from_procfile is not None:
         return from_procfile
-    python, node = detect_python(folder), detect_node(folder)
-    # A Python service may keep a package.json for its web page's assets, and the reverse is rare.
-    if python is not None and (node is None or has_python_manifest(folder) or node.origin != START_SCRIPT):
-        return python
-    if node is not None:
-        return node
+    found = _compiled(folder) or _scripted(folder) or detect_java(folder) or detect_go(folder) or detect_static(folder)
+    if found is not None:
+        return found
     raise RuntimeFailure(
         f"can't tell how to run it; looked for {_LOOKED_FOR}",
         place=str(folder.path),
         hint="say it in sandbox.yaml, for example: command: python app.py",
     )
+
+
+def _compiled(folder: Folder) -> Detected | None:
+    """A Go or Java project; scripts in its folder are tools, and a package.json is for its pages."""
+    if has_python_manifest(folder):
+        return None
+    if "go.mod" in folder.names:
+        return detect_go(folder)
+    return detect_java(folder) if "pom.xml" in folder.names else None
+
+
+def _scripted(folder: Folder) -> Detected | None:
+    """A Python service may keep a package.json for its web page's assets, and the reverse is rare."""
+    python, node = detect_python(folder), detect_node(folder)
+    if python is not None and (node is None or has_python_manifest(folder) or node.origin != START_SCRIPT):
+        return python
+    return node
 
 
 def language_of(folder: Folder, program: str) -> str:
@@ -43,6 +64,10 @@ def language_of(folder: Folder, program: str) -> str:
         return "python"
     if "package.json" in folder.names or name in ("node", "npm", "npx"):
         return "node"
+    if "go.mod" in folder.names or name == "go":
+        return "go"
+    if "pom.xml" in folder.names or name in ("java", "mvn"):
+        return "java"
     return "other"
 
 

@@ -11,4 +11,4 @@ class Detected:
 
     argv: tuple[str, ...]
     origin: str  # where it came from, for people
-    language: str  # python | node | other
+    language: str  # python | node | go | java | static | other

@@ -124,7 +124,7 @@ def read_manifest(folder: Folder) -> Manifest | None:
         return Manifest(("sync", "--frozen", "--no-dev"), files, "build-system" in project)
     into = ("pip", "install", "--python", "{env}")
     if "requirements.txt" in folder.names:
-        return Manifest((*into, "-r", "requirements.txt"), _requirement_files(folder.path))
+        return Manifest((*into, "-r", "requirements.txt"), requirement_files(folder.path))
     if "build-system" in project:
         return Manifest((*into, "-e", "."), _read(folder, "pyproject.toml"), editable=True)
     if project.get("project", {}).get("dependencies"):
@@ -195,7 +195,7 @@ def _read(folder: Folder, *names: str) -> dict[str, bytes]:
         raise RuntimeFailure(f"can't be read: {error.strerror}", place=str(error.filename)) from None
 
 
-def _requirement_files(folder: Path) -> dict[str, bytes]:
+def requirement_files(folder: Path) -> dict[str, bytes]:
     """requirements.txt and what it includes by -r and -c, by path relative to the folder."""
     found: dict[str, bytes] = {}
     waiting = [folder / "requirements.txt"]

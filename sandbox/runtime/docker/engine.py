@@ -26,19 +26,16 @@ _LONG_AT_ONCE = 3
 _TIMEOUT = 60
 """Seconds an engine may be silent during a call. Creating a container on a busy disk has taken 20."""
 
-_LONG_TIMEOUT = 600
-"""Seconds a build or a pull may be silent: a compiler or a slow registry says nothing for minutes."""
-
 
 class Engine:
-    """One engine. `api` and `long_api` differ only in their patience."""
+    """One engine. `version` is the API's that both sides know; `room` is for builds and pulls."""
 
-    def __init__(self, endpoint: Endpoint, api: docker.APIClient, long_api: docker.APIClient) -> None:
+    def __init__(self, endpoint: Endpoint, api: docker.APIClient) -> None:
         self.endpoint = endpoint
+        self.version = str(api.api_version)
+        self.room = asyncio.Semaphore(_LONG_AT_ONCE)
         self._api = api
-        self._long_api = long_api
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="docker")
-        self._long_threads = ThreadPoolExecutor(_LONG_AT_ONCE, thread_name_prefix="docker-long")
 
     @classmethod
     async def connect(cls, environ: Mapping[str, str]) -> Engine:
@@ -46,31 +43,22 @@ class Engine:
         endpoint = find(environ)
         await ping(endpoint)
         try:
-            api, long_api = await asyncio.to_thread(_clients, endpoint.url)
+            api = await asyncio.to_thread(_client, endpoint.url)
         except (DockerException, requests.RequestException) as error:
             raise explained(error, "docker") from error
-        return cls(endpoint, api, long_api)
+        return cls(endpoint, api)
 
     async def close(self) -> None:
         """Calls under way end by themselves; their answers are dropped."""
-        for threads in (self._threads, self._long_threads):
-            threads.shutdown(wait=False, cancel_futures=True)
-        for api in (self._api, self._long_api):
-            with contextlib.suppress(Exception):
-                api.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(Exception):
+            self._api.close()
 
     async def call(self, ask: Callable[[docker.APIClient], T], *, place: str = "docker") -> T:
         """What `ask` returns. It runs in a thread and must only talk to the engine. RuntimeFailure, and NotThere and
         Conflict, which are ones."""
-        return await self._run(self._threads, lambda: ask(self._api), place)
-
-    async def call_long(self, ask: Callable[[docker.APIClient], T], *, place: str = "docker") -> T:
-        """The same for builds and pulls."""
-        return await self._run(self._long_threads, lambda: ask(self._long_api), place)
-
-    async def _run(self, threads: ThreadPoolExecutor, ask: Callable[[], T], place: str) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(threads, ask)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: ask(self._api))
         except (DockerException, requests.RequestException) as error:
             raise explained(error, place) from error
 
@@ -90,14 +78,18 @@ class EngineGone(RuntimeFailure):
 def explained(error: Exception, place: str) -> RuntimeFailure:
     """An error of the library in plain words, with a next step."""
     if isinstance(error, APIError):
-        said = str(error.explanation or error).strip()
-        kind = {404: NotThere, 409: Conflict}.get(error.status_code or 0, RuntimeFailure)
-        return kind(said, place=place, hint=hint_for(said))
+        return refusal(error.status_code or 0, str(error.explanation or error), place)
     if isinstance(error, requests.Timeout):
         return EngineGone("the engine took too long to answer", place=place, hint="see: docker info")
     if isinstance(error, requests.ConnectionError):
         return EngineGone("the engine went away", place=place, hint="start it, such as: sudo systemctl start docker")
     return RuntimeFailure(str(error), place=place, hint=hint_for(str(error)))
+
+
+def refusal(status: int, said: str, place: str) -> RuntimeFailure:
+    """What an HTTP status and the engine's words mean."""
+    kind = {404: NotThere, 409: Conflict}.get(status, RuntimeFailure)
+    return kind(said.strip(), place=place, hint=hint_for(said))
 
 
 _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -120,6 +112,6 @@ def hint_for(said: str) -> str:
     return next((hint for words, hint in _HINTS if any(word in lowered for word in words)), "")
 
 
-def _clients(url: str) -> tuple[docker.APIClient, docker.APIClient]:
+def _client(url: str) -> docker.APIClient:
     kept: dict[str, Any] = {"base_url": url, "version": "auto", "max_pool_size": _AT_ONCE}
-    return docker.APIClient(**kept, timeout=_TIMEOUT), docker.APIClient(**kept, timeout=_LONG_TIMEOUT)
+    return docker.APIClient(**kept, timeout=_TIMEOUT)

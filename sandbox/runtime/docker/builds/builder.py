@@ -1,0 +1,186 @@
+"""Making a version's image: pulled, built by its own Dockerfile, or by one that its folder tells."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import RuntimeFailure
+from sandbox.model import Build
+from sandbox.runtime.base import Output, Workload
+from sandbox.runtime.docker.builds import cleanup, names
+from sandbox.runtime.docker.builds.context import Context, ignored, only, scan
+from sandbox.runtime.docker.builds.dockerfile import EVERYTHING, Recipe, dependency_part, source_part
+from sandbox.runtime.docker.builds.generate import Generated, generate, own_dockerfile
+from sandbox.runtime.docker.builds.pull import find_image, have_image
+from sandbox.runtime.docker.builds.run import Order, Runner
+from sandbox.runtime.docker.builds.syntax import images as images_of
+from sandbox.runtime.docker.builds.syntax import stages
+from sandbox.runtime.docker.engine import Engine
+from sandbox.runtime.docker.images import image_for
+
+_LARGE = 100_000_000
+"""Bytes of a context that are worth a remark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    image: str  # its id, "sha256:…"
+    argv: tuple[str, ...]  # empty: the image's own
+    origin: str
+
+
+class Builder:
+    """Of one project. `project` is its id, unique on this machine; `images` replace default images by purpose; `host`
+    is the user's environment."""
+
+    def __init__(self, engine: Engine, project: str, images: Mapping[str, str], host: Mapping[str, str]) -> None:
+        self._engine = engine
+        self._project = project
+        self._images = images
+        self._host = host
+        self._runner = Runner(engine, project, host)
+        self._installing: dict[str, asyncio.Lock] = {}
+
+    async def prepare(self, workload: Workload, output: Output) -> Built:
+        """Quick when nothing changed since the last time. RuntimeFailure with a reason and a next step."""
+        version = workload.version
+        if version.build is None:
+            return await self._pulled(workload, output)
+        own = own_dockerfile(version.build)
+        if own is not None:
+            return await self._by_dockerfile(workload, version.build, own, output)
+        return await self._by_folder(workload, version.build, output)
+
+    async def prune(self, keep: Collection[str]) -> None:
+        """Remove images that are neither in use nor new. `keep`: ids of those in use."""
+        await cleanup.prune(self._engine, self._project, keep)
+
+    # --- image: -------------------------------------------------------------------------------------------------
+
+    async def _pulled(self, workload: Workload, output: Output) -> Built:
+        version = workload.version
+        assert version.image is not None
+        image = await self._have(version.image, workload, output)
+        return Built(image, version.command or (), f"the image {version.image}")
+
+    async def _have(self, image: str, workload: Workload, output: Output) -> str:
+        policy, place = workload.version.pull_policy, workload.service
+        return await have_image(self._engine, image, policy, self._host, output, place=place)
+
+    # --- a Dockerfile of the user's -----------------------------------------------------------------------------
+
+    async def _by_dockerfile(self, workload: Workload, build: Build, own: str, output: Output) -> Built:
+        version, path = workload.version, build.context / own
+        text = await asyncio.to_thread(_read, path)
+        context = await asyncio.to_thread(_scan, build.context, own, output)
+        found = stages(text, build.args)
+        bases = {image: await find_image(self._engine, image) for image in images_of(found)}
+        key = names.key_of((
+            *(text, build.target, sorted(build.args.items()), context.digest, sorted(bases.items())),
+            *(workload.service, version.name),
+        ))  # fmt: skip
+        order = Order(
+            text=text,
+            tag=names.service_tag(self._project, workload.service, version.name, key),
+            context=context,
+            labels=self._labels(workload),
+            place=workload.service,
+            dockerfile=str(path),
+            arguments=build.args,
+            target=build.target,
+            refresh=version.pull_policy == "always",
+        )
+        return Built(await self._have_built(order, output), version.command or (), own)
+
+    # --- a Dockerfile of ours -----------------------------------------------------------------------------------
+
+    async def _by_folder(self, workload: Workload, build: Build, output: Output) -> Built:
+        version = workload.version
+        made = await asyncio.to_thread(generate, build, version.command, self._image_for)
+        if version.command is None:
+            output(f"{' '.join(made.recipe.argv)} (from {made.origin})")
+        if build.args or build.target:
+            output("build.args and build.target say nothing here: the folder has no Dockerfile")
+        context = await asyncio.to_thread(_scan, build.context, None, output)
+        bases = {image: await self._have(image, workload, output) for image in sorted(made.recipe.images)}
+        dependencies = await self._dependencies_order(workload, made, context, bases)
+        text = source_part(made.recipe, dependencies.tag if dependencies else None)
+        key = names.key_of((text, context.digest, sorted(bases.items()), workload.service, version.name))
+        order = Order(
+            text=text,
+            tag=names.service_tag(self._project, workload.service, version.name, key),
+            context=context,
+            labels=self._labels(workload) | ({names.DEPENDENCIES: dependencies.tag} if dependencies else {}),
+            place=workload.service,
+            ours=True,
+        )
+        return Built(await self._have_built(order, output, dependencies), made.recipe.argv, made.origin)
+
+    async def _dependencies_order(
+        self, workload: Workload, made: Generated, context: Context, bases: Mapping[str, str]
+    ) -> Order | None:
+        """Named after what they are made from, so that versions and services that need the same share one image."""
+        recipe = made.recipe
+        if recipe.dependencies is None:
+            return None
+        manifests = await asyncio.to_thread(_manifests, made.folder.path, recipe, context)
+        text = dependency_part(recipe)
+        key = names.key_of((text, manifests.digest, sorted(bases.items())))
+        return Order(
+            text=text,
+            tag=names.dependencies_tag(self._project, key),
+            context=manifests,
+            labels={names.PROJECT: self._project, names.KIND: "dependencies"},
+            place=workload.service,
+            ours=True,
+        )
+
+    async def _have_built(self, order: Order, output: Output, before: Order | None = None) -> str:
+        """The image's id; built, after what it starts from, unless it is there."""
+        if (found := await find_image(self._engine, order.tag)) is not None:
+            return found
+        if before is not None:
+            async with self._installing.setdefault(before.tag, asyncio.Lock()):
+                await self._have_built(before, output)
+        await self._runner.build(order, output)
+        found = await find_image(self._engine, order.tag)
+        if found is None:
+            raise RuntimeFailure(
+                "the engine built it and does not have it", place=order.place, hint="see: docker images"
+            )
+        return found
+
+    def _image_for(self, purpose: str) -> str:
+        return image_for(purpose, self._images, self._host)
+
+    def _labels(self, workload: Workload) -> dict[str, str]:
+        return {
+            names.PROJECT: self._project,
+            names.KIND: "service",
+            names.SERVICE: workload.service,
+            names.VERSION: workload.version.name,
+        }
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is not UTF-8"
+        raise RuntimeFailure(f"can't be read: {why}", place=str(path), hint="check build: {dockerfile: …}") from None
+
+
+def _scan(folder: Path, own: str | None, output: Output) -> Context:
+    if not folder.is_dir():
+        raise RuntimeFailure("is not a folder", place=str(folder), hint="check the path given as build:")
+    context = scan(folder, ignored(folder, own))
+    if context.size > _LARGE:
+        output(f"{context.size / 1e6:.0f} MB go to the engine; leave out what is not needed: .dockerignore")
+    return context
+
+
+def _manifests(folder: Path, recipe: Recipe, context: Context) -> Context:
+    return context if recipe.manifests == EVERYTHING else only(folder, recipe.manifests)

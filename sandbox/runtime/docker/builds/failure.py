@@ -1,0 +1,70 @@
+"""Why a build failed, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sandbox.errors import RuntimeFailure
+from sandbox.runtime.docker.engine import hint_for
+
+_SHOWN = 4
+
+_CERTIFICATES = re.compile(r"certificate|CERT_|x509|PKIX path", re.IGNORECASE)
+_HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), hint)
+    for pattern, hint in (
+        (r"no space left", "free some disk space, such as: docker system prune"),
+        (_CERTIFICATES.pattern, "name your network's certificates: SSL_CERT_FILE=/path/to/bundle.pem"),
+        (r"requires BuildKit|unknown (flag|option).*(mount|chmod|link)|heredoc",
+         "the engine's classic builder can't do that: build it with docker build, and name the result with image:"),
+        (r"unable to execute '?(gcc|cc)|gcc.*(not found|failed)|command '?(gcc|cc)'? failed|no acceptable C compiler|"
+         r"not found: make|node-gyp",
+         "it needs a compiler: give the service a Dockerfile, or its base image one, such as "
+         "SANDBOX_IMAGE_PYTHON=python:3.12"),
+        (r"temporary failure in name resolution|could not resolve|no such host|network is unreachable|EAI_AGAIN|"
+         r"ENOTFOUND|ETIMEDOUT|ECONNREFUSED|connection (refused|timed out|reset)|proxyerror|i/o timeout",
+         "check the network; behind a proxy, set HTTPS_PROXY"),
+        (r"no matching distribution|could not find a version|404 not found|E404|notarget|unknown revision|"
+         r"could not find artifact|invalid requirement",
+         "check the names and versions of the packages"),
+        (r"(COPY|ADD) failed|file not found in build context|excluded by \.dockerignore",
+         "check the path, and that .dockerignore does not leave it out"),
+        (r"failed to reach build target|target stage", "name a stage of the Dockerfile in build: {target: …}"),
+    )
+)  # fmt: skip
+_BOILERPLATE = re.compile(
+    r"\[ERROR\]\s*(-> \[Help|\[Help|$|To see the full|Re-run Maven|For more information|After correcting)"
+    r"|\[INFO\]|npm (ERR!|error) (A complete log|\s*/)|\[notice\]"
+)
+_LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+):\s*", re.IGNORECASE)
+_LEFT = re.compile(r"The command '(?P<command>.+)' returned a non-zero code: (?P<code>\d+)", re.DOTALL)
+
+
+def build_failure(said: str, last: Sequence[str], *, place: str, dockerfile: str, extra: str = "") -> RuntimeFailure:
+    """`said` is the engine's own word, `last` the newest output, `extra` a next step that goes before any other."""
+    if match := _LINE.search(said):
+        line = f"{dockerfile}:{match[1]}"
+        return RuntimeFailure(said[match.end() :], place=line, hint=_hint(said, ()) or "correct the line")
+    certificates = _CERTIFICATES.search("\n".join(last)) is not None
+    hint = extra if certificates and extra else _hint(said, last)
+    return RuntimeFailure(f"the image could not be built: {_words(said, last)}", place=place, hint=hint)
+
+
+def _words(said: str, output: Sequence[str]) -> str:
+    """A command that failed has told why itself, most often."""
+    if match := _LEFT.search(said):
+        telling = [line.strip() for line in output if not _BOILERPLATE.match(line)]
+        told = "; ".join(telling[-_SHOWN:])
+        command = match["command"].removeprefix("/bin/sh -c ")
+        return told or f"{' '.join(command.split())} ended with {match['code']} and said nothing"
+    return said.strip()
+
+
+def _hint(said: str, output: Sequence[str]) -> str:
+    """What the engine says comes before what the command wrote, and later lines before earlier ones."""
+    for text in (said if not _LEFT.search(said) else "", *reversed(output)):
+        for pattern, hint in _HINTS:
+            if text and pattern.search(text):
+                return hint
+    return hint_for(said) if not _LEFT.search(said) else "see the output above: sandbox logs"
