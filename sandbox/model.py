@@ -121,7 +121,11 @@ class Mount:
     source: str | None  # bind: an absolute path on the host; volume: its key under `volumes`, None for an anonymous one
     target: str  # an absolute path in the container
     read_only: bool = False
+    create: bool = False  # bind: a source that is not there becomes a folder; else starting fails
+    selinux: str | None = None  # bind: z (shared) or Z (private), how the source is relabelled where SELinux is on
+    nocopy: bool = False  # volume: it stays empty instead of taking over what the image has at the target
     size: int | None = None  # bytes, of a tmpfs
+    mode: int | None = None  # permission bits of a tmpfs; None: 1777
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +182,26 @@ class Version:
     read_only: bool = False  # the root file system
     cap_add: tuple[str, ...] = ()  # given back of the capabilities that are dropped; never NET_RAW or NET_ADMIN
     hardened: bool = True  # False: the engine's own defaults, but for the two capabilities above
+
+
+def container_only(version: Version) -> tuple[str, ...]:
+    """The keys of a version, in the file's words, that a process can't be given: it would run as something else.
+
+    Without those that make no difference to what runs (labels, pull_policy, hardened).
+    """
+    kinds = {mount.kind for mount in version.mounts}
+    given = {
+        "image": version.build is None and version.image is not None,
+        "entrypoint": version.entrypoint is not None,
+        "user": version.user is not None,
+        "working_dir": version.working_dir is not None,
+        "stop_signal": version.stop_signal is not None,
+        "volumes": bool(kinds - {MountKind.TMPFS}),
+        "tmpfs": MountKind.TMPFS in kinds,
+        "read_only": version.read_only,
+        "cap_add": bool(version.cap_add),
+    }
+    return tuple(key for key, is_given in given.items() if is_given)
 
 
 class Condition(StrEnum):

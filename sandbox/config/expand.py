@@ -21,6 +21,8 @@ def expand(root: Entries, problems: Problems) -> Entries:
         tree = change(tree, (*holder, "build"), _context)
         tree = change(tree, (*holder, "build", "args"), variables)
         tree = change(tree, (*holder, "environment"), variables)
+        tree = change(tree, (*holder, "labels"), variables)
+        tree = change(tree, (*holder, "tmpfs"), _one_or_more)
         tree = change(tree, (*holder, "env_file"), _env_files)
         tree = change(tree, (*holder, "develop", "watch", "*", "ignore"), _one_or_more)
     tree = change(tree, (*_SERVICE, "depends_on"), _dependencies)

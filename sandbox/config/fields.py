@@ -245,6 +245,7 @@ String = Annotated[str, PlainValidator(_filled), WithJsonSchema({"type": "string
 Text = Annotated[str, PlainValidator(text), WithJsonSchema({"type": _SCALAR_TYPES})]
 PortNumber = Annotated[int, PlainValidator(whole(1, 65535)), _integer_schema(1, 65535)]
 Replicas = Annotated[int, PlainValidator(whole(0, 100)), _integer_schema(0, 100)]
+Pids = Annotated[int, PlainValidator(whole(1, 4_194_304)), _integer_schema(1, 4_194_304)]
 Retries = Annotated[int, PlainValidator(whole(1, 1000)), _integer_schema(1, 1000)]
 Attempts = Annotated[int, PlainValidator(whole(0, 100)), _integer_schema(0, 100)]
 Weight = Annotated[int, PlainValidator(whole(0, 1_000_000)), _integer_schema(0, 1_000_000)]

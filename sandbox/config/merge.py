@@ -10,7 +10,7 @@ ListRule = Callable[[Items, Items, tuple[str, ...]], Items]
 
 
 def merge_files(base: Entries, over: Entries) -> Entries:
-    """Maps merge deeply, lists grow, and a command, a health test and traffic rules are replaced as a whole."""
+    """Maps merge deeply, lists grow; commands, health tests, traffic rules and settings are replaced as a whole."""
     return _maps(base, over, (), _grow)
 
 
@@ -43,6 +43,6 @@ def _replace(base: Items, over: Items, path: Sequence[str]) -> Items:
 
 
 def _grow(base: Items, over: Items, path: Sequence[str]) -> Items:
-    if path[0] == "traffic" or path[-1] in ("command", "test"):
+    if path[0] in ("traffic", "docker") or path[-1] in ("command", "entrypoint", "test"):
         return over
     return Items(over.location, base.items + over.items)

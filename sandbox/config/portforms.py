@@ -6,10 +6,10 @@ import re
 from difflib import get_close_matches
 from typing import Any
 
-from sandbox.config.fields import fault, kind
+from sandbox.config.fields import fault, kind, whole
 from sandbox.config.scalars import written
 from sandbox.config.tree import quoted
-from sandbox.model import AppProtocol
+from sandbox.model import AppProtocol, Port
 
 _HINT = 'write "8000", "18000:8000", "5432/tcp" or "50051/grpc"'
 _SHORT = re.compile(r"(?:(?:(?P<ip>.+):)?(?P<published>[^:]*):)?(?P<target>[^:/]+)(?:/(?P<protocol>[^:/]*))?")
@@ -32,6 +32,16 @@ def long_form(value: object) -> Any:
     if match["protocol"] is not None:
         port["app_protocol"] = protocol(match["protocol"])
     return port
+
+
+def exposed(value: object) -> Port:
+    """An entry of `expose`: a port that is never published."""
+    found = long_form(value)
+    if not isinstance(found, dict) or not isinstance(value, str | int):
+        raise fault(f"should be a port, not {kind(value)}", 'write "8000", "5432/tcp" or "50051/grpc"')
+    if "published" in found:
+        raise fault(f"{quoted(str(value))} publishes a port, which expose does not do", "move it to ports")
+    return Port(number=whole(1, 65535)(found["target"]), protocol=AppProtocol(found.get("app_protocol", "http")))
 
 
 def _number(text: str, shown: str) -> int:

@@ -22,6 +22,8 @@ from sandbox.model import (
     Healthcheck,
     HttpProbe,
     MatchType,
+    Mount,
+    MountKind,
     NoProbe,
     Port,
     Project,
@@ -31,6 +33,7 @@ from sandbox.model import (
     Settings,
     Template,
     Version,
+    Volume,
     WatchRule,
 )
 
@@ -60,6 +63,8 @@ def to_dict(project: Project) -> Plain:
         **_settings(project.settings),
         "services": {name: _service(service) for name, service in project.services.items()},
     }
+    if project.volumes:
+        rendered["volumes"] = {key: _volume(volume) for key, volume in project.volumes.items()}
     if project.traffic:
         rendered["traffic"] = {
             callee: {"rules": [_rule(rule) for rule in policy.rules]} for callee, policy in project.traffic.items()
@@ -70,6 +75,11 @@ def to_dict(project: Project) -> Plain:
 def _settings(settings: Settings) -> Plain:
     return {
         "runtime": settings.runtime,
+        "docker": _filled(
+            proxy=settings.docker.proxy,
+            address_pools=list(settings.docker.address_pools),
+            images=_escaped_values(settings.docker.images),
+        ),
         "gateway": {"port": settings.gateway_port},
         "ui": {"port": settings.ui_port},
         "telemetry": {"otlp": {"port": settings.otlp_port}, "interval": format_duration(settings.stats_interval)},
@@ -79,6 +89,7 @@ def _settings(settings: Settings) -> Plain:
 
 def _service(service: Service) -> Plain:
     common = _filled(
+        runtime=service.runtime,
         ports=[_port(port) for port in service.ports],
         public=service.public,
         depends_on={dependency.service: {"condition": str(dependency.condition)} for dependency in service.depends_on},
@@ -99,7 +110,47 @@ def _version(version: Version) -> Plain:
         develop={"watch": [_watch(rule) for rule in version.watch]} if version.watch else None,
         restart=str(version.restart),
         stop_grace_period=format_duration(version.stop_grace_period),
+        **_container(version),
     )
+
+
+def _container(version: Version) -> Plain:
+    entrypoint = version.entrypoint
+    return {
+        "entrypoint": "" if entrypoint == () else entrypoint and [_escape(word) for word in entrypoint],
+        "user": version.user,
+        "working_dir": _escaped(version.working_dir),
+        "stop_signal": version.stop_signal,
+        "volumes": [_mount(mount) for mount in version.mounts],
+        "labels": _escaped_values(version.labels),
+        "pull_policy": version.pull_policy,
+        "read_only": version.read_only,
+        "cap_add": list(version.cap_add),
+        "hardened": version.hardened,
+    }
+
+
+def _mount(mount: Mount) -> Plain:
+    options: Plain = {}
+    match mount.kind:
+        case MountKind.BIND:
+            options = _filled(create_host_path=mount.create, selinux=mount.selinux)
+        case MountKind.VOLUME:
+            options = {"nocopy": mount.nocopy}
+        case MountKind.TMPFS:
+            mode = None if mount.mode is None else f"{mount.mode:04o}"
+            options = _filled(size=None if mount.size is None else format_size(mount.size), mode=mode)
+    return _filled(
+        type=str(mount.kind),
+        source=_escaped(mount.source),
+        target=_escape(mount.target),
+        read_only=mount.read_only,
+        **{str(mount.kind): options},
+    )
+
+
+def _volume(volume: Volume) -> Plain:
+    return _filled(name=volume.name, external=volume.external)
 
 
 def _build(build: Build) -> Plain:
@@ -136,6 +187,7 @@ def _deploy(version: Version) -> Plain:
     limits = _filled(
         memory=None if version.limits.memory is None else format_size(version.limits.memory),
         cpus=version.limits.cpus,
+        pids=version.limits.pids,
     )
     return _filled(replicas=version.replicas, resources={"limits": limits} if limits else None)
 

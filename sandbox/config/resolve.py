@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sandbox.config.containers import container_keys, docker_settings, limits, replicas, volume
 from sandbox.config.schema import (
     BuildSpec,
-    DeploySpec,
     DevelopSpec,
     HeaderSpec,
     HealthcheckSpec,
@@ -34,7 +34,6 @@ from sandbox.model import (
     HeaderMatch,
     Healthcheck,
     HttpProbe,
-    Limits,
     Match,
     MatchType,
     NoProbe,
@@ -73,11 +72,12 @@ class Resolver:
             files=files,
             services={name: self._service(name, service) for name, service in spec.services.items()},
             traffic={callee: _policy(policy) for callee, policy in spec.traffic.items()},
+            volumes={key: volume(key, found) for key, found in spec.volumes.items()},
             settings=_settings(spec),
         )
 
     def _service(self, name: str, spec: ServiceSpec) -> Service:
-        ports = tuple(dict.fromkeys(_port(port) for port in spec.ports))
+        ports = _ports(spec)
         specs: Mapping[str, VersionSpec] = spec.versions or {DEFAULT_VERSION: spec}
         versions = tuple(self._version(version, found, ports) for version, found in specs.items())
         return Service(
@@ -86,10 +86,10 @@ class Resolver:
             ports=ports,
             public=spec.public,
             depends_on=_dependencies(spec, versions),
+            runtime=spec.runtime,
         )
 
     def _version(self, name: str, spec: VersionSpec, ports: tuple[Port, ...]) -> Version:
-        deploy = spec.deploy or DeploySpec()
         return Version(
             name=name,
             build=self._build(spec.build) if spec.build else None,
@@ -97,11 +97,12 @@ class Resolver:
             command=spec.command,
             environment=self._variables(spec),
             healthcheck=_healthcheck(spec.healthcheck or HealthcheckSpec(), ports),
-            replicas=1 if deploy.replicas is None else deploy.replicas,
-            limits=_limits(deploy),
+            replicas=replicas(spec),
+            limits=limits(spec),
             restart=_restart(spec.restart),
             stop_grace_period=10.0 if spec.stop_grace_period is None else spec.stop_grace_period,
             watch=self._watch(spec.develop or DevelopSpec()),
+            **container_keys(spec, self.path),
         )
 
     def _variables(self, spec: VersionSpec) -> dict[str, Template]:
@@ -134,6 +135,13 @@ class Resolver:
 
     def path(self, text: str) -> Path:
         return (self._root / Path(text).expanduser()).resolve()
+
+
+def _ports(spec: ServiceSpec) -> tuple[Port, ...]:
+    """What `expose` names besides `ports` comes after them."""
+    listed = [_port(port) for port in spec.ports]
+    numbers = {port.number for port in listed}
+    return tuple(dict.fromkeys((*listed, *(port for port in spec.expose if port.number not in numbers))))
 
 
 def _port(spec: PortSpec) -> Port:
@@ -171,11 +179,6 @@ def _probe(spec: HealthcheckSpec, ports: tuple[Port, ...]) -> Probe:
     return TcpProbe() if ports else NoProbe()
 
 
-def _limits(deploy: DeploySpec) -> Limits:
-    limits = deploy.resources.limits if deploy.resources else None
-    return Limits(memory=limits.memory, cpus=limits.cpus) if limits else Limits()
-
-
 def _restart(word: str | None) -> RestartPolicy:
     """Compose's `on-failure:3` is taken as `on-failure`: attempts are spaced out, not counted."""
     return RestartPolicy(word.partition(":")[0]) if word else RestartPolicy.ON_FAILURE
@@ -189,6 +192,7 @@ def _settings(spec: SettingsSpec) -> Settings:
         "otlp_port": spec.telemetry and spec.telemetry.otlp and spec.telemetry.otlp.port,
         "stats_interval": spec.telemetry and spec.telemetry.interval,
         "log_max_bytes": spec.logs and spec.logs.max_size,
+        "docker": spec.docker and docker_settings(spec.docker),
     }
     return Settings(**{name: value for name, value in given.items() if value is not None})
 

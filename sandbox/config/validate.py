@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from sandbox.config.compose import UNSUPPORTED, hint_for
+from sandbox.config.compose import UNSUPPORTED, hint_for, objection
 from sandbox.config.fields import FAULT, kind
 from sandbox.config.schema import ProjectSpec, Spec
 from sandbox.config.tree import Entries, Problems, key_place, place, plain, quoted
@@ -39,7 +39,7 @@ def _report(root: Entries, found: Mapping[str, Any], problems: Problems) -> None
     is_key = path[-1:] == ("[key]",)
     path = path[:-1] if is_key else path
     if found["type"] == "extra_forbidden":
-        message, hint = _unknown_key(path)
+        message, hint = _unknown_key(path, found["input"])
         problems.add(key_place(root, path), message, hint)
     elif is_key:
         problems.add(key_place(root, path), *_words(found))
@@ -85,13 +85,13 @@ def did_you_mean(name: str, names: Iterable[str], otherwise: str = "") -> str:
     return f"did you mean {near[0]}?" if near else otherwise
 
 
-def _unknown_key(path: Path) -> tuple[str, str]:
+def _unknown_key(path: Path, value: object) -> tuple[str, str]:
     key = str(path[-1])
     model = model_at(path[:-1])
     if model is None:
         return f"unknown key {quoted(key)}", "take it out"
     if key in UNSUPPORTED.get(model.compose, ()):
-        return f"{key} is a Compose key that sandbox does not support yet", hint_for(key)
+        return objection(key, value), hint_for(key)
     keys = list(model.model_fields)
     where = f" in {name_of(path[:-1])}" if len(path) > 1 else ""
     return f"unknown key {quoted(key)}{where}", did_you_mean(key, keys, f"keys here: {', '.join(keys)}")

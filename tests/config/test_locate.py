@@ -40,7 +40,11 @@ def test_apps_by_folder_file_and_name(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
-        ("bakry", "bakry: is neither a folder nor a sample app", "did you mean bakery? sample apps: bakery, hello, polyglot"),
+        (
+            "bakry",
+            "bakry: is neither a folder nor a sample app",
+            "did you mean bakery? sample apps: bakery, hello, polyglot",
+        ),
         ("zzz", "zzz: is neither a folder nor a sample app", "sample apps: bakery, hello, polyglot"),
         ("empty", "empty: has no sandbox.yaml or compose.yaml", "write one with `sandbox init empty`"),
     ],

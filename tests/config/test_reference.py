@@ -16,9 +16,9 @@ from sandbox.config.expand import expand
 from sandbox.config.jsonschema import schema
 from sandbox.config.loader import load
 from sandbox.config.parse import parse
-from sandbox.config.schema import ProjectSpec, SettingsSpec, Spec
+from sandbox.config.schema import ContainerSpec, ProjectSpec, SettingsSpec, Spec
 from sandbox.config.tree import Problems, plain
-from sandbox.model import MatchType, RestartPolicy
+from sandbox.model import MatchType, MountKind, RestartPolicy
 from sandbox.shipped import PROFILES, shipped
 
 REFERENCE = shipped(PROFILES) / "reference.yaml"
@@ -39,10 +39,20 @@ def test_it_loads(copy: Path) -> None:
     project = load([copy], environment={"LANG": "C"})
 
     shop = project.services["shop"]
-    assert [str(port.protocol) for port in shop.ports] == ["http", "http", "grpc", "tcp", "http", "tcp"]
+    assert [str(port.protocol) for port in shop.ports] == ["http", "http", "grpc", "tcp", "http", "tcp", "http"]
     assert shop.versions[0].environment["LANG"].parts == ("C",)
     assert shop.versions[0].restart is RestartPolicy.ON_FAILURE
     assert [version.name for version in project.services["orders"].versions] == ["v1", "v2"]
+    store = project.services["store"].versions[0]
+    assert [(str(mount.kind), mount.target) for mount in store.mounts if mount.kind is not MountKind.TMPFS] == [
+        ("bind", "/data"),
+        ("bind", "/certificates"),
+        ("volume", "/var/lib/rows"),
+        ("volume", "/var/cache/store"),
+        ("bind", "/etc/store"),
+        ("volume", "/old"),
+    ]
+    assert project.volumes["shared"].name == "company-data"
     by_match, by_weight = project.traffic["orders"].rules
     assert [match.headers[0].type for match in by_match.matches] == [MatchType.EXACT, MatchType.REGULAR_EXPRESSION]
     assert by_weight.timeouts.backend_request == 0.5
@@ -92,7 +102,7 @@ def keys_of(model: type[Spec]) -> Iterator[Key]:
 
 
 def models() -> dict[str, type[Spec]]:
-    found: dict[str, type[Spec]] = {"SettingsSpec": SettingsSpec}
+    found: dict[str, type[Spec]] = {"SettingsSpec": SettingsSpec, "ContainerSpec": ContainerSpec}
 
     def visit(model: type[Spec]) -> None:
         found[model.__name__] = model

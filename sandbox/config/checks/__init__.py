@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.config.checks.containers import check_containers
 from sandbox.config.checks.graph import check_graph
 from sandbox.config.checks.services import check_services
 from sandbox.config.checks.settings import check_settings
@@ -10,7 +11,7 @@ from sandbox.config.checks.traffic import check_traffic
 from sandbox.config.tree import Entries, Problems
 from sandbox.model import Project
 
-_CHECKS = (check_services, check_graph, check_traffic, check_settings)
+_CHECKS = (check_services, check_containers, check_graph, check_traffic, check_settings)
 
 
 def check(project: Project, root: Entries, problems: Problems) -> None:

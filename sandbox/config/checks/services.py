@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from sandbox.config.checks.ondisk import holds
 from sandbox.config.checks.subject import Subject, speaks_http
 from sandbox.model import AppProtocol, Build, HttpProbe, Service, Version
 
@@ -44,20 +43,12 @@ def _check_version(subject: Subject, service: Service, version: Version) -> None
 
 def _check_build(subject: Subject, build: Build, path: tuple[str, ...]) -> None:
     context = build.context
-    if not _is(context.is_dir, context):
-        what = "is not a folder" if _is(context.exists, context) else "there is no such folder"
+    if not holds(context.is_dir):
+        what = "is not a folder" if holds(context.exists) else "there is no such folder"
         subject.at_value((*path, "context"), f"{what}: {context}", "paths start at the folder of the first file")
-    elif build.dockerfile is not None and not _is((context / build.dockerfile).is_file, context):
+    elif build.dockerfile is not None and not holds((context / build.dockerfile).is_file):
         message = f"there is no such file: {context / build.dockerfile}"
         subject.at_value((*path, "dockerfile"), message, "its path starts at the build's folder")
-
-
-def _is(question: object, path: Path) -> bool:
-    """The answer of a question about a path; no when the path is too long or may not be looked at."""
-    try:
-        return bool(question()) if callable(question) else False
-    except (OSError, ValueError):
-        return False
 
 
 def _check_http_probe(subject: Subject, service: Service, path: tuple[str, ...]) -> None:

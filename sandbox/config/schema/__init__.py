@@ -3,6 +3,7 @@
 Strict: a wrong type is an error, and so is an unknown key, except `x-…`. A key without a value counts as absent.
 """
 
+from sandbox.config.schema.containers import ContainerSpec
 from sandbox.config.schema.project import ProjectSpec
 from sandbox.config.schema.services import (
     BuildSpec,
@@ -14,17 +15,23 @@ from sandbox.config.schema.services import (
     ServiceSpec,
     VersionSpec,
 )
-from sandbox.config.schema.settings import SettingsSpec
+from sandbox.config.schema.settings import DockerSpec, ImagesSpec, SettingsSpec
 from sandbox.config.schema.spec import Spec
 from sandbox.config.schema.traffic import HeaderSpec, RetrySpec, RuleSpec, TimeoutsSpec, TrafficSpec
+from sandbox.config.schema.volumes import BindSpec, MountSpec, TmpfsSpec, VolumeOptionsSpec, VolumeSpec
 
 __all__ = [
+    "BindSpec",
     "BuildSpec",
+    "ContainerSpec",
     "DeploySpec",
     "DevelopSpec",
+    "DockerSpec",
     "EnvFileSpec",
     "HeaderSpec",
     "HealthcheckSpec",
+    "ImagesSpec",
+    "MountSpec",
     "PortSpec",
     "ProjectSpec",
     "RetrySpec",
@@ -33,6 +40,9 @@ __all__ = [
     "SettingsSpec",
     "Spec",
     "TimeoutsSpec",
+    "TmpfsSpec",
     "TrafficSpec",
     "VersionSpec",
+    "VolumeOptionsSpec",
+    "VolumeSpec",
 ]

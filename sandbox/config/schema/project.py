@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from sandbox.config.containerfields import VolumeName
 from sandbox.config.fields import ProjectName, ServiceName, Text
 from sandbox.config.schema.services import ServiceSpec
 from sandbox.config.schema.settings import SettingsSpec
 from sandbox.config.schema.traffic import TrafficSpec
+from sandbox.config.schema.volumes import VolumeSpec
 
 
 class ProjectSpec(SettingsSpec):
@@ -22,4 +24,7 @@ class ProjectSpec(SettingsSpec):
     services: dict[ServiceName, ServiceSpec] = Field(default_factory=dict, description="The services, by name.")
     traffic: dict[Text, TrafficSpec] = Field(
         default_factory=dict, description="How requests travel, by the service they go to."
+    )
+    volumes: dict[VolumeName, VolumeSpec | None] = Field(
+        default_factory=dict, description="Named volumes, which outlive the containers that mount them."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from sandbox.config.fields import (
     TEXT,
@@ -18,6 +18,7 @@ from sandbox.config.fields import (
     EnvironmentValue,
     HealthTest,
     Label,
+    Pids,
     PortNumber,
     PositiveDuration,
     Replicas,
@@ -29,8 +30,12 @@ from sandbox.config.fields import (
     VariableName,
     fault,
 )
-from sandbox.config.portforms import long_form, protocol, refuse_other_hosts
+from sandbox.config.portforms import exposed, long_form, protocol, refuse_other_hosts
+from sandbox.config.schema.containers import ContainerSpec
 from sandbox.config.schema.spec import Spec
+from sandbox.model import Port
+
+ExposedPort = Annotated[Port, PlainValidator(exposed), WithJsonSchema({"type": ["string", "integer"]})]
 
 
 class BuildSpec(Spec):
@@ -74,10 +79,9 @@ class HealthcheckSpec(Spec):
 
 
 class LimitsSpec(Spec):
-    compose = "limits"
-
     memory: Size | None = Field(None, description="Memory of one instance, such as 256M.")
     cpus: Cpus | None = Field(None, description="Processors of one instance, such as 0.5.")
+    pids: Pids | None = Field(None, description="Processes and threads of one instance (docker runtime).")
 
 
 class ResourcesSpec(Spec):
@@ -114,7 +118,7 @@ class DevelopSpec(Spec):
     watch: list[WatchSpec] = Field(default_factory=list, description="What to do when files change.")
 
 
-class VersionSpec(Spec):
+class VersionSpec(ContainerSpec):
     """What can differ between versions of a service."""
 
     compose = "service"
@@ -182,6 +186,12 @@ class ServiceSpec(VersionSpec):
         default_factory=list,
         description='What it listens on: "8000" (HTTP), "50051/grpc", "5432/tcp"; "18000:8000" also opens it on '
         "127.0.0.1:18000. The first one is PORT.",
+    )
+    expose: list[ExposedPort] = Field(
+        default_factory=list, description="More of what it listens on: the same as ports, and never published."
+    )
+    runtime: Literal["process", "docker"] | None = Field(
+        None, description="How this service runs, whatever the others do. Default: the project's."
     )
     public: Boolean = Field(False, description="Reachable through the gateway as http://NAME.localhost:<gateway>/.")
     depends_on: Annotated[dict[Text, DependencySpec], AlsoAs(TEXT_LIST)] = Field(

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from sandbox.config.fields import PortNumber, PositiveDuration, Size
+from sandbox.config.addresspools import AddressPool
+from sandbox.config.fields import PortNumber, PositiveDuration, Size, String
 from sandbox.config.schema.spec import Spec
 
 
@@ -25,10 +26,33 @@ class LogsSpec(Spec):
     max_size: Size | None = Field(None, description="What is kept of each instance's output, older parts included.")
 
 
+class ImagesSpec(Spec):
+    """The purposes are those of the docker runtime's own list; a test compares the two."""
+
+    python: String | None = Field(None, description="For services in Python.")
+    node: String | None = Field(None, description="For services in JavaScript.")
+    go: String | None = Field(None, description="For compiling Go.")
+    java: String | None = Field(None, description="For services in Java.")
+    run: String | None = Field(None, description="For compiled programs.")
+    envoy: String | None = Field(None, description="For the proxy, where it runs in a container.")
+
+
+class DockerSpec(Spec):
+    proxy: Literal["auto", "host", "container"] | None = Field(
+        None,
+        description="Where the proxy runs: auto is the host where containers can reach it, else a container.",
+    )
+    address_pools: list[AddressPool] = Field(
+        default_factory=list, description="Ranges to take a project's addresses from, such as 10.20.0.0/16."
+    )
+    images: ImagesSpec | None = Field(None, description="Images to use instead of the usual ones.")
+
+
 class SettingsSpec(Spec):
     runtime: Literal["auto", "process", "docker"] | None = Field(
         None, description="How services run: auto is docker where an engine answers, else process."
     )
+    docker: DockerSpec | None = Field(None, description="How the docker runtime works.")
     gateway: ListenerSpec | None = Field(None, description="The way in from outside to public services.")
     ui: ListenerSpec | None = Field(None, description="The web page and the HTTP API.")
     telemetry: TelemetrySpec | None = Field(None, description="Numbers and traces of the traffic.")
