@@ -36,6 +36,8 @@ class Reporter:
         count = len(status.services)
         services = "1 service" if count == 1 else f"{count} services"
         self._print(f"{self._project}: {doing} ({services}, {status.runtime} runtime)")
+        if started_here:
+            self._print(self._style.paint(f"  {status.runtime}: {status.runtime_reason}", "grey"))
 
     def see(self, status: ProjectStatus) -> None:
         for notice in status.notices:

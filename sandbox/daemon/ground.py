@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from sandbox.errors import RuntimeFailure, UsageError
-from sandbox.model import Project
+from sandbox.model import Project, Service
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.choice import Choice, choose
 from sandbox.runtime.mixed import MixedDriver
@@ -22,6 +22,17 @@ _ENGINE_RETURNS_WITHIN = 20.0
 """Seconds that a new supervisor of running containers waits for an engine that is away."""
 
 _POLL = 0.5
+
+
+def _can_be_process(service: Service) -> bool:
+    return service.runtime != DOCKER and all(version.build is not None for version in service.versions)
+
+
+def _with_layout(choice: Choice, ground: Ground) -> Choice:
+    if ground.mesh is None:
+        return choice
+    where = "in a container" if ground.proxy_in_container else "on the host"
+    return Choice(choice.runtime, f"{choice.reason}; Envoy runs {where}: {ground.mesh.layout.reason}")
 
 
 class Grounds:
@@ -41,12 +52,15 @@ class Grounds:
     async def prepare(self, project: Project, wanted: str) -> tuple[Choice, Ground]:
         """RuntimeFailure when containers are wanted and can't be had; UsageError for what can't change meanwhile."""
         choice = await self._choose(wanted)
+        if choice.runtime == DOCKER and wanted == "auto" and self.docker is None:
+            choice = await self._unless_images_lack(project, choice)
         runtimes = {name: service.runtime or choice.runtime for name, service in project.services.items()}
         contained = [name for name, runtime in runtimes.items() if runtime == DOCKER]
         if not contained and self.docker is None:
             ground = Ground(runtimes=runtimes)
         else:
             docker = await self._docker()
+            self._driver.add(DOCKER, docker)
             names = dict.fromkeys((*project.services, OTLP_NAME), "proxy")
             ground = Ground(runtimes=runtimes, mesh=await docker.configure(project, contained, names))
         if self.ground is not None and self.ground.proxy_in_container != ground.proxy_in_container:
@@ -56,7 +70,7 @@ class Grounds:
                 hint="run: sandbox down, then sandbox up",
             )
         self.ground = ground
-        return choice, ground
+        return _with_layout(choice, ground), ground
 
     async def _choose(self, wanted: str) -> Choice:
         """With containers of ours on the machine, an engine that is away for a moment is waited for."""
@@ -79,6 +93,20 @@ class Grounds:
                 )
             await asyncio.sleep(_POLL)
 
+    async def _unless_images_lack(self, project: Project, choice: Choice) -> Choice:
+        """A laptop without a network, or one behind a registry of its own, should still bring up what processes can."""
+        from sandbox.runtime.docker.builds import needed
+
+        if self._paths.docker.is_dir() or not all(_can_be_process(service) for service in project.services.values()):
+            return choice
+        docker = await self._docker()
+        lacking = await docker.lacking(needed(project, os.environ))
+        if lacking is None:
+            return choice
+        await self._stack.aclose()
+        self.docker = None
+        return Choice("process", f"{lacking}; to have containers all the same: --runtime docker")
+
     async def _docker(self) -> DockerDriver:
         """The library takes a while to import, which a project of processes need not wait for."""
         if self.docker is None:
@@ -87,6 +115,5 @@ class Grounds:
             docker = DockerDriver(self._paths, os.environ, self._say)
             await docker.open()
             self._stack.push_async_callback(docker.close)
-            self._driver.add(DOCKER, docker)
             self.docker = docker
         return self.docker

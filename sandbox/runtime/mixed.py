@@ -25,6 +25,9 @@ class MixedDriver:
             self.add(name, driver)
 
     def add(self, name: str, driver: Driver) -> None:
+        """Does nothing for one that is there already."""
+        if self._drivers.get(name) is driver:
+            return
         self._drivers[name] = driver
         self._tasks.spawn(self._hear(driver), name=f"hear exits of {name}")
 

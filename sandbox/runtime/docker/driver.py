@@ -20,6 +20,7 @@ from sandbox.paths import ProjectPaths, make_private
 from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Workload
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.builds import Builder
+from sandbox.runtime.docker.builds.pull import find_image
 from sandbox.runtime.docker.containers import Frame, container_name, payload
 from sandbox.runtime.docker.ends import exit_of, moment
 from sandbox.runtime.docker.engine import Conflict, Engine, EngineGone, NotThere
@@ -46,6 +47,9 @@ _DIES_WITHIN = 15.0
 _RETURNS_WITHIN = 5.0
 """Seconds that stopping waits for an engine that went away."""
 
+_PRUNES_AFTER = 30.0
+_REGISTRY_ANSWERS_WITHIN = 5.0
+
 _RETRY = 0.3
 _YOUNG = 2.0
 
@@ -66,6 +70,7 @@ class DockerDriver:
         self._tasks = Tasks()
         self._frame: Frame | None = None
         self._log_limit = 0
+        self._pruning: asyncio.Task[None] | None = None
 
     # --- the whole ----------------------------------------------------------------------------------------------
 
@@ -84,6 +89,19 @@ class DockerDriver:
             self._engine.endpoint, self._streams, self._paths.id, self._hear, self._lost, self._returned
         )
         await self._watch.open()
+
+    async def lacking(self, wanted: Collection[str]) -> str | None:
+        """Why not all of these images can be had, in a sentence; None when they can."""
+        for image in sorted(wanted):
+            if await find_image(self._engine, image) is None:
+                try:
+                    async with asyncio.timeout(_REGISTRY_ANSWERS_WITHIN):
+                        await self._engine.call(_registry_has(image))
+                except TimeoutError:
+                    return f"the image {image} is not here, and its registry does not answer"
+                except RuntimeFailure as error:
+                    return f"the image {image} is not here and can't be pulled ({error.message})"
+        return None
 
     async def configure(self, project: Project, services: Collection[str], names: Mapping[str, str]) -> Mesh:
         """Have networks for the services that run in containers. `names`: host names for all of them to know, each
@@ -124,6 +142,7 @@ class DockerDriver:
     async def prepare(self, workload: Workload, output: Output) -> Artifact:
         await self._watch.there.wait()
         built = await self._builder.prepare(workload, output)
+        self._prune_soon()
         return Artifact(
             fingerprint=_fingerprint(built.image, built.argv, workload.version),
             argv=built.argv,
@@ -307,6 +326,16 @@ class DockerDriver:
             if "already in progress" not in error.message:
                 raise
 
+    def _prune_soon(self) -> None:
+        """Once all that is being built is there."""
+        if self._pruning is None or self._pruning.done():
+            self._pruning = self._tasks.spawn(self._prune(), name="remove old images")
+
+    async def _prune(self) -> None:
+        await asyncio.sleep(_PRUNES_AFTER)
+        used = await self._details()
+        await self._builder.prune({str(one["Image"]) for one in used})
+
     # --- the engine ---------------------------------------------------------------------------------------------
 
     async def _facts(self) -> EngineFacts:
@@ -383,6 +412,10 @@ class DockerDriver:
 
     def _lock(self, instance: str) -> asyncio.Lock:
         return self._locks.setdefault(instance, asyncio.Lock())
+
+
+def _registry_has(image: str) -> Callable[[Any], Any]:
+    return lambda api: api.inspect_distribution(image)
 
 
 def _filters_bridges() -> bool | None:
