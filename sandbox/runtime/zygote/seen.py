@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _NEVER = frozenset({"__main__", "sitecustomize", "usercustomize", "site", "idlelib", "lib2to3", "turtle", "test"})
-"""Programs, and what imports do at the interpreter's start."""
+"""Programs, and what the interpreter's start is made of."""
 
 SITE = "site-packages"
 
@@ -34,8 +34,6 @@ def module_of(file: str) -> str | None:
         if not last.endswith(".so"):
             return None
     parts = stem.removesuffix("/__init__").split("/")
-    if parts[0] == "lib-dynload":
-        parts = parts[1:]
     if not all(part.isidentifier() for part in parts) or not parts or _NEVER.intersection(parts):
         return None
     return ".".join(parts)

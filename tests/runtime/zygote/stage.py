@@ -28,6 +28,7 @@ LIBRARIES = {
     "broken.py": "import no_such_module_anywhere\n",
     "nosy.py": "import os\nall_of_it = dict(os.environ)\n",
     "reads_port.py": "import os\nport = os.environ.get('PORT')\n",
+    "reads_home.py": "import os\nhome = os.environ.get('HOME')\n",
     "sets.py": "import os\nos.environ['SET_BY_IMPORT'] = '1'\n",
     "spawns.py": "import subprocess\nchild = subprocess.Popen(['sleep', '60'])\n",
     "grpc.py": "",

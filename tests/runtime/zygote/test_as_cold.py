@@ -113,13 +113,17 @@ async def test_nothing_of_ours_stays_imported(stage: Stage) -> None:
         "from multiprocessing import Pool, set_start_method\n"
         "if __name__ == '__main__':\n    set_start_method('spawn'); print(Pool(2).map(abs, [-1, -2]))",
         "from multiprocessing import get_context\nprint(get_context('fork').Pool(2).map(abs, [-1, -2]))",
+        "import asyncio\nasync def main(): print(asyncio.current_task() is None)\nasyncio.run(main())",
         "import asyncio\nasync def main(): print(await asyncio.to_thread(lambda: 5))\nasyncio.run(main())",
         "import logging; logging.warning('%s', 'logged')",
     ],
 )
 async def test_it_ends_and_speaks_the_same(stage: Stage, program: str) -> None:
     stage.write("app.py", program)
-    assert await stage.prepare(["python", "app.py"], "crumb", "multiprocessing.pool", "logging", "asyncio") == "ready"
+    assert (
+        await stage.prepare(["python", "app.py"], "crumb", "multiprocessing.pool", "logging", "asyncio", "_asyncio")
+        == "ready"
+    )
     cold, warm = await stage.both(["python", "app.py"])
     assert (warm.how, warm.printed) == (cold.how, cold.printed)
 

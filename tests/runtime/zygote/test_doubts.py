@@ -26,6 +26,7 @@ ARGV = ["python", "app.py"]
         ("nosy", "it reads the whole environment"),
         ("sets", "it changes the environment"),
         ("spawns", "it starts a process"),
+        ("reads_port", "it reads PORT, which every instance has its own of"),
         ("uses_grpc", "it imports grpc"),
     ],
 )
@@ -83,10 +84,10 @@ async def test_what_the_interpreter_reads_at_its_start_must_be_the_same(stage: S
 
 
 async def test_what_an_import_read_must_be_the_same(stage: Stage) -> None:
-    stage.variables["PORT"] = "1"
+    stage.variables["HOME"] = "/home/ada"
     stage.write("app.py", "")
-    assert await stage.prepare(ARGV, "reads_port") == "ready"
-    assert await refusal(stage, variables={"PORT": "2"}) == "the variable PORT has changed"
+    assert await stage.prepare(ARGV, "reads_home") == "ready"
+    assert await refusal(stage, variables={"HOME": "/root"}) == "the variable HOME has changed"
     await stage.warm("a", ARGV, OTHER="2")
 
 

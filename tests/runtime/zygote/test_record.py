@@ -35,7 +35,7 @@ def test_a_doubt_about_everything_ends_it() -> None:
         ("typing_extensions.py", "typing_extensions"),
         ("orjson/orjson.cpython-311-x86_64-linux-gnu.so", "orjson.orjson"),
         ("_cffi_backend.cpython-311-x86_64-linux-gnu.so", "_cffi_backend"),
-        ("lib-dynload/_json.cpython-311-x86_64-linux-gnu.so", "_json"),
+        ("lib-dynload/_json.cpython-311-x86_64-linux-gnu.so", None),
         ("flask/__main__.py", None),
         ("sitecustomize.py", None),
         ("a-b/c.py", None),

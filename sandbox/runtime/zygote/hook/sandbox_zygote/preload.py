@@ -93,6 +93,9 @@ class Preload:
     def _misbehaved(self, fresh: "set[str]") -> "str | None":
         if EVERYTHING in self.read:
             return "it reads the whole environment"
+        for name in sorted(self.read):
+            if name in ("HOST", "PORT") or name.startswith("PORT_"):
+                return f"it reads {name}, which every instance has its own of"
         for name in sorted(fresh):
             if name.partition(".")[0] in UNSAFE or name in self._left_out:
                 return f"it imports {name}"
@@ -163,7 +166,12 @@ def _read(record: "str") -> "tuple[list[str], set[str]]":
         lines = file.read().splitlines()
     left_out = {line[1:].partition("\t")[0] for line in lines if line.startswith("-")}
     names = [line for line in lines if line and not line.startswith("-")]
-    return sorted(names, key=lambda name: (name.count("."), name)), left_out
+    return sorted(names, key=_order), left_out
+
+
+def _order(name: "str") -> "tuple[int, bool, str]":
+    """Packages before their parts, and the public before the private: `_asyncio` ahead of `asyncio` breaks both."""
+    return name.count("."), name.startswith("_"), name
 
 
 def _watched(plain: "type", read: "set[str]") -> "type":
