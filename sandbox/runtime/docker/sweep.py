@@ -33,11 +33,13 @@ def sweep_containers(paths: ProjectPaths, environ: Mapping[str, str]) -> int:
 
 def forget(project: str, environ: Mapping[str, str]) -> None:
     """Remove the project's volumes and images. Does nothing where no engine answers."""
+    from sandbox.runtime.docker.builds import names
+
     with suppress(RuntimeFailure), _engine(environ) as api:
         wanted = labels.filters(project)
         for volume in api.volumes(filters=wanted).get("Volumes") or ():
             _quietly(api.remove_volume, volume["Name"])
-        for image in api.images(filters=wanted):
+        for image in api.images(all=True, filters=names.filters(project)):
             _quietly(api.remove_image, image["Id"], force=True)
 
 
