@@ -39,6 +39,7 @@ class Ground:
         self._files: dict[str, Signature] = {}
         self._folders: dict[str, frozenset[str]] = {}  # to the areas (by root) that let it through
         self._links: dict[str, set[str]] = {}  # from what a linked file is to where it is linked
+        self._moves = 0
         self.left_out: str | None = None
 
     def survey(self) -> None:
@@ -50,10 +51,10 @@ class Ground:
         pairs = (Difference(path, other._files.get(path), self._files[path]) for path in common)
         return [pair for pair in pairs if pair.before != pair.now]
 
-    def folders(self) -> frozenset[str]:
-        """What has to be watched, each without what lies deeper."""
+    def to_watch(self) -> tuple[frozenset[str], int]:
+        """Folders, each without what lies deeper; and a number that changes when one may have been replaced."""
         single = (*self._config, *self._ignores, *self._links)
-        return frozenset(self._folders) | {_existing(posixpath.dirname(path)) for path in single}
+        return frozenset(self._folders) | {_existing(posixpath.dirname(path)) for path in single}, self._moves
 
     def areas_of(self, path: str) -> frozenset[str]:
         """The areas whose rules let the file through."""
@@ -68,6 +69,7 @@ class Ground:
         """What is different at the places that were hinted at."""
         hints = set(hints)
         if len(hints) > _ONE_BY_ONE or any(self._moves_a_root(hint) for hint in hints):
+            self._moves += 1
             return self.look_at_all()
         found: list[Difference] = []
         for hint in sorted(hints):
@@ -111,6 +113,7 @@ class Ground:
 
     def _look_below(self, folder: str) -> list[Difference]:
         """A folder came, went, or became another one. Its own parent knows who lets it through."""
+        self._moves += 1
         before = {path: self._files.pop(path) for path in list(self._files) if is_below(path, folder)}
         for known in [path for path in self._folders if is_below(path, folder)]:
             del self._folders[known]

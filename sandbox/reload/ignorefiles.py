@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from sandbox.reload.ignore import Ignore
@@ -61,6 +61,18 @@ def repository(folder: str) -> str | None:
         if (path / ".git").exists():
             return path.as_posix()
     return None
+
+
+def git_locks(folders: Iterable[str]) -> tuple[Path, ...]:
+    """The file that git holds while it changes many files, for each repository that the folders lie in."""
+    tops = {top for folder in folders if (top := repository(folder)) is not None}
+    return tuple(_git_folder(Path(top, ".git")) / "index.lock" for top in sorted(tops))
+
+
+def _git_folder(entry: Path) -> Path:
+    """A worktree has a file there, which says where its folder is."""
+    text = text_of(str(entry)) if entry.is_file() else ""
+    return entry.parent / text.removeprefix("gitdir:").strip() if text.startswith("gitdir:") else entry
 
 
 def _between(folder: str, top: str) -> list[str]:

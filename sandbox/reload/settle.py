@@ -107,6 +107,11 @@ class Settle:
         if path in self._pending:
             self._pending[path].writing = held
 
+    @property
+    def held_open(self) -> bool:
+        """Some file is being written, so it is worth asking again soon."""
+        return any(item.writing for item in self._pending.values())
+
     def due(self, *, busy: bool = False) -> float | None:
         """When it is over if nothing more comes; None while there is nothing. May lie in the past."""
         if not self._pending and not self._more:
