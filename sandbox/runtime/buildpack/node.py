@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from sandbox.runtime.base import Output
 from sandbox.runtime.buildpack.detect_node import package_json
 from sandbox.runtime.buildpack.folder import Folder
 from sandbox.runtime.buildpack.tool import run_tool
+from sandbox.runtime.buildpack.toolchain import find_program
 
 _INSTALLERS = (
     ("package-lock.json", ("npm", "ci", "--no-audit", "--no-fund", "--prefer-offline")),
@@ -57,15 +57,6 @@ class NodePackages:
                 place=service,
                 hint="check the network and the names in package.json",
             )
-
-
-def find_program(name: str, host: Mapping[str, str], service: str) -> str:
-    """RuntimeFailure when it is not installed."""
-    found = shutil.which(name, path=host.get("PATH"))
-    if found is None:
-        hint = "install Node.js: https://nodejs.org" if name in ("node", "npm") else f"install {name}"
-        raise RuntimeFailure(f"needs {name}, which is not installed", place=service, hint=hint)
-    return found
 
 
 def _wants_packages(folder: Folder) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.runtime.buildpack.detected import Detected
 from sandbox.runtime.buildpack.folder import Folder
+from sandbox.runtime.buildpack.maven import PACKAGE
 from sandbox.runtime.docker.builds.dockerfile import EVERYTHING, HOME, Recipe, Stage, home, run
 
 SETTINGS = "MAVEN_SETTINGS"
@@ -11,7 +12,7 @@ SETTINGS = "MAVEN_SETTINGS"
 
 _REPOSITORY = "/opt/maven"
 _MAVEN = f'mvn -B -ntp ${{{SETTINGS}:+-s "${SETTINGS}"}} -Dmaven.repo.local={_REPOSITORY} -Dmaven.test.skip=true'
-PACKAGE = "package dependency:copy-dependencies -DincludeScope=runtime"
+_PACKAGE = f"{_MAVEN} {' '.join(PACKAGE)}"
 
 
 def recipe(folder: Folder, detected: Detected, image: str) -> Recipe:
@@ -19,7 +20,7 @@ def recipe(folder: Folder, detected: Detected, image: str) -> Recipe:
         return Recipe(base=image, argv=detected.argv, setup=home())
     manifests = EVERYTHING if "<modules>" in folder.texts["pom.xml"] else ("pom.xml",)
     before = (f"WORKDIR {HOME}",)
-    install = run(f"{_MAVEN} dependency:resolve", f"({_MAVEN} {PACKAGE} || true)")
+    install = run(f"{_MAVEN} dependency:resolve", f"({_PACKAGE} || true)")
     dependencies = Stage(
         name="dependencies",
         base=image,
@@ -30,7 +31,7 @@ def recipe(folder: Folder, detected: Detected, image: str) -> Recipe:
     build = Stage(
         name="build",
         base="dependencies",
-        lines=(*before, "COPY . .", run(f"{_MAVEN} {PACKAGE}", "mkdir -p target")),
+        lines=(*before, "COPY . .", run(_PACKAGE, "mkdir -p target")),
         leaves=(f"{HOME}/target",),
     )
     return Recipe(
