@@ -6,7 +6,7 @@ made of has changed, so one flipped endpoint among a thousand services costs one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -123,8 +123,8 @@ class Builder:
         given = (topology.gateway, topology.ingress_source, public, private, default)
         return self._parts.get(GATEWAY_ROUTES, given, lambda: gateway_part(*given))
 
-    def _caller(self, caller: Caller, shared: Container[Address], callees: dict[str, Callee]) -> Part:
-        own = tuple(edge for edge in caller.edges if edge.bind not in shared)
+    def _caller(self, caller: Caller, shared: Collection[Address], callees: dict[str, Callee]) -> Part:
+        own = tuple(edge for edge in caller.edges if edge.bind not in shared) if shared else caller.edges
         needed = tuple(_known(edge.callee, callees, caller.name) for edge in caller.edges)
         given = (caller, own, needed)
         return self._parts.get(("caller", caller.name), given, lambda: caller_part(*given))

@@ -5,7 +5,7 @@ Pure, and light to import: it knows no messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
@@ -43,14 +43,16 @@ class Conflict:
     bind: Address
 
 
-def shared_addresses(callers: Iterable[Caller]) -> dict[Address, tuple[Chain, ...]]:
+def shared_addresses(callers: Sequence[Caller]) -> dict[Address, tuple[Chain, ...]]:
     """Every address at which something must be told apart. The others lead one caller, known by the address alone, to
     one declared port."""
-    found: dict[Address, list[Chain]] = {}
-    for caller in callers:
+    shared = _binds(callers)
+    found: dict[Address, list[Chain]] = {bind: [] for bind in shared}
+    for caller in callers if shared else ():
         for bind, chain in _chains(caller):
-            found.setdefault(bind, []).append(chain)
-    return {bind: tuple(chains) for bind, chains in found.items() if not _is_own(chains)}
+            if bind in shared:
+                found[bind].append(chain)
+    return {bind: tuple(chains) for bind, chains in found.items()}
 
 
 def conflicts(topology: Topology) -> tuple[Conflict, ...]:
@@ -89,6 +91,21 @@ def overlap(sources: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
+def _binds(callers: Sequence[Caller]) -> dict[Address, None]:
+    """The shared ones, in order."""
+    seen: set[Address] = set()
+    shared: dict[Address, None] = {}
+    for caller in callers:
+        edges = (*caller.edges, *caller.undeclared)
+        told_apart = caller.undeclared if caller.source is None else edges
+        shared.update((edge.bind, None) for edge in told_apart)
+        for edge in edges:
+            if edge.bind in seen:
+                shared[edge.bind] = None
+            seen.add(edge.bind)
+    return shared
+
+
 def _chains(caller: Caller) -> Iterator[tuple[Address, Chain]]:
     declared, undeclared = _by_bind(caller.edges), _by_bind(caller.undeclared)
     for bind in declared | undeclared:
@@ -102,8 +119,3 @@ def _by_bind(edges: Iterable[EdgeListener]) -> dict[Address, dict[tuple[str, int
     for edge in edges:
         found.setdefault(edge.bind, {}).setdefault((edge.callee, edge.port), edge)
     return found
-
-
-def _is_own(chains: list[Chain]) -> bool:
-    first = chains[0]
-    return len(chains) == 1 and first.source is None and len(first.declared) == 1 and not first.undeclared

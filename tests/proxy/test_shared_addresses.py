@@ -346,6 +346,16 @@ async def test_a_new_control_plane_of_the_same_content_updates_no_listener(shop:
     assert updates.get("listener_manager.listener_in_place_updated", 0) == 0
 
 
+async def test_an_http_proxy_is_its_callers_alone(shop: Mesh) -> None:
+    bind = Address(LOOPBACK, free_port())
+    first = replace(shop.topology.callers[0], http_proxy=bind)
+    shop.declare(*shop.topology.services, callers=(first, *shop.topology.callers[1:]))
+    await shop.apply()
+    async with connected(STORE, bind) as store, connected(STOCK, bind) as stock:
+        assert await store.name("orders") == "orders"
+        assert await stock.refused()
+
+
 # --- relays and ingress -------------------------------------------------------------------------------------------
 
 

@@ -59,6 +59,11 @@ def test_a_source_a_second_callee_or_an_undeclared_one_makes_it_shared(caller: C
     assert list(shared_addresses([caller])) == [ONE]
 
 
+def test_what_is_shared_elsewhere_changes_no_address_of_its_own() -> None:
+    caller = Caller(name="store", http_proxy=None, edges=edges(ONE, "orders"), undeclared=edges(TWO, "stock"))
+    assert list(shared_addresses([caller])) == [TWO]
+
+
 def test_what_is_declared_is_not_undeclared_too() -> None:
     caller = Caller(name="store", http_proxy=None, edges=edges(ONE, "a"), undeclared=edges(ONE, "b", "a"))
     (chain,) = shared_addresses([caller])[ONE]
