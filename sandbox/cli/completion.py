@@ -97,6 +97,7 @@ def _sources(words: Sequence[str]) -> Mapping[str, Source]:
     return {
         "services": lambda: _services(words),
         "target": lambda: _services(words),
+        "dockerfile": lambda: _services(words),
         "wishes": lambda: [f"{name}=" for name in _services(words)],
         "project": lambda: [project.paths.id for project in known_projects(sandbox_home())],
         "profiles": _profiles,

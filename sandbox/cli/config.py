@@ -1,4 +1,4 @@
-"""`sandbox config`: the resolved project, or the schema its file follows."""
+"""`sandbox config`: the resolved project, a service's Dockerfile, or the schema the file follows."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def run(options: Namespace) -> int:
         environment=os.environ,
         project=options.project,
     )
+    if options.dockerfile is not None:
+        from sandbox.cli.dockerfile import show  # half a second that only this needs
+
+        return show(project, options.dockerfile, os.environ)
     if options.output == "json":
         print(json.dumps(to_dict(project), indent=2))
     else:

@@ -82,3 +82,55 @@ def test_the_schema_accepts_the_samples(place: Place, capsys: Output) -> None:
 def test_nothing_to_read(place: Place, capsys: Output, argv: list[str], error: str) -> None:
     assert main(argv) == 2
     assert capsys.readouterr().err.startswith(error)
+
+
+@pytest.fixture
+def built(shop: Place) -> Place:
+    root = shop.apps / "shop"
+    for name, text in (("app.py", "import shop\nshop.run()\n"), ("requirements.txt", "flask\n")):
+        (root / "web" / name).write_text(text)
+    (root / "own").mkdir()
+    (root / "own" / "Dockerfile").write_text("FROM scratch\n")
+    (root / "sandbox.yaml").write_text(
+        "name: shop\nservices:\n  web: {build: ./web, ports: [8000]}\n  own: {build: ./own}\n"
+        "  cache: {image: redis}\n  both: {versions: {v1: {build: ./own}, v2: {build: ./web}}}\n"
+    )
+    return shop
+
+
+def test_the_dockerfile_of_a_folder_that_has_none(
+    built: Place, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_IMAGE_PYTHON", "our/python:3")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+
+    assert main(["config", "--dockerfile", "web"]) == 0
+    out, err = capsys.readouterr()
+    assert "FROM our/python:3 AS dependencies\n" in out
+    assert out.index("COPY requirements.txt ./") < out.index("COPY --chown=65532:65532 . .")
+    assert out.endswith('CMD ["python", "app.py"]\n')
+    assert err == ""
+
+    assert main(["config", "--dockerfile", "both@v2"]) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_the_dockerfile_of_a_service_that_has_its_own(built: Place, capsys: Output) -> None:
+    assert main(["config", "--dockerfile", "own"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "FROM scratch\n"
+    assert err == f"note: this is the service's own, {built.apps / 'shop' / 'own' / 'Dockerfile'}\n"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error", "hint"),
+    [
+        ("wbe", "error: wbe: there is no such service", "services: web, own, cache, both"),
+        ("both", "error: both: it has several versions", "say --dockerfile both@v1 or both@v2"),
+        ("web@v3", "error: web@v3: there is no such version", "say --dockerfile web@v1"),
+        ("cache", "error: cache: nothing is built: it runs the image redis", "give the service a build:"),
+    ],
+)
+def test_a_dockerfile_of_nothing(built: Place, capsys: Output, wanted: str, error: str, hint: str) -> None:
+    assert main(["config", "--dockerfile", wanted]) == 2
+    assert capsys.readouterr().err == f"{error}\nhint: {hint}\n"

@@ -15,6 +15,9 @@ def _config(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--profile", dest="profiles", action="append", default=[], metavar="NAME", help="settings to lay over the file"
     )
+    parser.add_argument(
+        "--dockerfile", metavar="SERVICE[@VERSION]", help="print what the image of a service is built by"
+    )
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of sandbox.yaml, for editors")
     output_option("yaml", "json")(parser)
 
@@ -36,7 +39,11 @@ GROUP = Group(
             "check and print the resolved configuration",
             "sandbox.cli.config:run",
             _config,
-            ("sandbox config bakery", "sandbox config -f sandbox.yaml -f local.yaml -o json"),
+            (
+                "sandbox config bakery",
+                "sandbox config -f sandbox.yaml -f local.yaml -o json",
+                "sandbox config bakery --dockerfile steamer@v2",
+            ),
         ),
         Command(
             "doctor",

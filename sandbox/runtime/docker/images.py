@@ -19,7 +19,7 @@ def _envoy() -> str:
 DEFAULTS: Mapping[str, str] = {
     "python": "python:3.12-slim",
     "node": "node:22-slim",
-    "go": "golang:1.24-bookworm",
+    "go": "golang:1-bookworm",
     "java": "maven:3.9-eclipse-temurin-21",  # a JDK and Maven
     "run": "debian:bookworm-slim",  # compiled programs, and what no other image is for
     "envoy": _envoy(),

@@ -112,6 +112,7 @@ def home(*environment: str) -> tuple[str, ...]:
         f"RUN install -d -o {USER} -g {USER} {HOME}",
         f"ENV {' '.join((f'HOME={HOME}', *environment))}",
         f"WORKDIR {HOME}",
+        "ENTRYPOINT []",  # those of base images do things as root first
     )
 
 
