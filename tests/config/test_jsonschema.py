@@ -46,10 +46,26 @@ def test_what_ships_is_valid(file: Any) -> None:
         "deploy: {replicas: '${N:-2}'}",
         "develop: {watch: [{path: ., action: restart, ignore: x}]}",
         "healthcheck: {test: [CMD, x]}",
+        "entrypoint: ''",
+        "entrypoint: []",
+        "entrypoint: [x, 1]",
+        "user: 1000",
+        "volumes: [./a:/a, {type: bind, source: ./a, target: /a, bind: {create_host_path: true}}]",
+        "tmpfs: /run",
+        "tmpfs: [/run, '/tmp:size=1M']",
+        "labels: {a: 1, b: null}",
+        "labels: [a=1, b]",
+        "expose: [80, 81/tcp]",
+        "init: true, privileged: false",
+        "pull_policy: if_not_present",
     ],
 )
 def test_short_and_long_forms_are_accepted(keys: str) -> None:
     assert accepts(f"services: {{a: {{{keys}}}}}")
+
+
+def test_volumes_need_no_value() -> None:
+    assert accepts("volumes: {rows: , other: {name: x, external: true}}")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +79,13 @@ def test_short_and_long_forms_are_accepted(keys: str) -> None:
         "services: {a: {restart: maybe}}",
         "traffic: {a: {rules: [{matches: [{headers: {x: {typ: Exact}}}]}]}}",
         "runtime: dcker",
+        "docker: {images: {pyton: x}}",
+        "services: {a: {pull_policy: nver}}",
+        "services: {a: {privileged: true}}",
+        "services: {a: {volumes: ./a:/a}}",
+        "services: {a: {volumes: [{type: npipe, target: /a}]}}",
+        "services: {a: {runtime: runc}}",
+        "volumes: {'my rows': null}",
     ],
 )
 def test_mistakes_are_marked(text: str) -> None:

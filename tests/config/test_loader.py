@@ -310,6 +310,14 @@ _WORDS = st.sampled_from(
         "depends_on",
         "deploy",
         "image",
+        "volumes",
+        "./a:/x:ro",
+        "tmpfs",
+        "/x",
+        "entrypoint",
+        "labels",
+        "cap_add",
+        "expose",
         "<<",
         "&x",
         "*x",
@@ -327,7 +335,9 @@ _YAML = st.recursive(
     ),
     max_leaves=20,
 )
-_SHAPED = _YAML.map(lambda text: f"services: {{a: {text}}}\ntraffic: {{a: {text}}}\nname: {text}\n")
+_SHAPED = _YAML.map(
+    lambda text: f"services: {{a: {text}}}\ntraffic: {{a: {text}}}\nname: {text}\nvolumes: {text}\ndocker: {text}\n"
+)
 _ANY = st.one_of(
     st.binary(max_size=200), st.text(max_size=200).map(str.encode), _YAML.map(str.encode), _SHAPED.map(str.encode)
 )

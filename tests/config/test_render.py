@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from sandbox.config.containerfields import CAPABILITIES, FORGERS, SIGNALS, normal
 from sandbox.config.durations import LONGEST
 from sandbox.config.jsonschema import schema
 from sandbox.config.loader import load
-from sandbox.config.names import LABEL
+from sandbox.config.names import LABEL, VOLUME
 from sandbox.config.render import to_dict, to_yaml
 from sandbox.model import (
     AppProtocol,
@@ -24,12 +25,15 @@ from sandbox.model import (
     CommandProbe,
     Condition,
     Dependency,
+    DockerSettings,
     HeaderMatch,
     Healthcheck,
     HttpProbe,
     Limits,
     Match,
     MatchType,
+    Mount,
+    MountKind,
     NoProbe,
     Port,
     Probe,
@@ -44,6 +48,7 @@ from sandbox.model import (
     Timeouts,
     TrafficPolicy,
     Version,
+    Volume,
     WatchRule,
 )
 from sandbox.shipped import SAMPLE_APPS, shipped
@@ -80,6 +85,7 @@ def test_dollars_and_addresses(folder: Folder) -> None:
 # --- any project ----------------------------------------------------------------------------------------------------
 
 NAMES = ("a", "b", "c")
+VOLUME_KEYS = ("rows", "Cache.1")
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 WORD = st.text(st.characters(exclude_categories=["Cs", "Z"], exclude_characters="\0"), min_size=1, max_size=8).filter(
     lambda text: bool(text.strip())
@@ -110,6 +116,45 @@ def probes(ports: tuple[Port, ...]) -> st.SearchStrategy[Probe]:
     return st.one_of(choices)
 
 
+TARGETS = st.from_regex(r"(/[!-9;-~]{1,6}){1,2}", fullmatch=True).filter(lambda path: normal(path) == path != "/")
+
+
+@st.composite
+def mounts(draw: st.DrawFn, root: Path) -> tuple[Mount, ...]:
+    """One at a place."""
+    found: list[Mount] = []
+    for target in draw(st.lists(TARGETS, max_size=3, unique=True)):
+        read_only = draw(st.booleans())
+        bind = st.builds(
+            Mount,
+            kind=st.just(MountKind.BIND),
+            source=st.just(str(root / "a")),
+            target=st.just(target),
+            read_only=st.just(read_only),
+            create=st.booleans(),
+            selinux=st.sampled_from([None, "z", "Z"]),
+        )
+        volume = st.builds(
+            Mount,
+            kind=st.just(MountKind.VOLUME),
+            source=st.sampled_from([None, *VOLUME_KEYS]),
+            target=st.just(target),
+            read_only=st.just(read_only),
+            nocopy=st.booleans(),
+        )
+        tmpfs = st.builds(
+            Mount,
+            kind=st.just(MountKind.TMPFS),
+            source=st.none(),
+            target=st.just(target),
+            read_only=st.just(read_only),
+            size=st.none() | st.integers(1, 2**40),
+            mode=st.none() | st.integers(0, 0o7777),
+        )
+        found.append(draw(bind | volume | tmpfs))
+    return tuple(found)
+
+
 @st.composite
 def versions(draw: st.DrawFn, root: Path, name: str, ports: tuple[Port, ...], callees: list[str]) -> Version:
     image = draw(st.none() | WORD)
@@ -129,7 +174,12 @@ def versions(draw: st.DrawFn, root: Path, name: str, ports: tuple[Port, ...], ca
         target=WORD,
         ignore=st.lists(WORD, max_size=2).map(tuple),
     )
-    limits = st.builds(Limits, memory=st.none() | st.integers(1, 2**40), cpus=st.none() | st.floats(0.01, 64))
+    limits = st.builds(
+        Limits,
+        memory=st.none() | st.integers(1, 2**40),
+        cpus=st.none() | st.floats(0.01, 64),
+        pids=st.none() | st.integers(1, 2**22),
+    )
     return Version(
         name=name,
         build=None
@@ -144,6 +194,16 @@ def versions(draw: st.DrawFn, root: Path, name: str, ports: tuple[Port, ...], ca
         restart=draw(st.sampled_from(RestartPolicy)),
         stop_grace_period=draw(SECONDS),
         watch=draw(st.lists(watch, max_size=1).map(tuple)),
+        entrypoint=draw(st.none() | st.lists(TEXT, max_size=3).map(tuple)),
+        user=draw(st.sampled_from([None, "root", "1000", "0:0"])),
+        working_dir=draw(st.none() | st.just("/") | TARGETS),
+        stop_signal=draw(st.none() | st.sampled_from(sorted(SIGNALS)).map(lambda name: f"SIG{name}")),
+        mounts=draw(mounts(root)),
+        labels=draw(st.dictionaries(VARIABLE, TEXT, max_size=2)),
+        pull_policy=draw(st.sampled_from(["always", "missing", "never"])),
+        read_only=draw(st.booleans()),
+        cap_add=draw(st.lists(st.sampled_from(sorted(CAPABILITIES - FORGERS)), max_size=2, unique=True).map(tuple)),
+        hardened=draw(st.booleans()),
     )
 
 
@@ -211,12 +271,14 @@ def projects(draw: st.DrawFn, root: Path) -> Project:
         if draw(st.booleans())
     }
     ports = draw(st.lists(st.integers(1, 65535), min_size=3, max_size=3, unique=True))
+    volume = st.builds(Volume, name=st.from_regex(VOLUME, fullmatch=True), external=st.booleans()) | st.just(Volume())
     return Project(
         name=draw(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True)),
         root=root,
         files=(),
         services=found,
         traffic=policies,
+        volumes={key: draw(volume) for key in VOLUME_KEYS},
         settings=Settings(
             runtime=draw(st.sampled_from(["auto", "process", "docker"])),
             gateway_port=ports[0],
@@ -224,6 +286,11 @@ def projects(draw: st.DrawFn, root: Path) -> Project:
             otlp_port=ports[2],
             stats_interval=draw(SECONDS),
             log_max_bytes=draw(st.integers(1, 2**40)),
+            docker=DockerSettings(
+                proxy=draw(st.sampled_from(["auto", "host", "container"])),
+                address_pools=draw(st.sampled_from([(), ("10.20.0.0/16", "172.16.0.0/12")])),
+                images=draw(st.dictionaries(st.sampled_from(["python", "envoy"]), WORD)),
+            ),
         ),
     )
 
@@ -235,6 +302,13 @@ def test_any_project_comes_back_the_same(folder: Folder, data: st.DataObject) ->
     project = data.draw(projects(folder.root))
 
     assert reloaded(project, folder.root / "sandbox.yaml") == project
+
+
+@pytest.mark.parametrize("runtime", ["process", "docker"])
+def test_a_services_own_runtime(folder: Folder, runtime: str) -> None:
+    project = folder.load(f"services: {{a: {{build: ./a, runtime: {runtime}}}}}")
+
+    assert reloaded(project, folder.root / "again.yaml") == project
 
 
 @pytest.mark.parametrize("profile", ["lite", "standard"])
