@@ -20,15 +20,16 @@ import psutil
 class Project:
     """One app folder and the commands on it. Raises CalledProcessError when one fails."""
 
-    def __init__(self, app: Path, home: Path) -> None:
+    def __init__(self, app: Path, home: Path, runtime: str) -> None:
         self.app = app
         self.home = home
+        self.variables = {**os.environ, "SANDBOX_HOME": str(home), "SANDBOX_RUNTIME": runtime, "NO_COLOR": "1"}
 
     def sandbox(self, *words: str) -> str:
         return subprocess.run(
             [sys.executable, "-m", "sandbox", *words],
             cwd=self.app,
-            env={**os.environ, "SANDBOX_HOME": str(self.home), "NO_COLOR": "1"},
+            env=self.variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
@@ -69,19 +70,19 @@ class Project:
 
 
 @contextmanager
-def project(app: Path) -> Iterator[Project]:
+def project(app: Path, runtime: str = "process") -> Iterator[Project]:
     """A copy of an app folder; brought down and removed afterwards."""
     home = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))
     copy = home / app.name
     shutil.copytree(app, copy)
-    made = Project(copy, home / "s")
+    made = Project(copy, home / "s", runtime)
     try:
         yield made
     finally:
         subprocess.run(
             [sys.executable, "-m", "sandbox", "down"],
             cwd=copy,
-            env={**os.environ, "SANDBOX_HOME": str(made.home)},
+            env=made.variables,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,

@@ -206,7 +206,7 @@ class Engine(BaseHTTPRequestHandler):
 def engine(address: Path, answer: bytes) -> Iterator[None]:
     handler = type("Answering", (Engine,), {"answer": answer})
     with UnixStreamServer(str(address), handler) as server:
-        thread = threading.Thread(target=server.handle_request)
+        thread = threading.Thread(target=lambda: [server.handle_request() for _ in ("ping", "version")])
         thread.start()
         yield
         thread.join(10)
@@ -226,5 +226,9 @@ def test_something_else_answers(place: Place, answer: bytes) -> None:
 
 
 def test_no_engine(place: Place) -> None:
-    assert docker_engine({"DOCKER_HOST": f"unix://{place.apps}/none.sock"}) == Tool(problem="none runs")
-    assert "not on this machine" in docker_engine({"DOCKER_HOST": "tcp://127.0.0.1:2375"}).problem
+    found = docker_engine({"DOCKER_HOST": f"unix://{place.apps}/none.sock"})
+    assert (found.problem, found.fix) == (
+        f"there is no engine at {place.apps}/none.sock",
+        "install Docker or Podman, or start it",
+    )
+    assert "another machine" in docker_engine({"DOCKER_HOST": "tcp://127.0.0.1:2375"}).problem

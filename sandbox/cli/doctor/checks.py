@@ -65,8 +65,9 @@ def tool(name: str, found: Tool, missing: Level, fix: str) -> Finding:
 def docker(facts: Facts) -> Finding:
     """Never a failure: services run as processes where there is no engine."""
     if facts.docker.problem:
-        return Finding("docker", Level.OK, f"no engine answers ({facts.docker.problem}); services run as processes")
-    return Finding("docker", Level.OK, f"engine {facts.docker.version} answers; this version runs processes only")
+        words = f"{facts.docker.problem}; services run as processes"
+        return Finding("docker", Level.OK, words, facts.docker.fix)
+    return Finding("docker", Level.OK, f"engine {facts.docker.version} answers; services run as containers")
 
 
 def port(found: PortFact) -> Finding:

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.cli.doctor.tool import Tool
+from sandbox.errors import RuntimeFailure
+from sandbox.runtime.docker.endpoint import find, ping
 
 _PATIENCE = 3.0  # seconds
 
 
 def docker_engine(environment: Mapping[str, str] = os.environ) -> Tool:
-    if (host := environment.get("DOCKER_HOST", "")) and not host.startswith("unix://"):
-        return Tool(problem=f"DOCKER_HOST={host} is not on this machine")
-    problem = "none runs"
-    for address in _sockets(environment):
-        try:
-            return Tool(version=_version(address))
-        except (FileNotFoundError, ConnectionRefusedError):
-            continue
-        except PermissionError:
-            problem = f"this user may not talk to {address}"
-        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
-            problem = f"{address} gives no sensible answer"
-    return Tool(problem=problem)
-
-
-def _sockets(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Where engines listen: as the user says, else system-wide, rootless, and Docker Desktop's."""
-    if host := environment.get("DOCKER_HOST"):
-        yield Path(host.removeprefix("unix://"))
-        return
-    yield Path("/var/run/docker.sock")
-    if runtime := environment.get("XDG_RUNTIME_DIR"):
-        yield Path(runtime) / "docker.sock"
-    yield Path(environment.get("HOME", "/")) / ".docker" / "run" / "docker.sock"
+    """The one that `up` would use."""
+    endpoint = find(environment)
+    try:
+        asyncio.run(ping(endpoint))
+    except RuntimeFailure as failure:
+        return Tool(problem=failure.message, fix=failure.hint)
+    socket_path = endpoint.socket
+    assert socket_path is not None  # `ping` refuses others
+    try:
+        return Tool(version=_version(socket_path))
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+        return Tool(problem=f"{socket_path} gives no sensible answer")
 
 
 def _version(address: Path) -> str:

@@ -11,3 +11,4 @@ class Tool:
 
     version: str = ""
     problem: str = ""
+    fix: str = ""  # of the problem, where one is known
