@@ -138,9 +138,14 @@ def chain_part(bind: Address, chain: Chain, ways: Sequence[Way]) -> ChainPart:
         routes=(
             routes.edge_routes(name, ways[0].target)
             if len(ways) == 1
-            else routes.chain_routes(name, hosts, [cluster.name for cluster in clusters]),
+            else routes.chain_routes(name, hosts, [cluster.name for cluster in clusters], _only_declared(chain, ways)),
         ),
     )
+
+
+def _only_declared(chain: Chain, ways: Sequence[Way]) -> Target | None:
+    """Whom a request means that names somebody else: a client may well pass on the host it was called by."""
+    return ways[0].target if len(chain.declared) == 1 else None
 
 
 def shared_part(bind: Address, chains: Sequence[ChainPart]) -> Part:

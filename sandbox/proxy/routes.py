@@ -43,10 +43,16 @@ def edge_routes(name: str, target: Target) -> Resource:
     return _configuration(name, [host], target.clusters())
 
 
-def chain_routes(name: str, hosts: Sequence[VirtualHost], clusters: Sequence[str]) -> Resource:
-    """What one caller finds at an address that its callees share."""
-    unknown = _explaining("unknown", ["*"], _elsewhere([host.name for host in hosts]))
-    return _configuration(name, [*hosts, unknown], tuple(clusters))
+def chain_routes(
+    name: str, hosts: Sequence[VirtualHost], clusters: Sequence[str], otherwise: Target | None
+) -> Resource:
+    """What one caller finds at an address that its callees share. `otherwise` gets the requests that name none of
+    them; without one, they are told who is there."""
+    if otherwise is None:
+        rest = _explaining("unknown", ["*"], _elsewhere([host.name for host in hosts]))
+    else:
+        rest = VirtualHost(name="any", domains=["*"], routes=routes(otherwise))
+    return _configuration(name, [*hosts, rest], tuple(clusters))
 
 
 def chain_host(target: Target, *, first: bool) -> VirtualHost:

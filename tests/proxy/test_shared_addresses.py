@@ -155,6 +155,12 @@ async def test_an_only_callee_answers_to_any_host(mesh: Mesh, here: Address) -> 
         assert await store.name("shop.example") == "orders"
 
 
+async def test_an_only_declared_callee_gets_what_names_nobody(shop: Mesh, here: Address) -> None:
+    """As from a client that passes on the host by which it was called."""
+    async with connected(STOCK, here) as stock:
+        assert await stock.name("shop.example") == "orders"
+
+
 async def test_of_a_callees_two_ports_the_first_answers_to_its_name(mesh: Mesh, here: Address) -> None:
     orders = a_service("orders", ports=(Port(number=8000), Port(number=9000)))
     mesh.declare(orders, callers=(caller("store", STORE, here, orders),))
