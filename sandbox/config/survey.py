@@ -20,12 +20,22 @@ _MAX_TEXT = 64 * 1024
 RUNS = frozenset(
     {"app.py", "main.py", "server.py", "__main__.py", "manage.py", "Procfile", "package.json"}
     | {"index.js", "server.js", "app.js", "main.js", "index.mjs", "server.mjs", "app.mjs"}
+    | {"go.mod", "main.go", "pom.xml", "index.html"}
 )
-"""Files by which the process runtime can tell how to start a folder."""
+"""Files by which both runtimes can tell how to start a folder."""
+
+_PROGRAMS = (".java", ".jar")
+"""Endings of files that also tell it."""
+
+_OF_MANY = frozenset({"package.json", "go.mod", "pom.xml", "index.html"})
+"""Files that a folder may also have because of the services below it."""
 
 _CODE = frozenset({"requirements.txt", "pyproject.toml", "Dockerfile"})
 _HOLDERS = ("services", "apps", "packages", "src", "backend")
-_SKIPPED = frozenset({"node_modules", "venv", "env", "tests", "test", "docs", "dist", "build", "__pycache__"})
+_SKIPPED = frozenset(
+    {"node_modules", "venv", "env", "tests", "test", "docs", "dist", "build", "target", "__pycache__"}
+    | {"public", "static", "assets"}
+)
 _SUFFIXES = (".py", ".js", ".mjs", ".ts", ".go", ".java", ".rb")
 
 _PORT = re.compile(
@@ -57,8 +67,8 @@ class Found:
 def survey(folder: Path) -> list[Found]:
     """The services in a folder, in the order of their names; the folder itself when it is one."""
     own = _names(folder)
-    below = {} if own & (RUNS - {"package.json"}) else _service_folders(folder)
-    places = below or ({_free_name(near_label(folder.name) or "app", ()): folder} if own & (RUNS | _CODE) else {})
+    below = {} if _runs(own - _OF_MANY) else _service_folders(folder)
+    places = below or ({_free_name(near_label(folder.name) or "app", ()): folder} if _is_service(own) else {})
     texts = {name: _text(place) for name, place in places.items()}
     calls = _without_circles({name: _called(text, name, list(texts)) for name, text in texts.items()})
     return _with_variants([_found(folder, name, place, texts[name], calls[name]) for name, place in places.items()])
@@ -87,8 +97,20 @@ def _found(folder: Path, name: str, place: Path, text: str, calls: tuple[str, ..
         health=health[1] if health else None,
         grpc=_GRPC.search(text) is not None,
         calls=calls,
-        container_only="Dockerfile" in _names(place) and not _names(place) & (RUNS | {"pyproject.toml"}),
+        container_only="Dockerfile" in _names(place) and not _runs_as_process(_names(place)),
     )
+
+
+def _runs(names: set[str]) -> bool:
+    return bool(names & RUNS) or any(name.endswith(_PROGRAMS) for name in names)
+
+
+def _runs_as_process(names: set[str]) -> bool:
+    return "pyproject.toml" in names or _runs(names)
+
+
+def _is_service(names: set[str]) -> bool:
+    return bool(names & _CODE) or _runs(names)
 
 
 def _service_folders(folder: Path) -> dict[str, Path]:
@@ -96,7 +118,7 @@ def _service_folders(folder: Path) -> dict[str, Path]:
     for place in _candidates(folder):
         if len(found) == MAX_SERVICES:
             break
-        if _names(place) & (RUNS | _CODE) and (label := near_label(place.name)):
+        if _is_service(_names(place)) and (label := near_label(place.name)):
             found[_free_name(label, found)] = place
     return found
 
@@ -104,7 +126,7 @@ def _service_folders(folder: Path) -> dict[str, Path]:
 def _candidates(folder: Path) -> Iterator[Path]:
     """The sub-folders, and those of sub-folders that usually hold services."""
     for place in _folders(folder):
-        if place.name in _HOLDERS and not _names(place) & RUNS:
+        if place.name in _HOLDERS and not _runs(_names(place)):
             yield from _folders(place)
         else:
             yield place
@@ -138,7 +160,8 @@ def _free_name(label: str, taken: Sequence[str] | dict[str, Path]) -> str:
 
 def _text(folder: Path) -> str:
     """The beginnings of some source files: those at the top first, then one level below."""
-    files = [folder / "Dockerfile", *sorted(folder.glob("*")), *sorted(folder.glob("*/*"))]
+    java = sorted(folder.glob("src/main/java/**/*.java"))
+    files = [folder / "Dockerfile", *sorted(folder.glob("*")), *java, *sorted(folder.glob("*/*"))]
     sources = [file for file in files if file.name == "Dockerfile" or file.suffix in _SUFFIXES]
     wanted = [file for file in dict.fromkeys(sources) if not _SKIPPED & set(file.relative_to(folder).parts)]
     return "\n".join(_beginning(file) for file in wanted[:_MAX_FILES])

@@ -51,7 +51,7 @@ def version(folder: Folder, keys: str, environment: dict[str, str] | None = None
     return service(folder, keys, environment).versions[0]
 
 
-@pytest.mark.parametrize("app", ["bakery", "hello"])
+@pytest.mark.parametrize("app", ["bakery", "hello", "polyglot"])
 def test_the_sample_apps_load(app: str) -> None:
     project = load([shipped(SAMPLE_APPS) / app / "sandbox.yaml"], environment={})
 

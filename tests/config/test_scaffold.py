@@ -74,6 +74,41 @@ def test_a_folder_with_a_version_becomes_a_version(tmp_path: Path) -> None:
     assert [version.name for version in cart.versions] == ["v1", "v2"]
 
 
+def test_services_in_other_languages(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        {
+            "go.mod": "module shop",
+            "cart/main.go": 'http.HandleFunc("/healthz", ok); listen(env("PORT", "8002")); get(os.Getenv("DEPOT_URL"))',
+            "depot/pom.xml": "",
+            "depot/src/main/java/shop/Depot.java": 'env("PORT", "8005")',
+            "prices/Prices.java": "",
+            "pages/index.html": "",
+            "pages/public/index.html": "",
+            "public/index.html": "",
+            "target/classes/x.jar": "",
+        },
+    )
+
+    services = loaded(tmp_path).services
+
+    assert {name: service.ports[0].number for name, service in services.items()} == {
+        "cart": 8002,
+        "depot": 8005,
+        "prices": 8000,
+        "pages": 8000,
+    }
+    assert services["cart"].callees == ("depot",)
+
+
+@pytest.mark.parametrize("name", ["go.mod", "pom.xml", "index.html", "Shop.java", "shop.jar"])
+def test_one_folder_in_another_language(tmp_path: Path, name: str) -> None:
+    root = put(tmp_path / "shop", {name: "", "public/index.html": "", "Dockerfile": ""})
+
+    assert list(loaded(root).services) == ["shop"]
+    assert "only a Dockerfile" not in scaffold(root)
+
+
 def test_circles_are_left_out(tmp_path: Path) -> None:
     put(tmp_path, {"a/app.py": "B_URL", "b/app.py": "C_URL", "c/app.py": "A_URL B_HOST"})
 
@@ -104,12 +139,13 @@ def test_an_existing_compose_file_is_mentioned(tmp_path: Path) -> None:
     assert "# There is a compose.yaml here too." in scaffold(tmp_path)
 
 
-@pytest.mark.parametrize("app", ["bakery", "hello"])
+@pytest.mark.parametrize("app", ["bakery", "hello", "polyglot"])
 def test_the_sample_apps(tmp_path: Path, app: str) -> None:
     source = load([shipped(SAMPLE_APPS) / app / "sandbox.yaml"], environment={})
     text = scaffold(shipped(SAMPLE_APPS) / app)
-    for name in ("storefront", "orders", "steamer", "steamer-v2", "kneader", "mill", "pantry"):
-        (tmp_path / name).mkdir()
+    for folder in (shipped(SAMPLE_APPS) / app).iterdir():
+        if folder.is_dir():
+            (tmp_path / folder.name).mkdir()
     (tmp_path / "sandbox.yaml").write_text(text)
 
     guessed = load([tmp_path / "sandbox.yaml"], environment={})
