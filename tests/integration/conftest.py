@@ -1,32 +1,45 @@
-"""A user with an empty home, who leaves nothing behind."""
+"""Users with empty homes, who leave nothing behind."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sandbox.paths import ProjectPaths
-from sandbox.runtime.sweep import sweep
-from tests.integration.harness import Sandbox, make_shop
+from tests.docker_engine import RealEngine
+from tests.integration.containers import LAYOUTS, Cluster, cluster, shop
+from tests.integration.harness import Sandbox, make_shop, newcomer
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    home = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))  # Unix sockets need short paths
-    user = Sandbox(home)
-    yield user
-    for folder in (user.state / "projects").glob("*"):
-        user.run("down", "--project", folder.name, check=None)
-        sweep(ProjectPaths(user.state, folder.name))
-    left = user.left_running()
-    shutil.rmtree(home)
-    assert left == []
+    with newcomer() as user:
+        yield user
+
+
+@pytest.fixture(name="shop")
+def shop_of_processes(sandbox: Sandbox) -> Path:
+    return make_shop(sandbox.home / "shop")
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request: pytest.FixtureRequest) -> str:
+    """Where Envoy runs."""
+    return str(request.param)
 
 
 @pytest.fixture
-def shop(sandbox: Sandbox) -> Path:
-    return make_shop(sandbox.home / "shop")
+def empty(sandbox: Sandbox, engine: RealEngine) -> Iterator[Cluster]:
+    """A project of containers that still has no file."""
+    with cluster(sandbox, engine) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=LAYOUTS)
+def mesh(request: pytest.FixtureRequest, engine: RealEngine) -> Iterator[Cluster]:
+    """The shop in containers, up and running; one for all tests of a module that leave it as it is."""
+    with newcomer() as user, cluster(user, engine) as made:
+        made.write(shop(), docker={"proxy": request.param})
+        made.up()
+        yield made

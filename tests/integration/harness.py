@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+
+from sandbox.paths import ProjectPaths
+from sandbox.runtime.sweep import sweep
 
 T = TypeVar("T")
 Done = subprocess.CompletedProcess[str]
@@ -162,6 +167,20 @@ class Sandbox:
         files = [path for path in projects.rglob("*") if path.is_socket() or path.parent.name == "run"]
         files += [path for path in projects.glob("*/*") if path.name.startswith(".") or path.suffix == ".tmp"]
         return [str(path) for path in files if path.name not in kept]
+
+
+@contextmanager
+def newcomer() -> Iterator[Sandbox]:
+    """A user with an empty home. Whatever still runs at the end is ended, and is a failure."""
+    home = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))  # Unix sockets need short paths
+    user = Sandbox(home)
+    yield user
+    for folder in (user.state / "projects").glob("*"):
+        user.run("down", "--project", folder.name, check=None)
+        sweep(ProjectPaths(user.state, folder.name))
+    left = user.left_running()
+    shutil.rmtree(home)
+    assert left == []
 
 
 def make_shop(folder: Path, *, name: str = "shop", gateway: int = 0, ui: int = 0, otlp: int = 0) -> Path:

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from docker.errors import NotFound
@@ -27,9 +27,19 @@ class NetworkCalls:
         self._engine = engine
         self._project = project
 
-    async def create(self, name: str, subnet: IPv4Network, role: str, options: Mapping[str, str]) -> None:
-        """RuntimeFailure when the name belongs to somebody else; "overlaps" in it when the range does."""
-        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), gateway=str(subnet[1]))])
+    async def create(
+        self,
+        name: str,
+        subnet: IPv4Network,
+        role: str,
+        options: Mapping[str, str],
+        withheld: Iterable[IPv4Address] = (),
+    ) -> None:
+        """`withheld`: addresses that no container ever gets. RuntimeFailure when the name belongs to somebody else;
+        "overlaps" in it when the range does."""
+        auxiliary = {f"withheld-{address}": str(address) for address in withheld}
+        pool = IPAMPool(subnet=str(subnet), gateway=str(subnet[1]), aux_addresses=auxiliary)
+        ipam = IPAMConfig(pool_configs=[pool])
         marks = labels.of_network(self._project, name, role)
         try:
             await self._engine.call(

@@ -117,7 +117,8 @@ class Networks:
             address = self._free_address(instance, service)
             return Attachment(network=self._project, address=address, proxy=kept.plan.gateway)
         network = self._free_network(instance, service)
-        await self._calls.create(self._private_name(instance), network, "private", {})
+        nobody = list(network.hosts())[3:]  # whoever calls from this range is the service
+        await self._calls.create(self._private_name(instance), network, "private", {}, withheld=nobody)
         await self._proxy_exists.wait()
         await self._connect_proxy(instance, network)
         return Attachment(network=self._private_name(instance), address=str(network[3]), proxy=str(network[2]))

@@ -1,0 +1,149 @@
+"""A cluster of containers, seen by its user, by the containers themselves, and in the engine. In both layouts."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import IPv4Network
+
+from docker.errors import APIError
+
+from sandbox.api.client import Client
+from sandbox.paths import ProjectPaths
+from tests.integration.containers import DIAL, Cluster, dialled, execute, stranger
+from tests.integration.harness import eventually, get
+
+POST = """
+import os, sys, urllib.error, urllib.request
+headers = {"Content-Type": os.environ["OTEL_EXPORTER_OTLP_PROTOCOL"].replace("http/", "application/x-")}
+if sys.argv[1:] == ["with the key"]:
+    headers |= dict(pair.split("=", 1) for pair in os.environ["OTEL_EXPORTER_OTLP_HEADERS"].split(","))
+url = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] + "/v1/traces"
+try:
+    print(urllib.request.urlopen(urllib.request.Request(url, b"", headers), timeout=5).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
+FORGE = """
+import fcntl, socket, struct, sys
+def attempt(what, work):
+    try:
+        work()
+        print(what, "works")
+    except OSError as error:
+        print(what, type(error).__name__)
+def take_address():
+    interface = b"eth0:1".ljust(16, b"\\0")
+    address = struct.pack("!HH4s8x", socket.AF_INET << 8, 0, socket.inet_aton(sys.argv[1]))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any:
+        fcntl.ioctl(any, 0x8916, interface + struct.pack("H2x4s8x", socket.AF_INET, socket.inet_aton(sys.argv[1])))
+attempt("another address", take_address)
+attempt("raw packets", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP))
+attempt("raw frames", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+"""
+
+
+def counted(mesh: Cluster, caller: str, callee: str) -> int:
+    """The requests of the last seconds, as Envoy counted them."""
+    seen = asyncio.run(Client(ProjectPaths(mesh.user.state, mesh.id).api_socket).telemetry())
+    edges = [edge.signals for edge in seen.edges if (edge.caller, edge.callee) == (caller, callee)]
+    return sum(round(signals.requests_per_second * signals.window) for signals in edges)
+
+
+def test_calls_by_url_and_by_plain_name_go_through_envoy(mesh: Cluster) -> None:
+    gateway = mesh.ps()["gateway"]
+    eventually(lambda: counted(mesh, "web", "stock") == 0 and get(gateway))
+
+    for _ in range(5):
+        assert get(f"{gateway}/via/stock/by-url")["path"] == "/by-url"
+        assert get(f"{gateway}/name/stock:8000/by-name")["path"] == "/by-name"
+
+    eventually(lambda: counted(mesh, "web", "stock") == 10)
+    assert counted(mesh, "gateway", "web") >= 10
+
+
+def test_requests_go_to_every_replica(mesh: Cluster) -> None:
+    gateway = mesh.ps()["gateway"]
+    answered = {get(f"{gateway}/via/stock/")["instance"] for _ in range(20)}
+    assert answered == {"stock-v1-1", "stock-v1-2"}
+
+
+def test_no_instance_reaches_another_but_through_the_proxy(mesh: Cluster) -> None:
+    stock, twin, web = (f"{mesh.address(one)}:8000" for one in ("stock-v1-1", "stock-v1-2", "web-v1-1"))
+
+    assert dialled(mesh.inside("web-v1-1", DIAL, stock, twin)) == {stock: "TimeoutError", twin: "TimeoutError"}
+    assert dialled(mesh.inside("stock-v1-1", DIAL, twin, web)) == {twin: "TimeoutError", web: "TimeoutError"}
+
+
+def test_an_instance_reaches_the_proxy_at_its_own_address_and_no_other(mesh: Cluster) -> None:
+    ps, elsewhere = mesh.ps(), mesh.addresses_of_the_proxy() - {mesh.proxy_of("web-v1-1")}
+    front = {int(url.rpartition(":")[2]) for url in (ps["gateway"], ps["ui"], ps["otlp"])}
+    strange = [f"{address}:8000" for address in elsewhere]
+    private = [f"{mesh.proxy_of('web-v1-1')}:{port}" for port in front]
+
+    seen = dialled(mesh.inside("web-v1-1", DIAL, *strange, *private, f"{mesh.proxy_of('web-v1-1')}:8000"))
+
+    assert seen.pop(f"{mesh.proxy_of('web-v1-1')}:8000") == "answers"
+    assert set(seen.values()) <= {"TimeoutError", "ConnectionRefusedError"}, seen
+
+
+def test_who_is_not_of_the_project_is_refused(mesh: Cluster) -> None:
+    doors = [f"{address}:8000" for address in mesh.addresses_of_the_proxy()]
+    with stranger(mesh.engine) as outside:
+        seen = dialled(execute(mesh.engine, outside, DIAL, *doors))
+        assert "answers" not in seen.values(), seen
+    for network in mesh.networks():
+        try:
+            with stranger(mesh.engine, network["Name"]) as inside:
+                seen = dialled(execute(mesh.engine, inside, DIAL, *doors))
+                assert "answers" not in seen.values(), seen
+        except APIError as error:
+            assert "no available" in str(error.explanation).lower()
+
+
+def test_no_instance_can_take_the_address_of_another(mesh: Cluster) -> None:
+    said = mesh.inside("web-v1-1", FORGE, mesh.address("stock-v1-1"))
+
+    assert said.splitlines() == [
+        "another address PermissionError",
+        "raw packets PermissionError",
+        "raw frames PermissionError",
+    ]
+
+
+def test_nothing_listens_but_for_this_machine(mesh: Cluster) -> None:
+    listening = mesh.listening()
+    open_to_all = {one for one in listening if one[0] != "127.0.0.1"}
+    ps = mesh.ps()
+
+    assert {("127.0.0.1", int(ps[front].rpartition(":")[2])) for front in ("gateway", "ui", "otlp")} <= listening
+    assert {address for address, _ in open_to_all} <= {str(IPv4Network(mesh.pool)[1])}
+
+
+def test_instances_send_telemetry_of_their_own(mesh: Cluster) -> None:
+    assert mesh.inside("web-v1-1", POST, "with the key").strip() == "200"
+    assert mesh.inside("web-v1-1", POST).strip() == "401"
+
+
+def test_containers_are_hardened_and_labelled(mesh: Cluster) -> None:
+    stock = mesh.inspect("stock-v1-2")
+    host, labels = stock["HostConfig"], stock["Config"]["Labels"]
+
+    assert (host["CapDrop"], host["CapAdd"] or [], host["SecurityOpt"]) == (["ALL"], [], ["no-new-privileges:true"])
+    assert (host["Init"], host["Privileged"], host["PidsLimit"] > 0, host["Memory"] > 0) == (True, False, True, True)
+    assert not any("docker.sock" in mount["Source"] for mount in stock["Mounts"])
+    assert labels["com.docker.compose.project"] == mesh.id
+    assert labels["com.docker.compose.service"] == "stock"
+    assert labels["com.docker.compose.container-number"] == "2"
+    assert labels["com.docker.compose.project.working_dir"] == str(mesh.folder)
+
+
+def test_exec_runs_in_the_container(mesh: Cluster) -> None:
+    assert mesh.run("exec", "stock", "--", "sh", "-c", "echo $SANDBOX_INSTANCE; hostname") == "stock-v1-1\nstock-v1-1\n"
+    mesh.run("exec", "stock", "--", "sh", "-c", "exit 5", check=5)
+    mesh.run("exec", "stock", "--", "no-such-program", check=None)
+
+
+def test_logs_are_those_of_the_containers(mesh: Cluster) -> None:
+    get(mesh.ps()["gateway"] + "/via/stock/a-sack-of-flour")
+    eventually(lambda: "a-sack-of-flour" in mesh.run("logs", "stock"), 10)
