@@ -1,23 +1,48 @@
-"""Recognises a service that writes into its own folder whenever it starts, and so would reload for ever. Pure.
+"""Recognises a service that writes into its own folder whenever it runs, and so would reload for ever. Pure.
 
-A person saves at odd moments; a program that writes when it starts, or by a timer, changes the same file after every
-reload and after nearly the same time. A file that does so is held: its changes reload nothing until it was quiet.
+A program that writes when it starts, or by a timer, changes the same file after every reload and after nearly the same
+time. People do so, too, with the file they work on, so more is asked of code: that the reload before was not even over.
+A file that flaps is held: its changes reload nothing until it was quiet for a while.
 """
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-IN_A_ROW = 4
+IN_A_ROW, IN_A_ROW_OF_CODE = 5, 6
 """Changes of one file, each soon after the reload by the one before it."""
 WITHIN = 20.0
 """Seconds in which a change may follow from the reload before it."""
-ALIKE = 1.4
-"""The longest of the pauses is at most this multiple of the shortest, and half a second."""
-_SLACK = 0.5
+ALIKE, SLACK = 1.25, 0.3
+"""The longest of the pauses is at most this multiple of the shortest, and so many seconds."""
 QUIET = 60.0
 """A held file without changes for so many seconds is let go."""
+
+CODE = frozenset(
+    {
+        ".py",
+        ".pyi",
+        ".js",
+        ".mjs",
+        ".cjs",
+        ".jsx",
+        ".ts",
+        ".tsx",
+        ".vue",
+        ".svelte",
+        ".go",
+        ".java",
+        ".kt",
+        ".scala",
+        ".rs",
+    }
+    | {".rb", ".php", ".c", ".h", ".cc", ".cpp", ".cs", ".ex", ".exs", ".sh", ".html", ".htm"}
+    | {".css", ".scss", ".less", ".jinja", ".jinja2", ".j2", ".tmpl", ".sql", ".graphql", ".proto"}
+)
+"""What people write by hand, and save again and again."""
+
 _REMEMBERED = 200
 
 
@@ -45,24 +70,28 @@ class Flaps:
         self._held[path] = at
         return True
 
-    def reloaded(self, paths: Iterable[str], at: float) -> tuple[str, ...]:
-        """The service reloads for these; returns those that are held from now on."""
-        return tuple([path for path in paths if self._flaps(path, at)])
+    def reloads(self, paths: Iterable[str], at: float, *, during: bool = False) -> tuple[str, ...]:
+        """The service reloads for these; `during`: while it still did for the ones before.
+
+        Returns those that are held from now on.
+        """
+        return tuple([path for path in paths if self._flaps(path, at, during)])
 
     def forget(self) -> None:
-        """Somebody changed the rules, or asked for a reload by hand."""
+        """Somebody changed the rules: all are let go."""
         self._runs.clear()
         self._held.clear()
 
-    def _flaps(self, path: str, at: float) -> bool:
+    def _flaps(self, path: str, at: float, during: bool) -> bool:
+        code = posixpath.splitext(path)[1] in CODE
+        enough = (IN_A_ROW_OF_CODE if code else IN_A_ROW) - 1
         run = self._runs.pop(path, None)
         pause = at - run.last if run is not None else WITHIN + 1
-        if run is None or pause > WITHIN:
+        if run is None or pause > WITHIN or (code and not during):
             run = _Run(at)
         else:
-            run.last = at
-            run.pauses = [*run.pauses, pause][-(IN_A_ROW - 1) :]
-        if len(run.pauses) >= IN_A_ROW - 1 and max(run.pauses) <= min(run.pauses) * ALIKE + _SLACK:
+            run.last, run.pauses = at, [*run.pauses, pause][-enough:]
+        if len(run.pauses) == enough and max(run.pauses) <= min(run.pauses) * ALIKE + SLACK:
             self._held[path] = at
             return True
         self._runs[path] = run

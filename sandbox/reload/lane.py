@@ -23,6 +23,12 @@ class Lane:
     settle: Settle = field(default_factory=Settle)
     flaps: Flaps = field(default_factory=Flaps)
     _files: dict[str, Changed] = field(default_factory=dict)
+    _under_way: bool = False
+    _is_told: bool = False
+
+    def reloaded(self) -> None:
+        """What the last change asked for is done, or has failed. Whoever never says so has no reload under way."""
+        self._under_way, self._is_told = False, True
 
     def note(self, changed: Changed, before: Signature | None, after: Signature | None, now: float) -> None:
         if not self.flaps.held(changed.path, now):
@@ -59,9 +65,10 @@ class Lane:
         reloads = any(reaction.action not in _NO_RELOAD for reaction in change.reactions.values())
         if not reloads or change.count >= STREAM_FROM:
             return
-        for path in self.flaps.reloaded(save.paths, now):
+        during, self._under_way = self._under_way, self._is_told
+        for path in self.flaps.reloads(save.paths, now, during=during):
             yield Notice(
-                message=f"{self.service} seems to change {Path(path).name} itself each time it starts",
+                message=f"{self.service} seems to change {Path(path).name} itself, and reloads because of it",
                 hint=f"add {Path(path).name} to the service's develop.watch ignore or to .gitignore; until then, or "
                 f"until it is quiet for a minute, its changes reload nothing",
                 service=self.service,

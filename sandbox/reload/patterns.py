@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-from pathspec import GitIgnoreSpec, PathSpec
+from pathspec import PathSpec
 from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 T = TypeVar("T")
 
+_FOLDER_MARK = "ps_d"
+"""pathspec's name for the slash in a match after which a folder's contents begin."""
+
 
 class GitPatterns:
-    """The lines of one .gitignore. Paths are relative to its folder."""
+    """The lines of one .gitignore. Paths are relative to its folder.
 
-    __slots__ = ("_spec",)
+    pathspec lets a pattern that matches a folder speak for all below it. git does not: it never looks into an ignored
+    folder, and a folder that is taken back says nothing about its files. Here the caller walks down as git does.
+    """
+
+    __slots__ = ("_patterns",)
 
     def __init__(self, text: str) -> None:
-        self._spec = GitIgnoreSpec(list(_compiled(GitIgnoreSpecPattern, text.splitlines())))
+        compiled = _compiled(GitIgnoreSpecPattern, map(_all_below, text.splitlines()))
+        self._patterns = [(found.regex, found.include) for found in compiled if found.regex is not None][::-1]
 
     def verdict(self, path: str, *, folder: bool) -> bool | None:
         """True: ignored; False: taken back by `!`; None: not spoken of."""
-        return self._spec.check_file(f"{path}/" if folder else path).include
+        text = f"{path}/" if folder else path
+        for regex, include in self._patterns:
+            if any(_to_the_end(found) for found in regex.finditer(text)):
+                return include
+        return None
+
+
+def _all_below(line: str) -> str:
+    """What a final `**` covers is said in full: to pathspec it is the folder itself, too, and `**/` every file."""
+    return re.sub(r"(^|/)\*\*(/?)\s*$", r"\1**/*\2", line)
+
+
+def _to_the_end(found: re.Match[str]) -> bool:
+    """The match is of the path itself, not of a folder above it."""
+    return found.groupdict().get(_FOLDER_MARK) is None or found.end(_FOLDER_MARK) == len(found.string)
 
 
 class DockerPatterns:

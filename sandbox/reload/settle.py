@@ -8,7 +8,6 @@ to the end, a checkout goes on to the next file, and a formatter saves a second 
 from __future__ import annotations
 
 import posixpath
-from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
@@ -31,7 +30,7 @@ BUSY_AT_MOST = 60.0
 LIMIT = 10_000
 """Files remembered for one save; more are counted only."""
 
-_AGAIN_WITHIN = 0.400
+_AGAIN_WITHIN, _ALONE = 0.400, 1.0
 _AGAIN_SLACK = 1.5
 _AGAIN_CREDIT = 3
 _REMEMBERED = 256
@@ -65,6 +64,16 @@ class Save:
     first: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """The newest save of a file that was told of."""
+
+    last: float
+    size: int
+    alone: bool  # nothing had come for a while before it
+    pair: float  # it is the second of two: seconds after the first; 0.0: it is not
+
+
 @dataclass(slots=True)
 class _Habit:
     """Files of this kind were saved a second time after this pause."""
@@ -81,7 +90,7 @@ class Settle:
     _first: float = 0.0
     _more: int = 0
     _more_last: float = 0.0
-    _taken: OrderedDict[str, tuple[float, Signature | None]] = field(default_factory=OrderedDict)
+    _past: dict[str, _Past] = field(default_factory=dict)
     _habits: dict[str, _Habit] = field(default_factory=dict)
 
     @property
@@ -99,7 +108,7 @@ class Settle:
         elif len(self._pending) >= LIMIT:
             self._more, self._more_last = self._more + 1, at
         else:
-            self._learn(path, now, at)
+            self._learn(path, at)
             self._pending[path] = _Pending(before, now, at)
 
     def writing(self, path: str, held: bool | None) -> None:
@@ -127,7 +136,7 @@ class Settle:
         changed = {path: item for path, item in self._pending.items() if item.before != item.now}
         save = Save(tuple(changed), self._more, self._first) if changed or self._more else None
         for path, item in changed.items():
-            self._remember(path, item, at)
+            self._remember(path, item)
         self._pending, self._more = {}, 0
         return save
 
@@ -142,20 +151,20 @@ class Settle:
         habit = self._habits.get(_kind(path))
         return habit.pause if habit is not None else 0.0
 
-    def _learn(self, path: str, now: Signature | None, at: float) -> None:
-        """A file saved again right after it was taken, with another length: the next time both are waited for."""
-        taken = self._taken.get(path)
-        if taken is None or now is None or taken[1] is None:
+    def _learn(self, path: str, at: float) -> None:
+        """Two saves of a file in one moment, with nothing before or after: the next time both are waited for."""
+        past = self._past.get(path)
+        if past is None or not past.pair or at - past.last < _ALONE:
             return
-        pause = at - taken[0]
-        if pause <= _AGAIN_WITHIN and now.size != taken[1].size:
-            self._habits[_kind(path)] = _Habit(pause * _AGAIN_SLACK + PLAIN, _AGAIN_CREDIT)
+        self._habits[_kind(path)] = _Habit(past.pair * _AGAIN_SLACK + PLAIN, _AGAIN_CREDIT)
 
-    def _remember(self, path: str, item: _Pending, at: float) -> None:
-        self._taken[path] = (item.last, item.now)
-        self._taken.move_to_end(path)
-        while len(self._taken) > _REMEMBERED:
-            self._taken.popitem(last=False)
+    def _remember(self, path: str, item: _Pending) -> None:
+        past = self._past.pop(path, None)
+        pause = item.last - past.last if past is not None else _ALONE
+        second = past is not None and past.alone and pause <= _AGAIN_WITHIN and _size(item.now) != past.size
+        self._past[path] = _Past(item.last, _size(item.now), pause >= _ALONE, pause if second else 0.0)
+        while len(self._past) > _REMEMBERED:
+            del self._past[next(iter(self._past))]
         self._spend(path, item)
 
     def _spend(self, path: str, item: _Pending) -> None:
@@ -176,6 +185,10 @@ def _hold(item: _Pending) -> float:
         return WRITING
     growing = min(item.pause * GROWING, GROWING_MOST) if item.writing is None else 0.0
     return max(PLAIN, growing, EMPTY if item.now.size == 0 else 0.0)
+
+
+def _size(signature: Signature | None) -> int:
+    return signature.size if signature is not None else -1
 
 
 def _kind(path: str) -> str:

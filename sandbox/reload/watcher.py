@@ -104,6 +104,10 @@ class Watcher:
         self._next = project
         self._inbox.wake()
 
+    def reloaded(self, service: str) -> None:
+        """The reload that the service's last change asked for is over, one way or the other."""
+        self._lanes.setdefault(service, Lane(service)).reloaded()
+
     def pause(self) -> None:
         """Tell nothing. What is saved meanwhile is remembered."""
         self.paused = True

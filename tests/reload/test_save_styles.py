@@ -192,6 +192,7 @@ async def test_a_formatter_that_saves_again_is_waited_for_once_it_is_known(stage
     await stage.fence()
     assert len(stage.changes) == 2  # nothing tells the first time that it will come
 
+    await asyncio.sleep(1)
     await save_and_format("2")
     await stage.fence()
     assert len(stage.changes) == 3
