@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -228,3 +229,66 @@ def instances(ps: dict[str, Any], service: str) -> list[dict[str, Any]]:
 def kill(pid: int) -> None:
     """Ends a process of the project under test, the hardest way."""
     os.kill(pid, signal.SIGKILL)
+
+
+def wait_for_line(process: subprocess.Popen[str], text: str) -> str:
+    """Read the output up to a line with `text` in it."""
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if text in line:
+            return seen
+    raise AssertionError(f"{text!r} was never said:\n{seen}")
+
+
+def proxy_pid(sandbox: Sandbox) -> int:
+    return _the_process(sandbox, "--disable-hot-restart")
+
+
+def supervisor_pid(sandbox: Sandbox) -> int:
+    return _the_process(sandbox, "'sandbox.daemon'")
+
+
+def _the_process(sandbox: Sandbox, word: str) -> int:
+    def look() -> int:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                command = " ".join(process.cmdline())
+                if word in command and str(sandbox.state) in command:
+                    return process.pid
+        return 0
+
+    return eventually(look, 10)
+
+
+class Traffic:
+    """One request after the other in the background; every failure is kept."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.answers = 0
+        self.failures: list[str] = []
+
+    def __enter__(self) -> Traffic:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            try:
+                get(self._url)
+                self.answers += 1
+            except OSError as error:
+                self.failures.append(str(error))
+
+    def goes_on(self) -> None:
+        """Return once ten more requests were answered."""
+        goal = self.answers + 10
+        eventually(lambda: self.answers >= goal)
