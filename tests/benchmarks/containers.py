@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from sandbox.api.client import Client
 from sandbox.control import Status, UpRequest
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.docker.images import image_for
+from tests.benchmarks.engine import docker_command
 from tests.benchmarks.project import BAKERY, Project, project
 
 SLEEPER = """\
@@ -114,13 +114,10 @@ def run_of(container: str) -> list[str]:
 
 def in_series(runs: list[list[str]]) -> float:
     """Seconds for all of them, removed afterwards."""
-    started: list[str] = []
     began = time.perf_counter()
-    for arguments in runs:
-        done = subprocess.run(["docker", "run", "-d", *arguments], check=True, capture_output=True, text=True)
-        started.append(done.stdout.strip())
+    started = [docker_command("run", "-d", *arguments) for arguments in runs]
     took = time.perf_counter() - began
-    subprocess.run(["docker", "rm", "-f", *started], check=True, capture_output=True)
+    docker_command("rm", "-f", *started)
     return took
 
 

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,9 +91,10 @@ def have_wrk() -> None:
         raise SystemExit("this benchmark needs wrk: apt-get install wrk")
 
 
-def measure(url: str, connections: int) -> Load:
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", url]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def measure(url: str, connections: int, *within: str, env: Mapping[str, str] | None = None) -> Load:
+    """`within`: a command that runs others elsewhere, such as in a container."""
+    command = [*within, "wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", url]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         raise SystemExit(f"requests failed:\n{said}")
     found = re.search(r"Requests/sec:\s+([0-9.]+)", said)

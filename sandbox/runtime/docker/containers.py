@@ -5,8 +5,9 @@ API: docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sandbox.model import Mount, MountKind, Project, Version
@@ -53,7 +54,8 @@ def payload(spec: InstanceSpec, frame: Frame, attachment: Attachment) -> dict[st
             **_limits(version, frame.memory),
             **hardening(version),
             "Init": True,
-            "Mounts": [_mount(one, frame) for one in version.mounts],
+            "Mounts": [_mount(one, frame) for one in version.mounts if one.selinux is None],
+            "Binds": [_relabelled(one) for one in version.mounts if one.selinux is not None],
             "ExtraHosts": extra_hosts(frame.names, attachment.proxy),
             "LogConfig": {"Type": _LOG["type"], "Config": _LOG["config"]},
             "NetworkMode": attachment.network,
@@ -118,19 +120,26 @@ def _mount(mount: Mount, frame: Frame) -> dict[str, Any]:
         case MountKind.BIND:
             return {**kept, "Source": mount.source}
         case MountKind.TMPFS:
-            return {**kept, **({"TmpfsOptions": {"SizeBytes": mount.size}} if mount.size else {})}
-        case MountKind.VOLUME if mount.source is not None:
-            options = {"Labels": labels.of_volume(frame.id, mount.source)}
-            source = volume_name(frame.id, frame.project, mount.source)
-            return {**kept, "Source": source, "VolumeOptions": options}
-    return kept
+            given = {"SizeBytes": mount.size, "Mode": mount.mode}
+            return {**kept, "TmpfsOptions": {name: value for name, value in given.items() if value is not None}}
+        case MountKind.VOLUME:
+            return {**kept, **_volume(mount, frame)}
 
 
-def named_volumes(versions: Sequence[Version]) -> set[str]:
-    """The keys of the volumes that these versions mount."""
-    return {
-        mount.source
-        for version in versions
-        for mount in version.mounts
-        if mount.kind is MountKind.VOLUME and mount.source is not None
-    }
+def _volume(mount: Mount, frame: Frame) -> dict[str, Any]:
+    if mount.source is None:
+        return {"VolumeOptions": {"NoCopy": mount.nocopy}}
+    marks = labels.of_volume(frame.id, mount.source)
+    source = volume_name(frame.id, frame.project, mount.source)
+    return {"Source": source, "VolumeOptions": {"NoCopy": mount.nocopy, "Labels": marks}}
+
+
+def _relabelled(mount: Mount) -> str:
+    """Only this older form of a mount has SELinux's relabelling."""
+    options = ",".join(filter(None, (mount.selinux, "ro" if mount.read_only else "")))
+    return f"{mount.source}:{mount.target}:{options}"
+
+
+def to_create(version: Version) -> list[Path]:
+    """Folders of the host that are made when they are missing, as Compose does."""
+    return [Path(str(mount.source)) for mount in version.mounts if mount.kind is MountKind.BIND and mount.create]

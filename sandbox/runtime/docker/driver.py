@@ -21,7 +21,7 @@ from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, 
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.builds import Builder
 from sandbox.runtime.docker.builds.pull import find_image
-from sandbox.runtime.docker.containers import Frame, container_name, payload
+from sandbox.runtime.docker.containers import Frame, container_name, payload, to_create
 from sandbox.runtime.docker.ends import exit_of, moment
 from sandbox.runtime.docker.engine import Conflict, Engine, EngineGone, NotThere
 from sandbox.runtime.docker.inside import Inside
@@ -205,6 +205,7 @@ class DockerDriver:
             return await self._patiently(lambda: self._make_and_start(spec))
 
     async def _make_and_start(self, spec: InstanceSpec) -> Running:
+        await asyncio.to_thread(_create_folders, spec.workload.version, spec.id)
         attachment = await self.networks.attach(spec.id, spec.service)
         container = await self._make(spec, attachment)
         record = Record(container=container, instance=spec.id, service=spec.service)
@@ -412,6 +413,18 @@ class DockerDriver:
 
     def _lock(self, instance: str) -> asyncio.Lock:
         return self._locks.setdefault(instance, asyncio.Lock())
+
+
+def _create_folders(version: Version, place: str) -> None:
+    for folder in to_create(version):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            continue  # a file, which is mounted as it is
+        except OSError as error:
+            raise RuntimeFailure(
+                f"{folder} can't be made: {error.strerror}", place=place, hint="check the path under volumes"
+            ) from error
 
 
 def _registry_has(image: str) -> Callable[[Any], Any]:
