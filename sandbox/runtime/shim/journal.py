@@ -38,10 +38,10 @@ _RESOLUTION = 0.001  # seconds: chunks closer together than this share a record
 class Journal:
     """Never raises for what the disk does: what can't be written is counted as dropped."""
 
-    def __init__(self, path: str, limit: int, clock: Callable[[], float] = time.time) -> None:
-        """`clock` tells when what is fed was written, in seconds since the epoch."""
+    def __init__(self, path: str, limit: int, clock: Callable[[], float] | None = None) -> None:
+        """`clock` tells when what is fed was written, in seconds since the epoch; now, when there is none."""
         self._path = path
-        self._clock = clock
+        self._clock = clock or (lambda: time.time())
         self._half = max(limit, _SMALLEST) // 2
         self._log = self._index = -1
         self._log_size = self._index_size = 0
