@@ -77,7 +77,7 @@ class Builder:
         text = await asyncio.to_thread(_read, path)
         context = await asyncio.to_thread(_scan, build.context, own, output)
         found = stages(text, build.args)
-        bases = {image: await find_image(self._engine, image) for image in images_of(found)}
+        bases = {image: await self._known(image, workload, output) for image in images_of(found)}
         key = names.key_of((
             *(text, build.target, sorted(build.args.items()), context.digest, sorted(bases.items())),
             *(workload.service, version.name),
@@ -91,9 +91,14 @@ class Builder:
             dockerfile=str(path),
             arguments=build.args,
             target=build.target,
-            refresh=version.pull_policy == "always",
         )
         return Built(await self._have_built(order, output), version.command or (), own)
+
+    async def _known(self, image: str, workload: Workload, output: Output) -> str | None:
+        """The id of what a stage starts from. What is missing the engine pulls itself, when it comes to it."""
+        if workload.version.pull_policy == "always":
+            return await self._have(image, workload, output)
+        return await find_image(self._engine, image)
 
     # --- a Dockerfile of ours -----------------------------------------------------------------------------------
 

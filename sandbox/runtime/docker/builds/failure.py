@@ -11,27 +11,35 @@ from sandbox.runtime.docker.engine import hint_for
 _SHOWN = 4
 
 _CERTIFICATES = re.compile(r"certificate|CERT_|x509|PKIX path", re.IGNORECASE)
-_HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), hint)
-    for pattern, hint in (
-        (r"no space left", "free some disk space, such as: docker system prune"),
-        (_CERTIFICATES.pattern, "name your network's certificates: SSL_CERT_FILE=/path/to/bundle.pem"),
-        (r"requires BuildKit|unknown (flag|option).*(mount|chmod|link)|heredoc",
-         "the engine's classic builder can't do that: build it with docker build, and name the result with image:"),
-        (r"unable to execute '?(gcc|cc)|gcc.*(not found|failed)|command '?(gcc|cc)'? failed|no acceptable C compiler|"
-         r"not found: make|node-gyp",
-         "it needs a compiler: give the service a Dockerfile, or its base image one, such as "
-         "SANDBOX_IMAGE_PYTHON=python:3.12"),
-        (r"temporary failure in name resolution|could not resolve|no such host|network is unreachable|EAI_AGAIN|"
-         r"ENOTFOUND|ETIMEDOUT|ECONNREFUSED|connection (refused|timed out|reset)|proxyerror|i/o timeout",
-         "check the network; behind a proxy, set HTTPS_PROXY"),
-        (r"no matching distribution|could not find a version|404 not found|E404|notarget|unknown revision|"
-         r"could not find artifact|invalid requirement",
-         "check the names and versions of the packages"),
-        (r"(COPY|ADD) failed|file not found in build context|excluded by \.dockerignore",
-         "check the path, and that .dockerignore does not leave it out"),
-        (r"failed to reach build target|target stage", "name a stage of the Dockerfile in build: {target: …}"),
-    )
+
+Hints = tuple[tuple[re.Pattern[str], str], ...]
+
+
+def _hints(*pairs: tuple[str, str]) -> Hints:
+    return tuple((re.compile(pattern, re.IGNORECASE), hint) for pattern, hint in pairs)
+
+
+_OF_THE_BUILDER = _hints(
+    (r"requires BuildKit|unknown flag|the --\w+ option",
+     "the engine's classic builder can't do that: build it with docker build, and name the result with image:"),
+    (r"(COPY|ADD) failed|file not found in build context|excluded by \.dockerignore|no source files",
+     "check the path, and that .dockerignore does not leave it out"),
+    (r"file with no instructions|no build stage", "write a Dockerfile, or remove it: most folders need none"),
+    (r"build target|target stage", "name a stage of the Dockerfile in build: {target: …}"),
+)  # fmt: skip
+_OF_A_COMMAND = _hints(
+    (r"no space left", "free some disk space, such as: docker system prune"),
+    (_CERTIFICATES.pattern, "name your network's certificates: SSL_CERT_FILE=/path/to/bundle.pem"),
+    (r"unable to execute '?(gcc|cc)\b|command '?/?[\w/-]*(gcc|cc)'? failed|no acceptable C compiler|not found: make|"
+     r"gcc: (command )?not found",
+     "it needs a compiler: give the service a Dockerfile, or its base image one, such as "
+     "SANDBOX_IMAGE_PYTHON=python:3.12"),
+    (r"name resolution|could not resolve|no such host|network is unreachable|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|"
+     r"ECONNREFUSED|connection (refused|timed out|reset)|proxyerror|i/o timeout|unknown host",
+     "check the network; behind a proxy, set HTTPS_PROXY"),
+    (r"no matching distribution|could not find a version|404 not found|E404|notarget|unknown revision|"
+     r"could not find artifact|invalid requirement",
+     "check the names and versions of the packages"),
 )  # fmt: skip
 _BOILERPLATE = re.compile(
     r"\[ERROR\]\s*(-> \[Help|\[Help|$|To see the full|Re-run Maven|For more information|After correcting)"
@@ -63,6 +71,10 @@ def _words(said: str, output: Sequence[str]) -> str:
 
 def _hint(said: str, output: Sequence[str]) -> str:
     """That a command failed tells nothing; what it wrote may. Patterns are in the order of causes before effects."""
-    text = "\n".join(output) if _LEFT.search(said) else said
-    found = next((hint for pattern, hint in _HINTS if pattern.search(text)), None)
-    return found or hint_for(text) or "see the output above: sandbox logs"
+    if _LEFT.search(said) is None:
+        return _first(_OF_THE_BUILDER, said) or hint_for(said)
+    return _first(_OF_A_COMMAND, "\n".join(output)) or "see the output above: sandbox logs"
+
+
+def _first(hints: Hints, text: str) -> str:
+    return next((hint for pattern, hint in hints if pattern.search(text)), "")

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sandbox.errors import RuntimeFailure
 from sandbox.runtime.base import Output
 from sandbox.runtime.docker.builds import names
 from sandbox.runtime.docker.builds.answers import answers
@@ -19,7 +20,7 @@ from sandbox.runtime.docker.builds.failure import build_failure
 from sandbox.runtime.docker.builds.hostfiles import read_host
 from sandbox.runtime.docker.builds.progress import Building
 from sandbox.runtime.docker.builds.transfer import Transfer, collect
-from sandbox.runtime.docker.engine import Engine
+from sandbox.runtime.docker.engine import Engine, EngineGone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,6 @@ class Order:
     dockerfile: str = "the generated Dockerfile"
     arguments: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
-    refresh: bool = False  # pull what it starts from, even where that is here
     ours: bool = False  # its other stages are worth nothing afterwards
 
 
@@ -90,18 +90,23 @@ class Runner:
         headers = {"Content-Type": "application/x-tar", **await asyncio.to_thread(for_build, self._host)}
         query = self._query(order, equipped, transfer)
         file = await asyncio.to_thread(archive, order.context, equipped.text)
-        with file:
-            async for message in answers(self._engine, "/build", query, headers, place=order.place, body=file):
-                building.hear(message)
-                if building.error is not None:
-                    raise build_failure(
-                        building.error,
-                        tuple(building.last),
-                        place=order.place,
-                        dockerfile=order.dockerfile,
-                        extra=_CERTIFICATES if not order.ours and transfer.files else "",
-                    )
+        try:
+            with file:
+                async for message in answers(self._engine, "/build", query, headers, place=order.place, body=file):
+                    building.hear(message)
+        except EngineGone:
+            raise
+        except RuntimeFailure as failure:  # refused before it began
+            building.error = failure.message
         building.end()
+        if building.error is not None:
+            raise build_failure(
+                building.error.replace(DOCKERFILE, order.dockerfile),
+                tuple(building.last),
+                place=order.place,
+                dockerfile=order.dockerfile,
+                extra=_CERTIFICATES if not order.ours and transfer.files else "",
+            )
 
     def _query(self, order: Order, equipped: Equipped, transfer: Transfer) -> dict[str, str]:
         query = {
@@ -115,8 +120,6 @@ class Runner:
         }
         if order.target is not None:
             query["target"] = order.target
-        if order.refresh:
-            query["pull"] = "1"
         if transfer.on_loopback:
             query["networkmode"] = "host"
         return query

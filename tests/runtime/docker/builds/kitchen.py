@@ -59,6 +59,7 @@ class Kitchen:
     real: RealEngine
     engine: Engine
     builder: Builder
+    project: str = PROJECT
     said: list[str] = field(default_factory=list)
 
     async def prepare(self, wanted: Workload) -> Built:
