@@ -16,17 +16,18 @@ from dataclasses import dataclass, replace
 from sandbox.control import Status
 from sandbox.errors import RuntimeFailure, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
-from sandbox.model import Version
+from sandbox.model import MountKind, RestartPolicy, Version
 from sandbox.proxy.topology import Address, EndpointKey, Endpoints
 from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Workload
-from sandbox.supervisor import health
+from sandbox.supervisor import health, rollout
 from sandbox.supervisor import plan as actions
 from sandbox.supervisor import state as facts
 from sandbox.supervisor.buildlog import BuildLog
 from sandbox.supervisor.desired import Desired, VersionKey
 from sandbox.supervisor.narrate import narrate
-from sandbox.supervisor.plan import Action, Target, next_deadline, plan
+from sandbox.supervisor.plan import Action, next_deadline, plan
 from sandbox.supervisor.probes import Probes
+from sandbox.supervisor.rollout import Target
 from sandbox.supervisor.state import ClusterState, Fact, InstanceState
 from sandbox.supervisor.surroundings import Place, environment, own
 from sandbox.supervisor.wiring import DOCKER
@@ -143,11 +144,11 @@ class Cluster:
         workload = _digest(self._workload(service, version))
         known = self.state.versions.get(VersionKey(service, version.name))
         if known is None or known.artifact is None or known.workload != workload:
-            return Target(workload, None)
+            return Target(workload, None, _may_overlap(version))
         if known.generation < self.desired.generation(service):
-            return Target(workload, None)  # to be prepared anew, and until then the old instance serves
+            return Target(workload, None, _may_overlap(version))  # until it is prepared anew, the old one serves
         environment = sorted(self._environment(service, version).items())
-        return Target(workload, _digest((known.artifact.fingerprint, environment)))
+        return Target(workload, _digest((known.artifact.fingerprint, environment)), _may_overlap(version))
 
     def _workload(self, service: str, version: Version) -> Workload:
         return Workload(
@@ -174,13 +175,13 @@ class Cluster:
             case actions.Prepare(key, workload, generation):
                 self.tell(facts.PrepareAsked(key, workload, generation))
                 self._tasks.spawn(self._prepare(key), name=f"prepare {key}")
-            case actions.Start(wanted, fingerprint, generation):
+            case rollout.Start(wanted, fingerprint, generation):
                 self.tell(facts.StartAsked(wanted, fingerprint, generation))
                 self._tasks.spawn(self._start(wanted.id), name=f"start {wanted.id}")
-            case actions.Stop(instance, reason):
+            case rollout.Stop(instance, reason):
                 self.tell(facts.StopAsked(instance, reason))
                 self._tasks.spawn(self._stop(instance), name=f"stop {instance}")
-            case actions.Forget(instance):
+            case rollout.Forget(instance):
                 self.tell(facts.Stopped(instance))
             case actions.ForgetVersion(key):
                 self.tell(facts.VersionGone(key))
@@ -314,6 +315,12 @@ def endpoints_of(state: ClusterState) -> Endpoints:
             key = EndpointKey(instance.service, instance.version, declared)
             found.setdefault(key, []).append(Address(instance.host, actual))
     return {key: tuple(sorted(addresses)) for key, addresses in found.items()}
+
+
+def _may_overlap(version: Version) -> bool:
+    """Whether two generations may run side by side: not when both would write to one place, or finish one job twice."""
+    shared = any(mount.kind is not MountKind.TMPFS and mount.source and not mount.read_only for mount in version.mounts)
+    return not shared and version.restart is not RestartPolicy.NO
 
 
 def _digest(value: object) -> str:

@@ -57,28 +57,21 @@ class Desired:
             return 0
         return self.wishes.replicas.get(VersionKey(service.name, version.name), version.replicas)
 
-    def instances(self) -> dict[str, WantedInstance]:
-        """By id, in the order of the file."""
+    def counts(self) -> dict[VersionKey, int]:
+        """How many instances each version should have, in the order of the file."""
         return {
-            wanted.id: wanted
+            VersionKey(service.name, version.name): self.replicas(service, version)
             for service in self.project.services.values()
             for version in service.versions
-            for wanted in self._of_version(service, version)
         }
-
-    def _of_version(self, service: Service, version: Version) -> list[WantedInstance]:
-        return [
-            WantedInstance(
-                id=instance_id(service.name, version.name, index),
-                service=service.name,
-                version=version.name,
-                index=index,
-            )
-            for index in range(1, self.replicas(service, version) + 1)
-        ]
 
     def generation(self, service: str) -> int:
         return self.wishes.generations.get(service, 0)
+
+
+def seat(key: VersionKey, index: int) -> WantedInstance:
+    name = instance_id(key.service, key.version, index)
+    return WantedInstance(id=name, service=key.service, version=key.version, index=index)
 
 
 def instance_id(service: str, version: str, index: int) -> str:
