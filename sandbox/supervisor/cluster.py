@@ -24,6 +24,7 @@ from sandbox.supervisor import plan as actions
 from sandbox.supervisor import state as facts
 from sandbox.supervisor.buildlog import BuildLog
 from sandbox.supervisor.desired import Desired, VersionKey
+from sandbox.supervisor.drain import DRAINS_WITHIN, drained
 from sandbox.supervisor.narrate import narrate
 from sandbox.supervisor.plan import Action, next_deadline, plan
 from sandbox.supervisor.probes import Probes
@@ -256,8 +257,17 @@ class Cluster:
     async def _stop(self, name: str) -> None:
         await self._hooks.endpoints_served()
         await asyncio.sleep(LEAVE_TRAFFIC)
+        await self._drain(name)
         await self._end(name)
         self.tell(facts.Stopped(name))
+
+    async def _drain(self, name: str) -> None:
+        instance = self.state.instances.get(name)
+        if instance is not None and not await drained(self._driver, instance):
+            message = f"{name} still had connections {DRAINS_WITHIN:g} s after it left traffic; they are cut"
+            self._bus.publish(
+                Event(kind=Kind.NOTICE, severity=Severity.WARNING, message=message, service=instance.service)
+            )
 
     async def _end(self, name: str) -> None:
         try:
