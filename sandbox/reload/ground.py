@@ -6,6 +6,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from sandbox.reload.settle import Signature
 FOLDERS = 20_000
 """Folders that are watched at most; `left_out` says where more would have been."""
 
-_ONE_BY_ONE = 256
+_ONE_BY_ONE = 2000
 """Hints up to which single files are looked at; beyond, everything is, since some of a flood may have been lost."""
 
 
@@ -40,10 +41,12 @@ class Ground:
         self._folders: dict[str, frozenset[str]] = {}  # to the areas (by root) that let it through
         self._links: dict[str, set[str]] = {}  # from what a linked file is to where it is linked
         self._moves = 0
+        self._fresh: set[str] = set()
         self.left_out: str | None = None
 
     def survey(self) -> None:
         self._scan_all()
+        self._fresh = set(self._ignores)
 
     def since(self, other: Ground) -> list[Difference]:
         """What changed since `other` looked at the same files."""
@@ -70,6 +73,7 @@ class Ground:
         hints = set(hints)
         if len(hints) > _ONE_BY_ONE or any(self._moves_a_root(hint) for hint in hints):
             self._moves += 1
+            self._fresh |= self._ignores.keys()
             return self.look_at_all()
         found: list[Difference] = []
         for hint in sorted(hints):
@@ -78,9 +82,19 @@ class Ground:
 
     def look_at_all(self) -> list[Difference]:
         before, self._files = self._files, {}
-        self._folders, self._links = {}, {}
+        known, self._folders = self._folders, {}
+        self._links = {}
         self._scan_all()
+        self._fresh |= self._folders.keys() - known.keys()
         return list(_differences(before, self._files))
+
+    def look_at_fresh(self) -> list[Difference]:
+        """Once more at what came: by now it is watched, and before it was not."""
+        fresh, known = _tops(self._fresh), set(self._folders)
+        found = [item for folder in fresh for item in self._rescan(folder)]
+        self._fresh = self._folders.keys() - known
+        single = {*self._config, *(link for links in self._links.values() for link in links)}
+        return [*found, *(item for path in sorted(single) if (item := self.look_again(path)) is not None)]
 
     def look_again(self, path: str) -> Difference | None:
         """At one file that is known to be of interest."""
@@ -114,11 +128,15 @@ class Ground:
     def _look_below(self, folder: str) -> list[Difference]:
         """A folder came, went, or became another one. Its own parent knows who lets it through."""
         self._moves += 1
+        self._fresh.add(folder)
+        return self._rescan(folder)
+
+    def _rescan(self, folder: str) -> list[Difference]:
         before = {path: self._files.pop(path) for path in list(self._files) if is_below(path, folder)}
         for known in [path for path in self._folders if is_below(path, folder)]:
             del self._folders[known]
         for root in self._roots_through(folder):
-            self._scan(folder, root, set())
+            self._scan(max(folder, root, key=len), root, _identities_above(folder, root))
         now = {path: found for path, found in self._files.items() if is_below(path, folder)}
         return list(_differences(before, now))
 
@@ -217,6 +235,26 @@ def _differences(before: dict[str, Signature], now: dict[str, Signature]) -> Ite
 
 def _through(root: str, ignore: Ignore, path: str) -> bool:
     return is_below(path, root) and not ignore.ignored_from_top(path, folder=False)
+
+
+def _tops(folders: Iterable[str]) -> list[str]:
+    """Without those that lie in another one of them."""
+    found: list[str] = []
+    for folder in sorted(folders):
+        if not any(is_below(folder, top) for top in found):
+            found.append(folder)
+    return found
+
+
+def _identities_above(folder: str, root: str) -> set[tuple[int, int]]:
+    """So that a link to a folder that we come from leads nowhere."""
+    found: set[tuple[int, int]] = set()
+    for path in Path(folder).parents:
+        if path.is_relative_to(root):
+            with suppress(OSError):
+                above = path.stat()
+                found.add((above.st_dev, above.st_ino))
+    return found
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

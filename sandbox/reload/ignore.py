@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 
-from sandbox.reload.patterns import DockerPatterns, GitPatterns
+from sandbox.reload.patterns import DockerPatterns, GitPatterns, NamePatterns
 
-DEFAULTS = GitPatterns(
+DEFAULTS = NamePatterns(
     """
 .git
 .hg/
@@ -60,7 +60,7 @@ htmlcov/
 .*.un~
 4913
 .#*
-\\#*#
+#*#
 *.bak
 *.orig
 *.rej
@@ -154,7 +154,7 @@ class Ignore:
             verdict = patterns.verdict(path[len(holder) :].lstrip("/"), folder=folder)
             if verdict is not None:
                 return verdict
-        return DEFAULTS.verdict(posixpath.basename(path), folder=folder) is True
+        return DEFAULTS.match(posixpath.basename(path), folder=folder)
 
     def _speakers(self, path: str) -> Iterator[tuple[str, GitPatterns]]:
         for holder in sorted((known for known in self._git if path.startswith(f"{known}/")), key=len, reverse=True):

