@@ -143,10 +143,11 @@ class Cluster:
 
     def _target(self, service: str, version: Version) -> Target:
         workload = _digest(self._workload(service, version))
-        known = self.state.versions.get(VersionKey(service, version.name))
+        key = VersionKey(service, version.name)
+        known = self.state.versions.get(key)
         if known is None or known.artifact is None or known.workload != workload:
             return Target(workload, None, _may_overlap(version))
-        if known.generation < self.desired.generation(service):
+        if known.generation < self.desired.generation(key):
             return Target(workload, None, _may_overlap(version))  # until it is prepared anew, the old one serves
         environment = sorted(self._environment(service, version).items())
         return Target(workload, _digest((known.artifact.fingerprint, environment)), _may_overlap(version))

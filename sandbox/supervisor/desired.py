@@ -24,6 +24,7 @@ class Wishes:
     replicas: Mapping[VersionKey, int] = field(default_factory=dict)
     stopped: frozenset[str] = frozenset()  # services
     generations: Mapping[str, int] = field(default_factory=dict)  # by service; a restart adds one
+    reloads: Mapping[VersionKey, int] = field(default_factory=dict)  # a save adds one
 
     def scaled(self, key: VersionKey, replicas: int) -> Wishes:
         return replace(self, replicas={**self.replicas, key: replicas})
@@ -33,6 +34,10 @@ class Wishes:
 
     def with_started(self, services: frozenset[str]) -> Wishes:
         return replace(self, stopped=self.stopped - services)
+
+    def reloaded(self, keys: frozenset[VersionKey]) -> Wishes:
+        more = {key: self.reloads.get(key, 0) + 1 for key in keys}
+        return replace(self, reloads={**self.reloads, **more})
 
     def restarted(self, services: frozenset[str]) -> Wishes:
         more = {name: self.generations.get(name, 0) + 1 for name in services}
@@ -65,8 +70,9 @@ class Desired:
             for version in service.versions
         }
 
-    def generation(self, service: str) -> int:
-        return self.wishes.generations.get(service, 0)
+    def generation(self, key: VersionKey) -> int:
+        """Grows whenever the version's instances are to be made anew."""
+        return self.wishes.generations.get(key.service, 0) + self.wishes.reloads.get(key, 0)
 
 
 def seat(key: VersionKey, index: int) -> WantedInstance:

@@ -48,7 +48,7 @@ def next_deadline(state: ClusterState, now: float) -> float | None:
 
 def _prepare(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, Target]) -> Iterator[Action]:
     for key, count in desired.counts().items():
-        known, generation = state.versions.get(key), desired.generation(key.service)
+        known, generation = state.versions.get(key), desired.generation(key)
         if count and (
             known is None
             or (
@@ -79,7 +79,7 @@ def _scenes(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, 
             key=key,
             count=count,
             target=targets[key],
-            generation=desired.generation(key.service),
+            generation=desired.generation(key),
             known=known.get(key, ()),
             may_begin=waits_for(key.service, desired, state) is None,
             now=now,

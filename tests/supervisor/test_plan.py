@@ -234,7 +234,9 @@ def test_a_service_that_left_the_file_is_stopped_and_forgotten() -> None:
 
 # --- whatever happens, planning and acting come to rest where they should -----------------------------------------
 
-happenings = st.lists(st.tuples(st.sampled_from(["crash", "sick", "restart", "scale", "stop"]), st.integers(0, 3)))
+happenings = st.lists(
+    st.tuples(st.sampled_from(["crash", "sick", "restart", "reload", "scale", "stop"]), st.integers(0, 3))
+)
 
 
 @settings(max_examples=200)
@@ -251,7 +253,7 @@ def test_whatever_happens_the_cluster_settles_as_desired(story: list[tuple[str, 
     there = Counter(instance.key for instance in state.instances.values())
     assert there == Counter({key: count for key, count in desired.counts().items() if count})
     assert all(instance.ready for instance in state.instances.values())
-    assert all(i.generation == desired.generation(i.service) for i in state.instances.values())
+    assert all(i.generation == desired.generation(i.key) for i in state.instances.values())
 
 
 def happen(desired: Desired, state: ClusterState, what: str, which: int, now: float) -> tuple[Desired, ClusterState]:
@@ -259,6 +261,9 @@ def happen(desired: Desired, state: ClusterState, what: str, which: int, now: fl
     match what:
         case "restart":
             return replace(desired, wishes=wishes.restarted(frozenset({"mill"}))), state
+        case "reload":
+            key = VersionKey("oven", f"v{which % 2 + 1}")
+            return replace(desired, wishes=wishes.reloaded(frozenset({key}))), state
         case "scale":
             return replace(desired, wishes=wishes.scaled(VersionKey("mill", "v1"), which + 1)), state
         case "stop":
