@@ -87,6 +87,7 @@ class ProxyKeeper:
 
     async def stop(self) -> None:
         await self.close()
+        self._process = None  # its end is no accident
         self._set(Status.STOPPED, None)
         await self._host.stop()
 

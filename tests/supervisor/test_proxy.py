@@ -165,3 +165,17 @@ async def test_an_ailing_proxy_holds_nobody_up_for_long(stage: Stage) -> None:
     stage.keeper.open(None)
     await stage.keeper.served(patience=0.05)
     assert stage.plane.applied == []
+
+
+async def test_an_end_that_was_asked_for_starts_no_other(stage: Stage) -> None:
+    stage.keeper.open(None)
+    stage.keeper.publish(topology=TOPOLOGY)
+    await stage.healthy()
+    pid = stage.keeper.pid
+
+    await stage.keeper.stop()
+    stage.keeper.exited(pid, "signal 15")
+
+    await asyncio.sleep(0)
+    assert (stage.envoy.starts, stage.envoy.stops) == (1, 1)
+    assert stage.keeper.status().status is Status.STOPPED
