@@ -229,7 +229,7 @@ async def test_what_failed_is_known_to_want_another_try(stages: Make) -> None:
     await stage.until(lambda: bool(stage.said(Kind.BUILD_FAILED)))
     assert failed_services(stage.cluster.state) == {"mill"}
     desired = stage.cluster.desired
-    assert reconfigured(desired, desired.project, stage.cluster.state).generation("mill") == 1
+    assert reconfigured(desired, desired.project, stage.cluster.state).generation(VersionKey("mill", "v1")) == 1
 
 
 async def test_scaling_and_restarting(stages: Make) -> None:
