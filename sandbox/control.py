@@ -35,6 +35,7 @@ class InstanceStatus:
     address: str | None  # "127.0.0.1:43121"; None where nothing listens yet or it has no port
     pid: int | None
     container: str | None
+    start: str | None  # cold | warm: whether its process was forked from one that had imported its libraries
     restarts: int
     started_at: str | None  # RFC 3339, UTC
     reason: str | None  # why it is in this status, in plain words
@@ -173,6 +174,7 @@ class UpRequest:
     profiles: tuple[str, ...] = ()
     runtime: str | None = None  # None: as the files and profiles say
     project: str | None = None  # overrides the file's name
+    watch: bool = True  # reload services when their files are saved
 
 
 class ConfigurationControl(Protocol):

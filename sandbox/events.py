@@ -41,6 +41,8 @@ class Kind(StrEnum):
     INSTANCE_FAILED = "instance_failed"
     SERVICE_SCALED = "service_scaled"
     SERVICE_RESTARTED = "service_restarted"
+    SERVICE_RELOADED = "service_reloaded"
+    RELOAD_FAILED = "reload_failed"  # the previous instances serve on
     PROXY_STARTED = "proxy_started"
     PROXY_EXITED = "proxy_exited"
     PROXY_REFUSED = "proxy_refused"  # a NACK; `detail` has Envoy's own words

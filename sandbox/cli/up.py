@@ -68,6 +68,7 @@ def _plan(options: Namespace) -> Plan:
         profiles=tuple(map(absolute, options.profiles)),
         runtime=runtime,
         project=options.project,
+        watch=not options.no_watch,
     )
     paths = ProjectPaths(home=sandbox_home(), id=project_id(project.name, project.root))
     return Plan(project, request, paths)

@@ -72,6 +72,9 @@ class Grounds:
         self.ground = ground
         return _with_layout(choice, ground), ground
 
+    def is_container(self, service: str) -> bool:
+        return self.ground is not None and self.ground.runtime_of(service) == DOCKER
+
     async def _choose(self, wanted: str) -> Choice:
         """With containers of ours on the machine, an engine that is away for a moment is waited for."""
         if wanted == "auto" and self._paths.docker.is_dir():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandbox.control import ExecSpec, LogLine, LogQuery, ProjectStatus, TelemetrySnapshot, UpRequest
@@ -18,6 +20,7 @@ from sandbox.daemon.envoy import ShimEnvoy
 from sandbox.daemon.ground import Grounds
 from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.launch import start_daemon
+from sandbox.daemon.reloading import Reloading
 from sandbox.daemon.request import forget_good, keep_good, last_good, load_project, read_request, save_request
 from sandbox.daemon.wire import Wire, Wired
 from sandbox.errors import ConfigError, SandboxError
@@ -25,6 +28,7 @@ from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
 from sandbox.ports import LOOPBACK, Ports
+from sandbox.reload.change import Change
 from sandbox.runtime.client import ShimClient, ShimLost
 from sandbox.runtime.logfile import last_lines, merge
 from sandbox.runtime.mixed import MixedDriver
@@ -34,7 +38,7 @@ from sandbox.supervisor.addresses import Addresses
 from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.control import LocalControl, Sources, reconfigured
-from sandbox.supervisor.desired import Desired, Wishes
+from sandbox.supervisor.desired import Desired, Wishes, instance_id
 from sandbox.supervisor.memory import Memory, MemoryFile, remember
 from sandbox.supervisor.proxy import ENVOY, EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
@@ -101,6 +105,7 @@ class Daemon:
         self._notices: tuple[str, ...] = ()
         self._complaint = ""
         self._scraper: Scraper | None = None
+        self._reloading: Reloading | None = None
 
     # --- the beginning ------------------------------------------------------------------------------------------
 
@@ -125,6 +130,7 @@ class Daemon:
         stack.push_async_callback(self._cluster.close)
         self._note(wired)
         await self._begin(remembered, envoy, wired)
+        self._open_reloading(stack)
         # Services start meanwhile: what follows takes its time to import.
         await self._open_api(stack)
         await self._open_telemetry(stack)
@@ -214,6 +220,20 @@ class Daemon:
         await receiver.start(self._front.otlp, *self._sockets_for_container())
         stack.push_async_callback(receiver.close)
 
+    def _open_reloading(self, stack: AsyncExitStack) -> None:
+        if not self._request.watch:
+            return
+        self._reloading = Reloading(
+            self._paths,
+            self._cluster,
+            self._bus,
+            last_lines=self._last_lines,
+            is_image=lambda service, version: self._grounds.is_container(service.name),
+            reread=self._reread,
+        )
+        stack.push_async_callback(self._reloading.close)
+        self._reloading.open()
+
     def _sockets_for_container(self) -> list[socket.socket]:
         """Where a proxy container hands on what instances send us."""
         ground = self._grounds.ground
@@ -256,7 +276,7 @@ class Daemon:
         return Hooks(
             endpoints_changed=lambda endpoints: self._proxy.publish(endpoints=endpoints),
             endpoints_served=self._proxy.served,
-            state_changed=self._remember,
+            state_changed=self._state_changed,
             last_lines=self._last_lines,
             claim_ports=self._addresses.of_instance,
             dial=self._envoy.dial,
@@ -264,7 +284,8 @@ class Daemon:
 
     # --- while it runs ------------------------------------------------------------------------------------------
 
-    async def _apply(self, request: UpRequest) -> None:
+    async def _apply(self, request: UpRequest, *, keep_wishes: bool = False) -> None:
+        """`keep_wishes`: what was scaled or stopped by hand stays so."""
         if self.down_asked.is_set():
             raise SandboxError("is being stopped", place=self._paths.id, hint="run: sandbox up, in a moment")
         project = load_project(request)
@@ -278,8 +299,22 @@ class Daemon:
         if self._envoy.fit(ports_of(wired.topology, ground)):
             await self._envoy.stop()  # its keeper starts it anew
         self._proxy.publish(topology=wired.topology)
-        self._cluster.wish(reconfigured(self._cluster.desired, project, self._cluster.state), wired.surroundings)
+        desired = self._cluster.desired
+        wished = reconfigured(desired, project, self._cluster.state)
+        self._cluster.wish(replace(desired, project=project) if keep_wishes else wished, wired.surroundings)
+        if self._reloading is not None:
+            self._reloading.follow(project)
         self._bus.publish(Event(kind=Kind.POLICY_APPLIED, message="the configuration was read again"))
+
+    async def _reread(self, change: Change) -> None:
+        """The project's own files were saved. What is wrong with them is said, and changes nothing."""
+        cause = change.paths[0].name
+        try:
+            await self._apply(self._request, keep_wishes=True)
+        except SandboxError as error:
+            hint = f"; {error.hint}" if error.hint else ""
+            message = f"{cause} was saved and can't be used, so nothing changes: {error}{hint}"
+            self._bus.publish(Event(kind=Kind.RELOAD_FAILED, severity=Severity.ERROR, message=message))
 
     async def _hear_envoy(self) -> None:
         try:
@@ -287,6 +322,11 @@ class Daemon:
                 self._proxy.exited(exit.pid, exit.describe())
         except ShimLost:
             self.shim_lost.set()
+
+    def _state_changed(self) -> None:
+        self._remember()
+        if self._reloading is not None:
+            self._reloading.look()
 
     def _remember(self) -> None:
         """Save what a new supervisor needs. A full disk is said once for each change, and changes nothing else."""
@@ -330,10 +370,13 @@ class Daemon:
         return merge(self._paths.logs, self._log_sources, query)
 
     def _log_sources(self) -> dict[str, str]:
-        """Instance → service, of those that are wanted and those that still run."""
-        desired, state = self._cluster.desired, self._cluster.state
-        wanted = {instance.id: instance.service for instance in desired.instances().values()}
-        return wanted | {instance.id: instance.service for instance in state.instances.values()}
+        """Instance → service, of all that are or were: what an instance wrote outlives it."""
+        found = {instance.id: instance.service for instance in self._cluster.state.instances.values()}
+        for key in self._cluster.desired.counts():
+            pattern = re.compile(rf"{re.escape(instance_id(key.service, key.version, 0)[:-1])}\d+")
+            names = (path.stem for path in self._paths.logs.glob("*.log"))
+            found |= {name: key.service for name in names if pattern.fullmatch(name)}
+        return found
 
     def _last_lines(self, instance: str) -> str:
         return "\n".join(last_lines(self._paths.logs / f"{instance}.log", _EVIDENCE_LINES))

@@ -16,17 +16,19 @@ from dataclasses import dataclass, replace
 from sandbox.control import Status
 from sandbox.errors import RuntimeFailure, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
-from sandbox.model import Version
+from sandbox.model import MountKind, RestartPolicy, Version
 from sandbox.proxy.topology import Address, EndpointKey, Endpoints
 from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Workload
-from sandbox.supervisor import health
+from sandbox.supervisor import health, rollout
 from sandbox.supervisor import plan as actions
 from sandbox.supervisor import state as facts
 from sandbox.supervisor.buildlog import BuildLog
 from sandbox.supervisor.desired import Desired, VersionKey
+from sandbox.supervisor.drain import DRAINS_WITHIN, drained
 from sandbox.supervisor.narrate import narrate
-from sandbox.supervisor.plan import Action, Target, next_deadline, plan
+from sandbox.supervisor.plan import Action, next_deadline, plan
 from sandbox.supervisor.probes import Probes
+from sandbox.supervisor.rollout import Target
 from sandbox.supervisor.state import ClusterState, Fact, InstanceState
 from sandbox.supervisor.surroundings import Place, environment, own
 from sandbox.supervisor.wiring import DOCKER
@@ -141,13 +143,14 @@ class Cluster:
 
     def _target(self, service: str, version: Version) -> Target:
         workload = _digest(self._workload(service, version))
-        known = self.state.versions.get(VersionKey(service, version.name))
+        key = VersionKey(service, version.name)
+        known = self.state.versions.get(key)
         if known is None or known.artifact is None or known.workload != workload:
-            return Target(workload, None)
-        if known.generation < self.desired.generation(service):
-            return Target(workload, None)  # to be prepared anew, and until then the old instance serves
+            return Target(workload, None, _may_overlap(version))
+        if known.generation < self.desired.generation(key):
+            return Target(workload, None, _may_overlap(version))  # until it is prepared anew, the old one serves
         environment = sorted(self._environment(service, version).items())
-        return Target(workload, _digest((known.artifact.fingerprint, environment)))
+        return Target(workload, _digest((known.artifact.fingerprint, environment)), _may_overlap(version))
 
     def _workload(self, service: str, version: Version) -> Workload:
         return Workload(
@@ -174,13 +177,13 @@ class Cluster:
             case actions.Prepare(key, workload, generation):
                 self.tell(facts.PrepareAsked(key, workload, generation))
                 self._tasks.spawn(self._prepare(key), name=f"prepare {key}")
-            case actions.Start(wanted, fingerprint, generation):
+            case rollout.Start(wanted, fingerprint, generation):
                 self.tell(facts.StartAsked(wanted, fingerprint, generation))
                 self._tasks.spawn(self._start(wanted.id), name=f"start {wanted.id}")
-            case actions.Stop(instance, reason):
+            case rollout.Stop(instance, reason):
                 self.tell(facts.StopAsked(instance, reason))
                 self._tasks.spawn(self._stop(instance), name=f"stop {instance}")
-            case actions.Forget(instance):
+            case rollout.Forget(instance):
                 self.tell(facts.Stopped(instance))
             case actions.ForgetVersion(key):
                 self.tell(facts.VersionGone(key))
@@ -255,8 +258,17 @@ class Cluster:
     async def _stop(self, name: str) -> None:
         await self._hooks.endpoints_served()
         await asyncio.sleep(LEAVE_TRAFFIC)
+        await self._drain(name)
         await self._end(name)
         self.tell(facts.Stopped(name))
+
+    async def _drain(self, name: str) -> None:
+        instance = self.state.instances.get(name)
+        if instance is not None and not await drained(self._driver, instance):
+            message = f"{name} still had connections {DRAINS_WITHIN:g} s after it left traffic; they are cut"
+            self._bus.publish(
+                Event(kind=Kind.NOTICE, severity=Severity.WARNING, message=message, service=instance.service)
+            )
 
     async def _end(self, name: str) -> None:
         try:
@@ -314,6 +326,12 @@ def endpoints_of(state: ClusterState) -> Endpoints:
             key = EndpointKey(instance.service, instance.version, declared)
             found.setdefault(key, []).append(Address(instance.host, actual))
     return {key: tuple(sorted(addresses)) for key, addresses in found.items()}
+
+
+def _may_overlap(version: Version) -> bool:
+    """Whether two generations may run side by side: not when both would write to one place, or finish one job twice."""
+    shared = any(mount.kind is not MountKind.TMPFS and mount.source and not mount.read_only for mount in version.mounts)
+    return not shared and version.restart is not RestartPolicy.NO
 
 
 def _digest(value: object) -> str:

@@ -156,7 +156,8 @@ def reconfigured(desired: Desired, project: Project, state: ClusterState) -> Des
     """What the file says now. As in Compose, `up` undoes what was scaled or stopped by hand; it tries failures anew."""
     generations = {name: count for name, count in desired.wishes.generations.items() if name in project.services}
     again = failed_services(state) & project.services.keys()
-    return Desired(project=project, wishes=Wishes(generations=generations).restarted(frozenset(again)))
+    wishes = Wishes(generations=generations, reloads=desired.wishes.reloads)
+    return Desired(project=project, wishes=wishes.restarted(frozenset(again)))
 
 
 def failed_services(state: ClusterState) -> frozenset[str]:

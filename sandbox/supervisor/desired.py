@@ -24,6 +24,7 @@ class Wishes:
     replicas: Mapping[VersionKey, int] = field(default_factory=dict)
     stopped: frozenset[str] = frozenset()  # services
     generations: Mapping[str, int] = field(default_factory=dict)  # by service; a restart adds one
+    reloads: Mapping[VersionKey, int] = field(default_factory=dict)  # a save adds one
 
     def scaled(self, key: VersionKey, replicas: int) -> Wishes:
         return replace(self, replicas={**self.replicas, key: replicas})
@@ -33,6 +34,10 @@ class Wishes:
 
     def with_started(self, services: frozenset[str]) -> Wishes:
         return replace(self, stopped=self.stopped - services)
+
+    def reloaded(self, keys: frozenset[VersionKey]) -> Wishes:
+        more = {key: self.reloads.get(key, 0) + 1 for key in keys}
+        return replace(self, reloads={**self.reloads, **more})
 
     def restarted(self, services: frozenset[str]) -> Wishes:
         more = {name: self.generations.get(name, 0) + 1 for name in services}
@@ -57,28 +62,22 @@ class Desired:
             return 0
         return self.wishes.replicas.get(VersionKey(service.name, version.name), version.replicas)
 
-    def instances(self) -> dict[str, WantedInstance]:
-        """By id, in the order of the file."""
+    def counts(self) -> dict[VersionKey, int]:
+        """How many instances each version should have, in the order of the file."""
         return {
-            wanted.id: wanted
+            VersionKey(service.name, version.name): self.replicas(service, version)
             for service in self.project.services.values()
             for version in service.versions
-            for wanted in self._of_version(service, version)
         }
 
-    def _of_version(self, service: Service, version: Version) -> list[WantedInstance]:
-        return [
-            WantedInstance(
-                id=instance_id(service.name, version.name, index),
-                service=service.name,
-                version=version.name,
-                index=index,
-            )
-            for index in range(1, self.replicas(service, version) + 1)
-        ]
+    def generation(self, key: VersionKey) -> int:
+        """Grows whenever the version's instances are to be made anew."""
+        return self.wishes.generations.get(key.service, 0) + self.wishes.reloads.get(key, 0)
 
-    def generation(self, service: str) -> int:
-        return self.wishes.generations.get(service, 0)
+
+def seat(key: VersionKey, index: int) -> WantedInstance:
+    name = instance_id(key.service, key.version, index)
+    return WantedInstance(id=name, service=key.service, version=key.version, index=index)
 
 
 def instance_id(service: str, version: str, index: int) -> str:

@@ -23,12 +23,21 @@ class Memory:
     replicas: Mapping[str, int] = field(default_factory=dict)  # by "service/version"
     stopped: tuple[str, ...] = ()
     generations: Mapping[str, int] = field(default_factory=dict)
+    reloads: Mapping[str, int] = field(default_factory=dict)  # by "service/version"
     instances: tuple[InstanceState, ...] = ()
     otlp_key: str = ""
 
     def wishes(self) -> Wishes:
-        keys = {VersionKey(*name.split("/", 1)): count for name, count in self.replicas.items() if "/" in name}
-        return Wishes(replicas=keys, stopped=frozenset(self.stopped), generations=self.generations)
+        return Wishes(
+            replicas=_by_key(self.replicas),
+            stopped=frozenset(self.stopped),
+            generations=self.generations,
+            reloads=_by_key(self.reloads),
+        )
+
+
+def _by_key(counts: Mapping[str, int]) -> dict[VersionKey, int]:
+    return {VersionKey(*name.split("/", 1)): count for name, count in counts.items() if "/" in name}
 
 
 def remember(wishes: Wishes, instances: Iterable[InstanceState], ports: Mapping[str, int], otlp_key: str) -> Memory:
@@ -37,6 +46,7 @@ def remember(wishes: Wishes, instances: Iterable[InstanceState], ports: Mapping[
         replicas={str(key): count for key, count in wishes.replicas.items()},
         stopped=tuple(sorted(wishes.stopped)),
         generations=wishes.generations,
+        reloads={str(key): count for key, count in wishes.reloads.items()},
         instances=tuple(instances),
         otlp_key=otlp_key,
     )

@@ -6,22 +6,14 @@ command, a changed file), the next plan starts from what is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sandbox.control import Status
 from sandbox.model import Condition, Dependency
-from sandbox.supervisor.desired import Desired, VersionKey, WantedInstance
+from sandbox.supervisor.desired import Desired, VersionKey
+from sandbox.supervisor.rollout import Forget, Scene, Start, Stop, Target, roll
 from sandbox.supervisor.state import LIVE, ClusterState, InstanceState
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a version should be: `workload` changes when it must be prepared anew, `fingerprint` when its instances
-    must be replaced (None as long as it is not prepared)."""
-
-    workload: str
-    fingerprint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +21,6 @@ class Prepare:
     key: VersionKey
     workload: str
     generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    wanted: WantedInstance
-    fingerprint: str
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    instance: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """Drop what is known of an instance that does not run and is not wanted."""
-
-    instance: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +33,10 @@ Action = Prepare | Start | Stop | Forget | ForgetVersion
 
 def plan(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, Target], now: float) -> tuple[Action, ...]:
     """Every action that can be taken now. Taking them and folding what comes of it leads to an empty plan."""
-    wanted = desired.instances()
     return (
-        *_prepare(desired, state, targets, wanted.values()),
-        *_remove(state, targets, wanted),
-        *_replace(desired, state, targets, wanted),
-        *_start(desired, state, targets, wanted.values(), now),
+        *_prepare(desired, state, targets),
+        *_remove(state, targets),
+        *(action for scene in _scenes(desired, state, targets, now) for action in roll(scene)),
     )
 
 
@@ -76,93 +46,44 @@ def next_deadline(state: ClusterState, now: float) -> float | None:
     return min((at for at in waiting if at > now), default=None)
 
 
-def _prepare(
-    desired: Desired,
-    state: ClusterState,
-    targets: Mapping[VersionKey, Target],
-    wanted: Iterable[WantedInstance],
-) -> Iterator[Action]:
-    for key in dict.fromkeys(VersionKey(one.service, one.version) for one in wanted):
-        known, generation = state.versions.get(key), desired.generation(key.service)
-        if known is None or (
-            known.status is not Status.BUILDING
-            and (known.workload != targets[key].workload or known.generation < generation)
+def _prepare(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, Target]) -> Iterator[Action]:
+    for key, count in desired.counts().items():
+        known, generation = state.versions.get(key), desired.generation(key)
+        if count and (
+            known is None
+            or (
+                known.status is not Status.BUILDING
+                and (known.workload != targets[key].workload or known.generation < generation)
+            )
         ):
             yield Prepare(key, targets[key].workload, generation)
 
 
-def _remove(
-    state: ClusterState, targets: Mapping[VersionKey, Target], wanted: Mapping[str, WantedInstance]
-) -> Iterator[Action]:
+def _remove(state: ClusterState, targets: Mapping[VersionKey, Target]) -> Iterator[Action]:
+    """What belongs to versions that are no longer in the project."""
     for instance in state.instances.values():
-        if instance.id in wanted:
-            continue
-        if instance.status in LIVE:
-            yield Stop(instance.id, "is no longer wanted")
-        elif instance.status is not Status.STOPPING:
-            yield Forget(instance.id)
-    for key in state.versions:
-        if key not in targets:
-            yield ForgetVersion(key)
+        if instance.key not in targets:
+            if instance.status in LIVE:
+                yield Stop(instance.id, "is no longer wanted")
+            elif instance.status is not Status.STOPPING:
+                yield Forget(instance.id)
+    yield from (ForgetVersion(key) for key in state.versions if key not in targets)
 
 
-def _replace(
-    desired: Desired,
-    state: ClusterState,
-    targets: Mapping[VersionKey, Target],
-    wanted: Mapping[str, WantedInstance],
-) -> Iterator[Action]:
-    """Stop what was started from something else than is wanted now, one ready replica of a service at a time."""
-    leaving: set[str] = set()
+def _scenes(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, Target], now: float) -> Iterator[Scene]:
+    known: dict[VersionKey, list[InstanceState]] = {}
     for instance in state.instances.values():
-        if instance.id not in wanted or instance.status not in LIVE or not _outdated(instance, desired, targets):
-            continue
-        if instance.ready and (instance.service in leaving or not _can_spare(instance, state, wanted)):
-            continue
-        leaving.add(instance.service)
-        yield Stop(instance.id, _why_replaced(instance, desired))
-
-
-def _outdated(instance: InstanceState, desired: Desired, targets: Mapping[VersionKey, Target]) -> bool:
-    fingerprint = targets[instance.key].fingerprint
-    if fingerprint is None:
-        return False  # being prepared: the old one serves until the new one can start
-    return instance.fingerprint != fingerprint or instance.generation < desired.generation(instance.service)
-
-
-def _can_spare(instance: InstanceState, state: ClusterState, wanted: Mapping[str, WantedInstance]) -> bool:
-    """Whether every other wanted replica of the version is ready; a single one has to be replaced in place."""
-    replicas = sum(VersionKey(one.service, one.version) == instance.key for one in wanted.values())
-    ready = sum(i.ready for i in state.instances.values() if i.key == instance.key)
-    return ready >= replicas
-
-
-def _why_replaced(instance: InstanceState, desired: Desired) -> str:
-    restart = instance.generation < desired.generation(instance.service)
-    return "is restarted" if restart else "its configuration changed"
-
-
-def _start(
-    desired: Desired,
-    state: ClusterState,
-    targets: Mapping[VersionKey, Target],
-    wanted: Iterable[WantedInstance],
-    now: float,
-) -> Iterator[Action]:
-    for one in wanted:
-        target = targets[VersionKey(one.service, one.version)]
-        if target.fingerprint is not None and _may_start(one, desired, state, target, now):
-            yield Start(one, target.fingerprint, desired.generation(one.service))
-
-
-def _may_start(one: WantedInstance, desired: Desired, state: ClusterState, target: Target, now: float) -> bool:
-    known = state.instances.get(one.id)
-    if known is None:
-        return waits_for(one.service, desired, state) is None
-    changed = known.generation < desired.generation(one.service) or known.fingerprint != target.fingerprint
-    if known.status is Status.BACKOFF:
-        return changed or known.retry_at is None or known.retry_at <= now
-    return changed and known.status in (Status.STOPPED, Status.FAILED)
+        known.setdefault(instance.key, []).append(instance)
+    for key, count in desired.counts().items():
+        yield Scene(
+            key=key,
+            count=count,
+            target=targets[key],
+            generation=desired.generation(key),
+            known=known.get(key, ()),
+            may_begin=waits_for(key.service, desired, state) is None,
+            now=now,
+        )
 
 
 def waits_for(service: str, desired: Desired, state: ClusterState) -> str | None:

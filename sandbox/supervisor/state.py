@@ -41,6 +41,7 @@ class InstanceState:
     pid: int | None = None
     container: str | None = None
     started_at: float | None = None  # seconds since the epoch
+    start: str | None = None  # cold | warm, how its process came to be
     restarts: int = 0
     streak: int = 0  # short lives in a row
     retry_at: float | None = None  # when in backoff
@@ -247,6 +248,7 @@ def _started(instance: InstanceState, running: Running, ports: Mapping[int, int]
         pid=running.pid,
         container=running.container,
         started_at=running.started_at,
+        start=running.start,
         host=running.host,
         ports=dict(ports),
     )

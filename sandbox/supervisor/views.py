@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 
 from sandbox.control import InstanceStatus, ServiceStatus, Status
 from sandbox.model import AppProtocol, Port, Service
-from sandbox.supervisor.desired import Desired, VersionKey
+from sandbox.supervisor.desired import Desired, VersionKey, seat
 from sandbox.supervisor.plan import waits_for
+from sandbox.supervisor.rollout import free_numbers
 from sandbox.supervisor.state import LIVE, ClusterState, InstanceState, VersionState
 
 WORST_FIRST = (
@@ -53,14 +55,19 @@ def port_text(port: Port) -> str:
 
 
 def _instances(service: Service, desired: Desired, state: ClusterState) -> tuple[InstanceStatus, ...]:
-    """Known ones and those still to come, in the order of the file; then those that are leaving."""
-    wanted = [one for one in desired.instances().values() if one.service == service.name]
-    leaving = [one for one in state.of_service(service.name) if one.id not in {w.id for w in wanted}]
-    rows = []
-    for one in wanted:
-        known = state.instances.get(one.id)
-        key = VersionKey(one.service, one.version)
-        rows.append(_known(known) if known else _pending(one.id, key, desired, state))
+    """Known ones and those still to come, by version in the order of the file; then those that are leaving."""
+    rows, leaving = [], []
+    for version in service.versions:
+        key = VersionKey(service.name, version.name)
+        known = sorted((one for one in state.of_service(service.name) if one.key == key), key=lambda one: one.index)
+        staying = [one for one in known if one.status is not Status.STOPPING]
+        leaving += [one for one in known if one.status is Status.STOPPING]
+        missing = max(0, desired.replicas(service, version) - len(staying))
+        numbers = islice(free_numbers([one.index for one in known]), missing)
+        rows += [_known(one) for one in staying]
+        rows += [_pending(seat(key, number).id, key, desired, state) for number in numbers]
+    versions = {version.name for version in service.versions}
+    leaving += [one for one in state.of_service(service.name) if one.version not in versions]
     return (*rows, *(_known(one) for one in leaving))
 
 
@@ -73,6 +80,7 @@ def _known(instance: InstanceState) -> InstanceStatus:
         address=f"{instance.host}:{port}" if port is not None and instance.host else None,
         pid=instance.pid,
         container=instance.container,
+        start=instance.start,
         restarts=instance.restarts,
         started_at=_rfc3339(instance.started_at) if instance.started_at is not None else None,
         reason=instance.reason,
@@ -88,6 +96,7 @@ def _pending(name: str, key: VersionKey, desired: Desired, state: ClusterState) 
         address=None,
         pid=None,
         container=None,
+        start=None,
         restarts=0,
         started_at=None,
         reason=reason,

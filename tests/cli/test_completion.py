@@ -41,7 +41,7 @@ def test_commands() -> None:
 def test_options() -> None:
     assert after("sandbox --v") == ["--version"]
     assert after("sandbox up --t") == ["--timeout"]
-    assert "--no-watch" not in after("sandbox up --no")
+    assert after("sandbox up --no") == ["--no-tui", "--no-watch"]
 
 
 def test_values() -> None:

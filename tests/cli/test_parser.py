@@ -121,7 +121,3 @@ def test_every_command_has_help_and_its_examples_parse(command: object) -> None:
     assert text.startswith(f"usage: sandbox {name}")
     for example in COMMANDS[name].examples:
         assert example in text
-
-
-def test_watching_is_not_promised_yet() -> None:
-    assert "--no-watch" not in command_parser(COMMANDS["up"]).format_help()

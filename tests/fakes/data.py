@@ -27,6 +27,7 @@ def instance(id: str, *, version: str = "v1", status: Status = Status.HEALTHY, p
         address=f"127.0.0.1:{port}",
         pid=4242,
         container=None,
+        start="cold",
         restarts=0,
         started_at="2026-01-01T00:00:00Z",
         reason=None,

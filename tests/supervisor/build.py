@@ -21,7 +21,7 @@ from sandbox.model import (
 )
 from sandbox.runtime.base import Artifact, Running
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
-from sandbox.supervisor.plan import Target
+from sandbox.supervisor.rollout import Target
 from sandbox.supervisor.state import ClusterState, Fact, InstanceState, VersionState, reduce
 
 

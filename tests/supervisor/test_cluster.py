@@ -207,7 +207,8 @@ async def test_what_is_prepared_anew_is_not_called_healthy_and_serves_on(stages:
     assert service.status is Status.BUILDING
     assert stage.the("mill-v1-1").ready
     gate.set()
-    await stage.until(lambda: "mill-v1-1" in stage.cluster.state.instances and stage.the("mill-v1-1").generation == 1)
+    await stage.healthy("mill-v1-2")
+    await stage.until(lambda: set(stage.cluster.state.instances) == {"mill-v1-2"})
 
 
 async def test_once_everything_is_stopped_nothing_starts_again(stages: Make) -> None:
@@ -228,7 +229,7 @@ async def test_what_failed_is_known_to_want_another_try(stages: Make) -> None:
     await stage.until(lambda: bool(stage.said(Kind.BUILD_FAILED)))
     assert failed_services(stage.cluster.state) == {"mill"}
     desired = stage.cluster.desired
-    assert reconfigured(desired, desired.project, stage.cluster.state).generation("mill") == 1
+    assert reconfigured(desired, desired.project, stage.cluster.state).generation(VersionKey("mill", "v1")) == 1
 
 
 async def test_scaling_and_restarting(stages: Make) -> None:
@@ -237,17 +238,30 @@ async def test_scaling_and_restarting(stages: Make) -> None:
     await stage.healthy("mill-v1-1")
     stage.wish(Wishes(replicas={VersionKey("mill", "v1"): 3}))
     await stage.healthy("mill-v1-1", "mill-v1-2", "mill-v1-3")
-    before = {name: running.pid for name, running in stage.host.running.items()}
+    fewest = len(stage.endpoints)
     stage.wish(Wishes(replicas={VersionKey("mill", "v1"): 3}, generations={"mill": 1}))
-    names = tuple(before)
     await stage.until(
-        lambda: all(
-            name in stage.host.running
-            and stage.host.running[name].pid != before[name]
-            and stage.the(name).status is Status.HEALTHY
-            for name in names
+        lambda: (
+            all(one.generation == 1 and one.ready for one in stage.cluster.state.instances.values())
+            and len(stage.cluster.state.instances) == 3
         )
     )
+    key = EndpointKey("mill", "v1", 8000)
+    assert min(len(endpoints[key]) for endpoints in stage.endpoints[fewest - 1 :]) == 3
+
+
+async def test_new_code_that_ends_at_once_leaves_the_old_serving_until_the_next_is_good(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    stage.host.behaviours["mill-v1-2"] = Behaviour(exits_with=1)
+    stage.wish(Wishes(generations={"mill": 1}))
+    await stage.until(lambda: "mill-v1-2" in stage.cluster.state.instances and stage.the("mill-v1-2").streak > 1)
+    assert stage.the("mill-v1-1").ready
+    del stage.host.behaviours["mill-v1-2"]
+    stage.wish(Wishes(generations={"mill": 2}))
+    await stage.until(lambda: all(one.generation == 2 and one.ready for one in stage.cluster.state.instances.values()))
+    assert set(stage.host.running) == set(stage.cluster.state.instances)
 
 
 async def test_a_new_supervisor_takes_over_what_the_old_one_started(stages: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -11,10 +12,12 @@ from sandbox.control import Status
 from sandbox.model import Condition, RestartPolicy
 from sandbox.runtime.base import Exit
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
-from sandbox.supervisor.plan import Forget, ForgetVersion, Prepare, Start, Stop, Target, next_deadline, plan, waits_for
+from sandbox.supervisor.plan import Action, ForgetVersion, Prepare, next_deadline, plan, waits_for
+from sandbox.supervisor.rollout import Forget, Start, Stop, Target
 from sandbox.supervisor.state import (
     ClusterState,
     Exited,
+    InstanceState,
     PrepareAsked,
     Prepared,
     Probed,
@@ -101,9 +104,10 @@ def test_a_restart_does_not_wait_for_the_end_of_a_backoff() -> None:
     waiting = replace(an_instance("mill-v1-1", Status.BACKOFF), retry_at=50.0, restarts=5, streak=5)
     state = with_instances(prepared(("mill", "v1")), waiting)
     state = fold(state, PrepareAsked(VersionKey("mill", "v1"), "w", 1), Prepared(VersionKey("mill", "v1"), ARTIFACT))
-    (start,) = plan(desired, state, targets(desired), 0)
+    forget, start = plan(desired, state, targets(desired), 0)
+    assert forget == Forget("mill-v1-1")
     assert isinstance(start, Start)
-    again = fold(state, StartAsked(start.wanted, start.fingerprint, start.generation)).instances["mill-v1-1"]
+    again = fold(state, StartAsked(start.wanted, start.fingerprint, start.generation)).instances[start.wanted.id]
     assert (again.restarts, again.streak) == (0, 0)
 
 
@@ -114,7 +118,7 @@ def test_scaling_down_stops_the_last_and_scaling_to_zero_all() -> None:
     )
     desired = desire(service, wishes=Wishes(replicas={VersionKey("mill", "v1"): 1}))
     stops = [action.instance for action in plan(desired, state, targets(desired), 0) if isinstance(action, Stop)]
-    assert stops == ["mill-v1-2", "mill-v1-3"]
+    assert stops == ["mill-v1-3", "mill-v1-2"]
 
 
 def test_a_stopped_service_forgets_what_does_not_run() -> None:
@@ -123,24 +127,82 @@ def test_a_stopped_service_forgets_what_does_not_run() -> None:
     assert plan(desired, state, targets(desired), 0) == (Forget("mill-v1-1"),)
 
 
-def test_a_restart_replaces_one_ready_replica_at_a_time() -> None:
-    service = a_service("mill", a_version(replicas=2))
-    desired = desire(service, wishes=Wishes(generations={"mill": 1}))
-    both = with_instances(prepared(("mill", "v1")), an_instance("mill-v1-1"), an_instance("mill-v1-2", index=2))
-    state = fold(both, PrepareAsked(VersionKey("mill", "v1"), "w", 1), Prepared(VersionKey("mill", "v1"), ARTIFACT))
-    assert plan(desired, state, targets(desired), 0) == (Stop("mill-v1-1", "is restarted"),)
+def replaced(*instances: InstanceState, count: int = 1, beside: bool = True) -> tuple[Action, ...]:
+    """What is planned for a service that is restarted and prepared for it."""
+    desired = desire(a_service("mill", a_version(replicas=count)), wishes=Wishes(generations={"mill": 1}))
+    state = with_instances(prepared(("mill", "v1")), *instances)
+    state = fold(state, PrepareAsked(VersionKey("mill", "v1"), "w", 1), Prepared(VersionKey("mill", "v1"), ARTIFACT))
+    known = {key: replace(target, beside=beside) for key, target in targets(desired).items()}
+    return plan(desired, state, known, 0)
 
-    state = fold(state, StopAsked("mill-v1-1", "is restarted"))
-    assert plan(desired, state, targets(desired), 0) == ()
 
-    state = fold(state, Stopped("mill-v1-1"))
-    assert [type(action) for action in plan(desired, state, targets(desired), 0)] == [Start]
+def started(actions: tuple[Action, ...]) -> list[str]:
+    return [action.wanted.id for action in actions if isinstance(action, Start)]
 
-    state = with_instances(state, an_instance("mill-v1-1", Status.STARTING, generation=1))
-    assert plan(desired, state, targets(desired), 0) == ()
 
-    state = with_instances(state, an_instance("mill-v1-1", generation=1))
-    assert plan(desired, state, targets(desired), 0) == (Stop("mill-v1-2", "is restarted"),)
+OLD = an_instance("mill-v1-1")
+SECOND_OLD = an_instance("mill-v1-2", index=2)
+
+
+def test_a_restart_starts_the_new_one_beside_the_old_one_under_a_free_number() -> None:
+    actions = replaced(OLD)
+    assert (len(actions), started(actions)) == (1, ["mill-v1-2"])
+
+
+def test_the_old_one_goes_when_the_new_one_is_ready_and_not_before() -> None:
+    assert replaced(OLD, an_instance("mill-v1-2", Status.STARTING, index=2, generation=1)) == ()
+    assert replaced(OLD, an_instance("mill-v1-2", index=2, generation=1)) == (Stop("mill-v1-1", "is restarted"),)
+
+
+def test_replicas_roll_one_by_one() -> None:
+    assert started(replaced(OLD, SECOND_OLD, count=2)) == ["mill-v1-3"]
+    third = an_instance("mill-v1-3", index=3, generation=1)
+    assert replaced(OLD, SECOND_OLD, third, count=2) == (Stop("mill-v1-2", "is restarted"),)
+    leaving = replace(SECOND_OLD, status=Status.STOPPING, ready=False)
+    assert started(replaced(OLD, leaving, third, count=2)) == ["mill-v1-4"]
+    assert started(replaced(OLD, third, count=2)) == ["mill-v1-2"]
+
+
+def test_a_new_one_that_fails_leaves_the_old_one_serving() -> None:
+    failing = replace(an_instance("mill-v1-2", Status.BACKOFF, index=2, generation=1), retry_at=9.0)
+    assert replaced(OLD, failing) == ()
+    sick = an_instance("mill-v1-2", Status.UNHEALTHY, index=2, generation=1)
+    assert replaced(OLD, sick) == ()
+
+
+def test_a_rollout_that_is_superseded_drops_what_it_began() -> None:
+    begun = an_instance("mill-v1-2", Status.STARTING, index=2)
+    assert replaced(OLD, begun) == (Stop("mill-v1-2", "is restarted"),)
+    failed = replace(an_instance("mill-v1-2", Status.BACKOFF, index=2), retry_at=9.0)
+    actions = replaced(OLD, failed)
+    assert actions[0] == Forget("mill-v1-2")
+    assert len(started(actions)) == 1
+
+
+def test_what_writes_to_a_volume_is_replaced_in_place() -> None:
+    assert replaced(OLD, beside=False) == (Stop("mill-v1-1", "is restarted"),)
+    leaving = replace(OLD, status=Status.STOPPING, ready=False)
+    assert replaced(leaving, beside=False) == ()
+    assert started(replaced(beside=False)) == ["mill-v1-1"]
+    assert replaced(OLD, SECOND_OLD, count=2, beside=False) == (Stop("mill-v1-1", "is restarted"),)
+    assert replaced(leaving, SECOND_OLD, count=2, beside=False) == ()
+    new = an_instance("mill-v1-1", Status.STARTING, generation=1)
+    assert replaced(new, SECOND_OLD, count=2, beside=False) == ()
+
+
+def test_a_rollout_does_not_wait_for_what_the_first_start_waited_for() -> None:
+    """A callee that is ill must not keep its callers from new code."""
+    desired = desire(
+        a_service("mill"),
+        a_service("oven", calls=("mill",), condition=Condition.HEALTHY),
+        wishes=Wishes(generations={"oven": 1}),
+    )
+    state = with_instances(
+        prepared(("mill", "v1"), ("oven", "v1")), an_instance("mill-v1-1", Status.UNHEALTHY), an_instance("oven-v1-1")
+    )
+    oven = VersionKey("oven", "v1")
+    state = fold(state, PrepareAsked(oven, "w", 1), Prepared(oven, ARTIFACT))
+    assert started(plan(desired, state, targets(desired), 0)) == ["oven-v1-2"]
 
 
 def test_while_a_version_is_prepared_anew_the_old_instance_serves() -> None:
@@ -172,7 +234,9 @@ def test_a_service_that_left_the_file_is_stopped_and_forgotten() -> None:
 
 # --- whatever happens, planning and acting come to rest where they should -----------------------------------------
 
-happenings = st.lists(st.tuples(st.sampled_from(["crash", "sick", "restart", "scale", "stop"]), st.integers(0, 3)))
+happenings = st.lists(
+    st.tuples(st.sampled_from(["crash", "sick", "restart", "reload", "scale", "stop"]), st.integers(0, 3))
+)
 
 
 @settings(max_examples=200)
@@ -186,9 +250,10 @@ def test_whatever_happens_the_cluster_settles_as_desired(story: list[tuple[str, 
     for step, (what, which) in enumerate(story):
         desired, state = happen(desired, state, what, which, now=2000.0 + step)
         state = settle(desired, state, now=3000.0 + step)
-    assert set(state.instances) == set(desired.instances())
+    there = Counter(instance.key for instance in state.instances.values())
+    assert there == Counter({key: count for key, count in desired.counts().items() if count})
     assert all(instance.ready for instance in state.instances.values())
-    assert all(i.generation == desired.generation(i.service) for i in state.instances.values())
+    assert all(i.generation == desired.generation(i.key) for i in state.instances.values())
 
 
 def happen(desired: Desired, state: ClusterState, what: str, which: int, now: float) -> tuple[Desired, ClusterState]:
@@ -196,6 +261,9 @@ def happen(desired: Desired, state: ClusterState, what: str, which: int, now: fl
     match what:
         case "restart":
             return replace(desired, wishes=wishes.restarted(frozenset({"mill"}))), state
+        case "reload":
+            key = VersionKey("oven", f"v{which % 2 + 1}")
+            return replace(desired, wishes=wishes.reloaded(frozenset({key}))), state
         case "scale":
             return replace(desired, wishes=wishes.scaled(VersionKey("mill", "v1"), which + 1)), state
         case "stop":

@@ -1,6 +1,6 @@
 """Commands that start and end a project."""
 
-from argparse import SUPPRESS, ArgumentParser
+from argparse import ArgumentParser
 
 from sandbox.cli.grammar import Command, Group
 from sandbox.cli.times import duration
@@ -19,7 +19,7 @@ def _up(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-d", "--detach", action="store_true", help="return once every service is healthy")
     parser.add_argument("--no-tui", action="store_true", help="print progress instead of opening the screen")
-    parser.add_argument("--no-watch", action="store_true", help=SUPPRESS)
+    parser.add_argument("--no-watch", action="store_true", help="do not reload services when their files are saved")
     parser.add_argument(
         "--timeout",
         type=duration,
