@@ -206,7 +206,12 @@ class Engine(BaseHTTPRequestHandler):
 def engine(address: Path, answer: bytes) -> Iterator[None]:
     handler = type("Answering", (Engine,), {"answer": answer})
     with UnixStreamServer(str(address), handler) as server:
-        thread = threading.Thread(target=lambda: [server.handle_request() for _ in ("ping", "version")])
+
+        def serve() -> None:
+            for _ in ("ping", "version"):
+                server.handle_request()
+
+        thread = threading.Thread(target=serve)
         thread.start()
         yield
         thread.join(10)
