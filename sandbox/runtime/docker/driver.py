@@ -68,6 +68,7 @@ class DockerDriver:
         self._exits: asyncio.Queue[tuple[Exit, Record]] = asyncio.Queue()  # one for each container at most
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks = Tasks()
+        self._starts = Tasks()
         self._frame: Frame | None = None
         self._log_limit = 0
         self._pruning: asyncio.Task[None] | None = None
@@ -125,13 +126,16 @@ class DockerDriver:
 
     async def close(self) -> None:
         await self._watch.close()
+        await self._starts.close()
         await self._tasks.close()
         await self._logs.close()
         await self._streams.close()
         await self._engine.close()
 
     async def clear(self) -> None:
-        """Remove every container and network of the project; what ran is ended."""
+        """Remove every container and network of the project; what ran is ended, and what was to start never does."""
+        await self._starts.close()
+        await self._engine.quiet()
         found = await self._engine.call(lambda api: api.containers(all=True, filters=labels.filters(self._paths.id)))
         await asyncio.gather(*(self._remove(str(one["Id"])) for one in found))
         await self.networks.remove_all()
@@ -152,7 +156,7 @@ class DockerDriver:
         )
 
     async def start(self, spec: InstanceSpec) -> Running:
-        starting: asyncio.Task[Running] = self._tasks.spawn(self._start(spec), name=f"start {spec.id}")
+        starting: asyncio.Task[Running] = self._starts.spawn(self._start(spec), name=f"start {spec.id}")
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:

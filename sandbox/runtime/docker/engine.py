@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 import docker
@@ -36,6 +36,7 @@ class Engine:
         self.room = asyncio.Semaphore(_LONG_AT_ONCE)
         self._api = api
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="docker")
+        self._under_way: set[Future[Any]] = set()
 
     @classmethod
     async def connect(cls, environ: Mapping[str, str]) -> Engine:
@@ -54,11 +55,18 @@ class Engine:
         with contextlib.suppress(Exception):
             self._api.close()
 
+    async def quiet(self) -> None:
+        """Until the calls under way have had their effect, those of cancelled tasks among them."""
+        await asyncio.to_thread(wait, tuple(self._under_way))
+
     async def call(self, ask: Callable[[docker.APIClient], T], *, place: str = "docker") -> T:
         """What `ask` returns. It runs in a thread and must only talk to the engine. RuntimeFailure, and NotThere and
         Conflict, which are ones."""
+        answer = self._threads.submit(ask, self._api)
+        self._under_way.add(answer)
+        answer.add_done_callback(self._under_way.discard)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: ask(self._api))
+            return await asyncio.wrap_future(answer)
         except (DockerException, requests.RequestException) as error:
             raise explained(error, place) from error
 

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import errno
 import socket
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.types import IPAMConfig, IPAMPool
 
 from sandbox.errors import RuntimeFailure
@@ -20,6 +21,11 @@ from sandbox.runtime.docker.engine import Conflict, Engine, NotThere
 
 NO_DIRECT_CALLS = {"com.docker.network.bridge.enable_icc": "false"}
 """Containers of the network reach its gateway and nobody else in it."""
+
+_LETS_GO_WITHIN = 5.0
+"""Seconds that the engine may need to disconnect a container that it removes."""
+
+_POLL = 0.05
 
 
 class NetworkCalls:
@@ -72,14 +78,13 @@ class NetworkCalls:
                 raise
 
     async def remove(self, name: str) -> None:
-        """With whatever is still connected to it."""
+        """With whatever is still connected to it. RuntimeFailure when the engine does not let go of it."""
 
         def remove(api: Any) -> None:
+            deadline = time.monotonic() + _LETS_GO_WITHIN
             with contextlib.suppress(NotFound):
-                for container in api.inspect_network(name).get("Containers") or {}:
-                    with contextlib.suppress(NotFound):
-                        api.disconnect_container_from_network(container, name, force=True)
-                api.remove_network(name)
+                while not _removed(api, name, last=time.monotonic() > deadline):
+                    time.sleep(_POLL)
 
         await self._engine.call(remove)
 
@@ -93,6 +98,22 @@ class NetworkCalls:
         found = await self._engine.call(lambda api: api.networks())
         inside = [IPv4Network(subnet) for one in found for subnet in _subnets(one) if ":" not in subnet]
         return [*await asyncio.to_thread(hostroutes.known_networks), *inside]
+
+
+def _removed(api: Any, name: str, *, last: bool) -> bool:
+    """False when the engine is still busy with a container that leaves it."""
+    for container in api.inspect_network(name).get("Containers") or {}:
+        with contextlib.suppress(APIError):  # it may be gone, or be on its way
+            api.disconnect_container_from_network(container, name, force=True)
+    try:
+        api.remove_network(name)
+    except NotFound:
+        return True
+    except APIError as error:
+        if last or "active endpoints" not in str(error.explanation):
+            raise
+        return False
+    return True
 
 
 def _subnets(network: Mapping[str, Any]) -> list[str]:
