@@ -140,12 +140,7 @@ class Cluster:
     def listening(self) -> set[tuple[str, int]]:
         """Addresses at which the project's processes on this machine, the engine's forwarders among them, listen."""
         state, published = str(self.user.state), self._published()
-        found = set()
-        for one in psutil.net_connections("tcp"):
-            ip, port = one.laddr or ("", 0)
-            if one.status == psutil.CONN_LISTEN and (port in published or self._is_ours(one.pid, state)):
-                found.add((str(ip).removeprefix("::ffff:"), int(port)))
-        return found
+        return {one for one, pid in listeners() if one[1] in published or self._is_ours(pid, state)}
 
     def _published(self) -> set[int]:
         ports = set()
@@ -193,6 +188,14 @@ def stranger(engine: RealEngine, network: str = "bridge", address: str | None = 
     finally:
         with suppress(APIError):
             api.remove_container(made, force=True, v=True)
+
+
+def listeners() -> Iterator[tuple[tuple[str, int], int | None]]:
+    """Where anything on this machine listens: address, port and process."""
+    for one in psutil.net_connections("tcp"):
+        if one.status == psutil.CONN_LISTEN and one.laddr:
+            ip, port = one.laddr
+            yield (str(ip).removeprefix("::ffff:"), int(port)), one.pid
 
 
 def execute(engine: RealEngine, container: str, source: str, *words: str) -> str:

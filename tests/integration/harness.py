@@ -218,6 +218,8 @@ def eventually(look: Callable[[], T], patience: float = PATIENCE) -> T:
                 return found
         except (OSError, urllib.error.URLError, AssertionError, KeyError) as error:
             last = error
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
         time.sleep(0.05)
     raise AssertionError(f"did not happen within {patience} s; last: {last}")
 
