@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import ssl
 from collections.abc import Iterator, Mapping
@@ -77,7 +78,7 @@ def _pip(host: Mapping[str, str], home: Path, config: Path) -> dict[str, str]:
     """pip's files in its own order, a later one over an earlier one: pip.pypa.io, "Configuration"."""
     places = [Path("/etc/pip.conf"), home / ".pip" / "pip.conf", config / "pip" / "pip.conf"]
     if named := host.get("PIP_CONFIG_FILE"):
-        places.append(Path(named))
+        places = [] if named == os.devnull else [*places, Path(named)]
     found: dict[str, str] = {}
     for place in places:
         parser = configparser.RawConfigParser()

@@ -88,6 +88,8 @@ def images(found: Sequence[Stage]) -> tuple[str, ...]:
 
 def with_lines(text: str, found: Sequence[Stage], more: Callable[[Stage], Sequence[str]]) -> str:
     """Lines added right after the FROM of each stage."""
+    if not found:
+        return text
     lines = text.splitlines()
     for stage in reversed(found):
         lines[stage.end : stage.end] = more(stage)

@@ -6,6 +6,7 @@ import hashlib
 import re
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 
 PASSWORD = "changeit"
 """Java's customary one. It guards certificates, which are public, against damage."""
@@ -13,6 +14,7 @@ PASSWORD = "changeit"
 _MAGIC = 0xFEEDFEED
 _VERSION = 2
 _TRUSTED_CERTIFICATE = 2
+_SEQUENCE = b"\x30"  # what DER begins a certificate with
 _SALT = b"Mighty Aphrodite"
 
 
@@ -27,10 +29,9 @@ def truststore(bundle: bytes) -> bytes:
 def _certificates(bundle: bytes) -> Iterator[bytes]:
     text = bundle.decode("ascii", "replace")
     for pem in re.findall(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----", text):
-        try:
-            yield ssl.PEM_cert_to_DER_cert(pem)
-        except ValueError:
-            continue
+        with suppress(ValueError):
+            if (der := ssl.PEM_cert_to_DER_cert(pem)).startswith(_SEQUENCE):
+                yield der
 
 
 def _entry(index: int, der: bytes) -> bytes:
