@@ -8,7 +8,11 @@ import os
 import sys
 from pathlib import Path
 
+from sandbox.daemon.refusal import refuse
+from sandbox.errors import SandboxError
 from sandbox.paths import ProjectPaths
+
+log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -23,7 +27,12 @@ def main() -> int:
     sys.setswitchinterval(0.001)  # libraries are imported by a thread while the loop starts the services
     from sandbox.daemon.serve import serve
 
-    return asyncio.run(serve(paths))
+    try:
+        return asyncio.run(serve(paths))
+    except SandboxError as error:
+        log.error("%s%s", error, f"; {error.hint}" if error.hint else "")
+        refuse(paths, error)
+        return error.exit_code
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from contextlib import suppress
 
 from sandbox.api.client import Client
+from sandbox.daemon.refusal import Refusal, forget_refusal, refusal
 from sandbox.errors import NotRunningError, SandboxError
 from sandbox.paths import ProjectPaths
-from sandbox.runtime.client import ShimClient, ShimRefusal
+from sandbox.runtime.client import ShimClient, ShimRefusal, shut_down
 from sandbox.runtime.launch import launch
 from sandbox.runtime.logfile import last_lines
 from sandbox.runtime.selfexec import self_command
@@ -26,15 +28,29 @@ _POLL = 0.02
 
 
 async def launch_daemon(paths: ProjectPaths) -> bool:
-    """Return once the daemon answers: whether it had to be started. SandboxError with its last words otherwise."""
+    """Return once the daemon answers: whether it had to be started. SandboxError with its last words otherwise, and
+    Refusal when it says that it can't begin; one that was started here is then ended again."""
     started = await start_daemon(paths)
-    await _until_it_answers(paths)
+    try:
+        await _until_it_answers(paths)
+    except Refusal:
+        if started:
+            await asyncio.to_thread(_end, paths)
+        raise
     return started
+
+
+def _end(paths: ProjectPaths) -> None:
+    with suppress(NotRunningError):
+        shut_down(paths.shim_socket, 0.0)
+    with suppress(OSError):  # it holds what was begun, or is not there
+        paths.docker.rmdir()
 
 
 async def start_daemon(paths: ProjectPaths) -> bool:
     """Have a shim, and have it run the daemon. False when it does already."""
     await _launch_shim(paths)
+    forget_refusal(paths)
     shim = await ShimClient.connect(paths.shim_socket)
     try:
         await shim.start(
@@ -71,6 +87,8 @@ async def _until_it_answers(paths: ProjectPaths) -> None:
     deadline = time.monotonic() + ANSWERS_WITHIN
     async with Client(paths.api_socket) as control:
         while not await _answers(control):
+            if (refused := refusal(paths)) is not None:
+                raise refused
             if time.monotonic() >= deadline:
                 raise _silent(paths)
             await asyncio.sleep(_POLL)

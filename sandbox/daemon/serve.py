@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import secrets
 import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox.control import ExecSpec, LogLine, LogQuery, ProjectStatus, TelemetrySnapshot, UpRequest
+from sandbox.control import ExecSpec, ProjectStatus, TelemetrySnapshot, UpRequest
 from sandbox.daemon.envoy import ShimEnvoy
 from sandbox.daemon.ground import Grounds
 from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.launch import start_daemon
+from sandbox.daemon.logbook import Logbook
+from sandbox.daemon.notices import Notices
+from sandbox.daemon.proxyside import envoy_for, envoy_runs, relay_sockets
 from sandbox.daemon.reloading import Reloading
 from sandbox.daemon.request import forget_good, keep_good, last_good, load_project, read_request, save_request
 from sandbox.daemon.wire import Wire, Wired
@@ -30,7 +31,6 @@ from sandbox.paths import ProjectPaths
 from sandbox.ports import LOOPBACK, Ports
 from sandbox.reload.change import Change
 from sandbox.runtime.client import ShimClient, ShimLost
-from sandbox.runtime.logfile import last_lines, merge
 from sandbox.runtime.mixed import MixedDriver
 from sandbox.runtime.process import ProcessDriver
 from sandbox.supervisor import views
@@ -38,22 +38,18 @@ from sandbox.supervisor.addresses import Addresses
 from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.control import LocalControl, Sources, reconfigured
-from sandbox.supervisor.desired import Desired, Wishes, instance_id
+from sandbox.supervisor.desired import Desired, Wishes
 from sandbox.supervisor.memory import Memory, MemoryFile, remember
-from sandbox.supervisor.proxy import ENVOY, EnvoyProcess, ProxyKeeper
+from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
-from sandbox.supervisor.wiring import OTLP_NAME, PROCESS, Ground, ports_of
+from sandbox.supervisor.wiring import OTLP_NAME, PROCESS, ports_of
 from sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
-    from sandbox.daemon.envoy_container import ContainerEnvoy
     from sandbox.telemetry.scrape import Scraper
-
-    Envoy = ShimEnvoy | ContainerEnvoy
 
 log = logging.getLogger(__name__)
 
-_EVIDENCE_LINES = 10
 _STATUS_PATIENCE = 0.5
 """Seconds an answer about the status waits for an ailing proxy."""
 
@@ -100,9 +96,10 @@ class Daemon:
         self.shim_lost = asyncio.Event()
         self._paths = paths
         self._bus = Bus()
-        self._tasks = Tasks(self._task_failed)
+        self._notices = Notices(self._bus)
+        self._tasks = Tasks(self._notices.failed)
+        self._logbook = Logbook(paths.logs)
         self._memory = MemoryFile(paths.memory)
-        self._notices: tuple[str, ...] = ()
         self._complaint = ""
         self._scraper: Scraper | None = None
         self._reloading: Reloading | None = None
@@ -119,16 +116,18 @@ class Daemon:
         await self._open_runtimes(stack)
         self._choice, ground = await self._grounds.prepare(project, self._request.runtime or project.settings.runtime)
         stack.push_async_callback(self._tasks.close)
-        self._open_front(project, remembered, stack, proxy_runs=await self._proxy_runs(ground))
+        runs = await envoy_runs(ground, self._grounds.docker, self._shim)
+        self._open_front(project, remembered, stack, proxy_runs=runs)
         wired = self._wire.connect(project, ground)
-        self._envoy = self._envoy_for(project, ground)
+        self._envoy = envoy_for(self._paths, project, ground, self._grounds.docker, self._shim, self._addresses)
         self._envoy.fit(ports_of(wired.topology, ground))
         envoy = await self._envoy.running()
         self._open_proxy(stack)
         desired = Desired(project=project, wishes=remembered.wishes())
         self._cluster = Cluster(self._driver, desired, wired.surroundings, self._bus, self._hooks())
+        self._logbook.of(self._cluster)
         stack.push_async_callback(self._cluster.close)
-        self._note(wired)
+        self._keep_notices(wired)
         await self._begin(remembered, envoy, wired)
         self._open_reloading(stack)
         # Services start meanwhile: what follows takes its time to import.
@@ -140,29 +139,9 @@ class Daemon:
         await processes.open()
         stack.push_async_callback(processes.close)
         self._driver = MixedDriver({PROCESS: processes})
-        self._grounds = Grounds(self._paths, self._driver, self._say_of_engine)
+        self._grounds = Grounds(self._paths, self._driver, self._notices.warn)
         stack.push_async_callback(self._grounds.close)
         stack.push_async_callback(self._driver.close)
-
-    async def _proxy_runs(self, ground: Ground) -> bool:
-        """Whether an Envoy of an earlier supervisor still listens on the ports that are remembered."""
-        if self._grounds.docker is not None and ground.proxy_in_container:
-            return await self._grounds.docker.proxy.runs()
-        return any(kept.id == ENVOY and kept.state == "running" for kept in await self._shim.list())
-
-    def _envoy_for(self, project: Project, ground: Ground) -> Envoy:
-        if self._grounds.docker is None or ground.mesh is None or not ground.proxy_in_container:
-            return ShimEnvoy(self._paths, project.name, self._shim)
-        from sandbox.daemon.envoy_container import ContainerEnvoy
-
-        return ContainerEnvoy(
-            self._paths,
-            project,
-            self._grounds.docker,
-            ground.mesh,
-            self._addresses.listener,
-            self._addresses.hand_over,
-        )
 
     def _read_project(self) -> Project:
         """What the files say; when they are broken, what was in force before this supervisor. ConfigError without."""
@@ -217,7 +196,7 @@ class Daemon:
         )
         self._tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
         receiver = otlp.OtlpReceiver(self._otlp_key, names=(OTLP_NAME,))
-        await receiver.start(self._front.otlp, *self._sockets_for_container())
+        await receiver.start(self._front.otlp, *relay_sockets(self._grounds.ground, self._front.otlp.getsockname()[1]))
         stack.push_async_callback(receiver.close)
 
     def _open_reloading(self, stack: AsyncExitStack) -> None:
@@ -227,21 +206,12 @@ class Daemon:
             self._paths,
             self._cluster,
             self._bus,
-            last_lines=self._last_lines,
+            last_lines=self._logbook.last_lines,
             is_image=lambda service, version: self._grounds.is_container(service.name),
             reread=self._reread,
         )
         stack.push_async_callback(self._reloading.close)
         self._reloading.open()
-
-    def _sockets_for_container(self) -> list[socket.socket]:
-        """Where a proxy container hands on what instances send us."""
-        ground = self._grounds.ground
-        if ground is None or not ground.proxy_in_container:
-            return []
-        with suppress(OSError):  # containers of a virtual machine find our loopback address
-            return [socket.create_server((ground.machine, self._front.otlp.getsockname()[1]))]
-        return []
 
     async def _watch_shim(self) -> None:
         try:
@@ -265,7 +235,7 @@ class Daemon:
         return Sources(
             status=self._status,
             served=lambda: self._proxy.served(_STATUS_PATIENCE),
-            logs=self._logs,
+            logs=self._logbook.lines,
             telemetry=self._telemetry,
             exec_spec=self._exec_spec,
             apply=self._apply,
@@ -277,7 +247,7 @@ class Daemon:
             endpoints_changed=lambda endpoints: self._proxy.publish(endpoints=endpoints),
             endpoints_served=self._proxy.served,
             state_changed=self._state_changed,
-            last_lines=self._last_lines,
+            last_lines=self._logbook.last_lines,
             claim_ports=self._addresses.of_instance,
             dial=self._envoy.dial,
         )
@@ -295,7 +265,7 @@ class Daemon:
         self._keep(project)
         self._request = request
         self._complaint = ""
-        self._note(wired)
+        self._keep_notices(wired)
         if self._envoy.fit(ports_of(wired.topology, ground)):
             await self._envoy.stop()  # its keeper starts it anew
         self._proxy.publish(topology=wired.topology)
@@ -339,13 +309,6 @@ class Daemon:
         except SandboxError as error:
             self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.ERROR, message=str(error)))
 
-    def _say_of_engine(self, message: str) -> None:
-        self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.WARNING, message=message))
-
-    def _task_failed(self, name: str, error: BaseException) -> None:
-        message = f"internal error in '{name}': {error}"
-        self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.ERROR, message=message))
-
     # --- what is asked of it ------------------------------------------------------------------------------------
 
     def _status(self) -> ProjectStatus:
@@ -363,23 +326,8 @@ class Daemon:
             supervisor_pid=os.getpid(),
             services=views.services(desired, state, self._gateway.port),
             proxy=self._proxy.status(),
-            notices=self._notices,
+            notices=self._notices.kept,
         )
-
-    def _logs(self, query: LogQuery) -> AsyncIterator[LogLine]:
-        return merge(self._paths.logs, self._log_sources, query)
-
-    def _log_sources(self) -> dict[str, str]:
-        """Instance → service, of all that are or were: what an instance wrote outlives it."""
-        found = {instance.id: instance.service for instance in self._cluster.state.instances.values()}
-        for key in self._cluster.desired.counts():
-            pattern = re.compile(rf"{re.escape(instance_id(key.service, key.version, 0)[:-1])}\d+")
-            names = (path.stem for path in self._paths.logs.glob("*.log"))
-            found |= {name: key.service for name in names if pattern.fullmatch(name)}
-        return found
-
-    def _last_lines(self, instance: str) -> str:
-        return "\n".join(last_lines(self._paths.logs / f"{instance}.log", _EVIDENCE_LINES))
 
     def _telemetry(self) -> TelemetrySnapshot:
         if self._scraper is None:
@@ -391,16 +339,10 @@ class Daemon:
 
     # --- what it says -------------------------------------------------------------------------------------------
 
-    def _note(self, wired: Wired) -> None:
-        """Say what had to move, once."""
+    def _keep_notices(self, wired: Wired) -> None:
         self._gateway = wired.gateway
-        moved = (*self._front.notices, *wired.notices)
-        notices = (*moved, *wired.remarks, *filter(None, [self._memory.notice, self._complaint]))
-        for notice in notices:
-            if notice not in self._notices:
-                kind = Kind.PORT_MOVED if notice in moved else Kind.NOTICE
-                self._bus.publish(Event(kind=kind, severity=Severity.WARNING, message=notice))
-        self._notices = notices
+        others = (*wired.remarks, *filter(None, [self._memory.notice, self._complaint]))
+        self._notices.keep((*self._front.notices, *wired.notices), others)
 
     def _announce(self, *, recovered: bool) -> None:
         name = self._cluster.desired.project.name
