@@ -197,8 +197,7 @@ class Cluster:
         except SandboxError as error:
             if self.state.versions.get(key) != asked:
                 return  # something else was asked for in the meantime
-            hint = f"; {error.hint}" if error.hint else ""
-            self.tell(facts.PrepareFailed(key, f"{error.message}{hint}", output.tail(_EVIDENCE_LINES)))
+            self.tell(facts.PrepareFailed(key, _told(error), output.tail(_EVIDENCE_LINES)))
         except Exception as error:
             self.tell(facts.PrepareFailed(key, f"internal error: {error}"))
             raise  # reported by the owner of the task
@@ -212,7 +211,7 @@ class Cluster:
             ports = self._ports(instance)
             running = await self._driver.start(self._spec(instance, ports))
         except SandboxError as error:
-            self.tell(facts.StartFailed(name, f"it could not be started: {error.message}", time.time()))
+            self.tell(facts.StartFailed(name, f"it could not be started: {_told(error)}", time.time()))
         except Exception as error:
             self.tell(facts.StartFailed(name, f"internal error: {error}", time.time()))
             raise
@@ -336,6 +335,10 @@ def _may_overlap(version: Version) -> bool:
 
 def _digest(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
+
+
+def _told(error: SandboxError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def _failure(message: str, instance: str | None) -> Event:

@@ -86,6 +86,7 @@ class Sandbox:
 
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
+    through: tuple[str, ...] = ()  # a command that runs other commands, such as nice
 
     @property
     def state(self) -> Path:
@@ -101,10 +102,13 @@ class Sandbox:
             **self.environment,
         }
 
+    def command(self, *words: str | Path) -> list[str]:
+        return [*self.through, sys.executable, "-m", "sandbox", *map(str, words)]
+
     def run(self, *words: str | Path, cwd: Path | None = None, check: int | None = 0) -> Done:
         """A command to its end. Its exit code must be `check` (None: any)."""
         done = subprocess.run(
-            [sys.executable, "-m", "sandbox", *map(str, words)],
+            self.command(*words),
             cwd=cwd or self.home,
             env=self.env(),
             text=True,
@@ -120,7 +124,7 @@ class Sandbox:
     def started(self, *words: str | Path, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
         """A command that runs on."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", *map(str, words)],
+            self.command(*words),
             cwd=cwd or self.home,
             env=self.env(),
             text=True,
