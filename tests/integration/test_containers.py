@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
+import re
+import subprocess
+import termios
 from ipaddress import IPv4Network
 
 from docker.errors import APIError
 
 from sandbox.api.client import Client
 from sandbox.paths import ProjectPaths
-from tests.integration.containers import DIAL, Cluster, dialled, execute, stranger
-from tests.integration.harness import eventually, get
+from tests.integration.containers import DIAL, Cluster, dialled, execute, peer, stranger
+from tests.integration.harness import eventually, get, instances
 
 POST = """
 import os, sys, urllib.error, urllib.request
@@ -144,6 +149,71 @@ def test_exec_runs_in_the_container(mesh: Cluster) -> None:
     mesh.run("exec", "stock", "--", "no-such-program", check=None)
 
 
+def test_exec_at_a_terminal_has_one_in_the_container(mesh: Cluster) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (31, 97))
+    command = mesh.user.command("exec", "stock", "--", "sh", "-c", "tty; stty size; read line; echo heard $line")
+    with subprocess.Popen(
+        command, cwd=mesh.folder, env=mesh.user.env(), stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        said = read_until(ours, "31 97")
+        os.write(ours, b"rye\n")
+        said += read_until(ours, "heard rye")
+        assert process.wait(10) == 0
+    os.close(ours)
+    assert re.search(r"/dev/(pts/\d+|console)", said)
+
+
+def read_until(file: int, text: str) -> str:
+    said = ""
+    while text not in said:
+        said += os.read(file, 4096).decode()
+    return said
+
+
 def test_logs_are_those_of_the_containers(mesh: Cluster) -> None:
     get(mesh.ps()["gateway"] + "/via/stock/a-sack-of-flour")
     eventually(lambda: "a-sack-of-flour" in mesh.run("logs", "stock"), 10)
+
+
+def test_what_the_file_says_is_what_the_container_gets(empty: Cluster) -> None:
+    (empty.folder / "grain.env").write_text("GRAIN=rye\nSALT=sea\n")
+    (empty.folder / "recipes").mkdir()
+    (empty.folder / "recipes" / "bun").write_text("flour and water")
+    empty.write(
+        {
+            "stock": peer(
+                entrypoint=["python3", "-u"],
+                command=["/peer.py"],
+                env_file="grain.env",
+                environment={"SALT": "rock"},
+                user="1000:1000",
+                working_dir="/tmp",
+                volumes=["./peer.py:/peer.py:ro", "./recipes:/recipes:ro", "cellar:/cellar", "/scratch"],
+                tmpfs=["/cache"],
+                deploy={"resources": {"limits": {"memory": "96M", "cpus": "0.5", "pids": 50}}},
+                healthcheck={"test": ["CMD", "test", "-e", "/tmp/well"], "interval": "100ms"},
+                cap_add=["CHOWN"],
+            )
+        },
+        volumes={"cellar": None},
+    )
+    with empty.user.started("up", empty.folder, "-d") as up:
+        eventually(lambda: "stock-v1-1" in empty.containers() and empty.inside("stock-v1-1", "print(1)") == "1\n")
+        assert instances(empty.ps(), "stock")[0]["status"] == "starting"
+        empty.inside("stock-v1-1", "open('/tmp/well', 'w')")
+        assert up.wait(20) == 0
+
+    found = empty.inspect("stock-v1-1")
+    config, host = found["Config"], found["HostConfig"]
+    assert (config["Entrypoint"], config["Cmd"], config["User"]) == (["python3", "-u"], ["/peer.py"], "1000:1000")
+    assert {"GRAIN=rye", "SALT=rock"} <= set(config["Env"])
+    assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (96 << 20, 500_000_000, 50)
+    assert (host["CapDrop"], host["CapAdd"]) == (["ALL"], ["CHOWN"])
+    mounts = {mount["Destination"]: (mount["Type"], mount["RW"]) for mount in found["Mounts"]}
+    assert mounts["/recipes"] == ("bind", False)
+    assert mounts["/cellar"] == mounts["/scratch"] == ("volume", True)
+    assert empty.inside("stock-v1-1", "import os; print(os.getuid(), os.getcwd())") == "1000 /tmp\n"
+    assert empty.inside("stock-v1-1", "print(open('/recipes/bun').read())") == "flour and water\n"
+    assert "CHOWN" in empty.run("ps")
