@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sandbox.control import LogLine, LogQuery
+from sandbox.runtime.base import Output
 from sandbox.runtime.logfile import last_lines, merge
+from sandbox.runtime.shim.journal import Journal
 from sandbox.supervisor.cluster import Cluster
-from sandbox.supervisor.desired import instance_id
+from sandbox.supervisor.desired import VersionKey, instance_id
 
 _EVIDENCE_LINES = 10
+
+
+_BUILD = "build"
+_BUILD_LIMIT = 2 * 1024 * 1024
+_REMEMBERED = 5000  # lines
+
+
+def _stem(key: VersionKey) -> str:
+    return instance_id(key.service, key.version, 0)[:-1]
 
 
 class Logbook:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._cluster: Cluster | None = None
+        self._printed: dict[VersionKey, frozenset[str]] = {}
 
     def of(self, cluster: Cluster) -> None:
         """Whose instances these are."""
@@ -29,6 +42,25 @@ class Logbook:
     def last_lines(self, instance: str) -> str:
         return "\n".join(last_lines(self._folder / f"{instance}.log", _EVIDENCE_LINES))
 
+    @contextmanager
+    def of_build(self, key: VersionKey) -> Iterator[Output]:
+        """Takes the lines of one build. What the build before it printed too says nothing new: with hot reload, every
+        save builds. The rest is kept beside what the version's instances write."""
+        journal = Journal(str(self._folder / f"{_stem(key)}{_BUILD}.log"), _BUILD_LIMIT)
+        before, printed = self._printed.get(key, frozenset()), set[str]()
+
+        def keep(line: str) -> None:
+            if line not in before:
+                journal.feed(f"{line}\n".encode(errors="replace"))
+            if len(printed) < _REMEMBERED:
+                printed.add(line)
+
+        try:
+            yield keep
+        finally:
+            journal.end()
+            self._printed[key] = frozenset(printed)
+
     def _sources(self) -> dict[str, str]:
         """Instance → service. What an instance wrote outlives it."""
         if self._cluster is None:
@@ -36,6 +68,6 @@ class Logbook:
         found = {instance.id: instance.service for instance in self._cluster.state.instances.values()}
         names = [path.stem for path in self._folder.glob("*.log")]
         for key in self._cluster.desired.counts():
-            pattern = re.compile(re.escape(instance_id(key.service, key.version, 0)[:-1]) + r"\d+")
+            pattern = re.compile(rf"{re.escape(_stem(key))}(\d+|{_BUILD})")
             found |= {name: key.service for name in names if pattern.fullmatch(name)}
         return found

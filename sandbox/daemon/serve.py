@@ -249,6 +249,7 @@ class Daemon:
             state_changed=self._state_changed,
             last_lines=self._logbook.last_lines,
             claim_ports=self._addresses.of_instance,
+            build_output=self._logbook.of_build,
             dial=self._envoy.dial,
         )
 

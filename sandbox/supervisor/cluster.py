@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 from sandbox.control import Status
@@ -18,7 +18,7 @@ from sandbox.errors import RuntimeFailure, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import MountKind, RestartPolicy, Version
 from sandbox.proxy.topology import Address, EndpointKey, Endpoints
-from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Workload
+from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Output, Workload
 from sandbox.supervisor import health, rollout
 from sandbox.supervisor import plan as actions
 from sandbox.supervisor import state as facts
@@ -50,6 +50,10 @@ class Surroundings:
     user_environment: Mapping[str, str]
 
 
+def _nowhere(key: VersionKey) -> AbstractContextManager[Output]:
+    return nullcontext(lambda line: None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
     """What the cluster tells the rest and asks of it."""
@@ -59,6 +63,7 @@ class Hooks:
     state_changed: Callable[[], None]
     last_lines: Callable[[str], str]  # instance → the end of its log
     claim_ports: Callable[[str, tuple[int, ...]], dict[int, int]]  # instance, declared ports → given ones
+    build_output: Callable[[VersionKey], AbstractContextManager[Output]] = _nowhere  # where what a build prints goes
     dial: health.Dial = health.connect  # how instances are reached for health checks
 
 
@@ -189,8 +194,11 @@ class Cluster:
                 self.tell(facts.VersionGone(key))
 
     async def _prepare(self, key: VersionKey) -> None:
+        with self._hooks.build_output(key) as onward:
+            await self._prepare_with(key, BuildLog(onward))
+
+    async def _prepare_with(self, key: VersionKey, output: BuildLog) -> None:
         asked = self.state.versions[key]
-        output = BuildLog()
         try:
             version = self.desired.project.services[key.service].version(key.version)
             artifact = await self._driver.prepare(self._workload(key.service, version), output.add)
