@@ -182,6 +182,8 @@ def _scan(folder: Path, own: str | None, output: Output) -> Context:
     if not folder.is_dir():
         raise RuntimeFailure("is not a folder", place=str(folder), hint="check the path given as build:")
     context = scan(folder, ignored(folder, own))
+    if own is None and (folder / ".env").exists() and not any(entry.name == ".env" for entry in context.entries):
+        output(".env stays out of the image; name it in sandbox.yaml: env_file: .env")
     if context.size > _LARGE:
         output(f"{context.size / 1e6:.0f} MB go to the engine; leave out what is not needed: .dockerignore")
     return context

@@ -17,6 +17,7 @@ class Equipped:
     arguments: Mapping[str, str]  # the build arguments, the given ones among them
     withheld: tuple[str, ...]  # names that the Dockerfile asks for where they would stay in the image
     files_image: str | None  # None: no stage takes files
+    added: frozenset[str]  # the lines that are not the Dockerfile's own
 
 
 def equip(
@@ -34,6 +35,8 @@ def equip(
     final = final_line(found, target)
     offered = sorted(set(transfer.variables) - set(given))
 
+    added: set[str] = set()
+
     def more(stage: Stage) -> list[str]:
         if stage.index in final:
             return []
@@ -41,14 +44,18 @@ def equip(
         lines = [f"LABEL {' '.join(f'{name}={json.dumps(value)}' for name, value in marks)}"]
         if files_image is not None:
             lines.append(f"COPY --from={files_image} / {PLACE}/")
-        return lines + ([f"ARG {' '.join(offered)}"] if offered else [])
+        lines += [f"ARG {' '.join(offered)}"] if offered else []
+        added.update(lines)
+        return lines
 
     asked = {name for stage in found if stage.index in final for name in stage.arguments}
     withheld = tuple(name for name in offered if name in asked)
     others = any(stage.index not in final for stage in found)
     handed = {name: transfer.variables[name] for name in offered if others and name not in withheld}
+    equipped = with_lines(text, found, more)
     return Equipped(
-        text=with_lines(text, found, more),
+        text=equipped,
+        added=frozenset(added),
         arguments={**transfer.proxies, **handed, **given},
         withheld=withheld,
         files_image=files_image if others else None,

@@ -24,7 +24,7 @@ _OF_THE_BUILDER = _hints(
      "the engine's classic builder can't do that: build it with docker build, and name the result with image:"),
     (r"(COPY|ADD) failed|file not found in build context|excluded by \.dockerignore|no source files",
      "check the path, and that .dockerignore does not leave it out"),
-    (r"file with no instructions|no build stage", "write a Dockerfile, or remove it: most folders need none"),
+    (r"file with no instructions|cannot be empty|no build stage", "write a Dockerfile, or remove it: most folders need none"),
     (r"build target|target stage", "name a stage of the Dockerfile in build: {target: …}"),
 )  # fmt: skip
 _OF_A_COMMAND = _hints(
@@ -45,6 +45,7 @@ _BOILERPLATE = re.compile(
     r"\[ERROR\]\s*(-> \[Help|\[Help|$|To see the full|Re-run Maven|For more information|After correcting)"
     r"|\[INFO\]|npm (ERR!|error) (A complete log|\s*/)|\[notice\]"
 )
+_TELLING = re.compile(r"ERROR: |\[ERROR\] |npm (ERR!|error) (code|\d{3}|\w*Error)|error:|E: ")
 _LINE = re.compile(r"dockerfile parse error (?:on )?line (\d+):\s*", re.IGNORECASE)
 _LEFT = re.compile(r"The command '(?P<command>.+)' returned a non-zero code: (?P<code>\d+)", re.DOTALL)
 
@@ -62,8 +63,8 @@ def build_failure(said: str, last: Sequence[str], *, place: str, dockerfile: str
 def _words(said: str, output: Sequence[str]) -> str:
     """A command that failed has told why itself, most often."""
     if match := _LEFT.search(said):
-        telling = [line.strip() for line in output if not _BOILERPLATE.match(line)]
-        told = "; ".join(telling[-_SHOWN:])
+        lines = [line.strip() for line in output if not _BOILERPLATE.match(line)]
+        told = "; ".join([line for line in lines if _TELLING.match(line)][:_SHOWN] or lines[-_SHOWN:])
         command = match["command"].removeprefix("/bin/sh -c ")
         return told or f"{' '.join(command.split())} ended with {match['code']} and said nothing"
     return said.strip()

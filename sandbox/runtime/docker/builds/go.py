@@ -16,6 +16,7 @@ _SOURCE = "/src"
 _ENVIRONMENT = f"ENV CGO_ENABLED=0 GOPATH={_KEPT} GOCACHE={_KEPT}/build"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # the image's own, for programs that call out
 _COMPILE = "go build net/http encoding/json"
+_FORGET = f"rm -rf {_KEPT}/pkg/mod/cache/download/sumdb"  # named after whom checksums were asked of
 _BEFORE = (_ENVIRONMENT, f"WORKDIR {_SOURCE}")
 
 
@@ -51,7 +52,7 @@ def _dependencies(folder: Folder, go: str) -> Stage:
     """The modules, and what most servers need of the standard library, compiled: half of what a first build takes."""
     manifests = _manifests(folder)
     modules = "COPY . ." if manifests == EVERYTHING else f"COPY {' '.join(manifests)} ./"
-    lines = (modules, run("go mod download", _COMPILE)) if manifests else (run(_COMPILE),)
+    lines = (modules, run("go mod download", _FORGET, _COMPILE)) if manifests else (run(_COMPILE),)
     return Stage(name="dependencies", base=go, lines=(*_BEFORE, *lines), leaves=(_KEPT,))
 
 

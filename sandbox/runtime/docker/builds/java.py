@@ -13,6 +13,8 @@ SETTINGS = "MAVEN_SETTINGS"
 _REPOSITORY = "/opt/maven"
 _MAVEN = f'mvn -B -ntp ${{{SETTINGS}:+-s "${SETTINGS}"}} -Dmaven.repo.local={_REPOSITORY} -Dmaven.test.skip=true'
 _PACKAGE = f"{_MAVEN} {' '.join(PACKAGE)}"
+_FORGET = f"find {_REPOSITORY} '(' -name '*.lastUpdated' -o -name 'resolver-status.properties' ')' -delete"
+"""Where Maven writes down which mirrors it asked."""
 
 
 def recipe(folder: Folder, detected: Detected, image: str) -> Recipe:
@@ -20,7 +22,7 @@ def recipe(folder: Folder, detected: Detected, image: str) -> Recipe:
         return Recipe(base=image, argv=detected.argv, setup=home())
     manifests = EVERYTHING if "<modules>" in folder.texts["pom.xml"] else ("pom.xml",)
     before = (f"WORKDIR {HOME}",)
-    install = run(f"{_MAVEN} dependency:resolve", f"({_PACKAGE} || true)")
+    install = run(f"{_MAVEN} dependency:resolve", f"({_PACKAGE} || true)", _FORGET)
     dependencies = Stage(
         name="dependencies",
         base=image,

@@ -18,8 +18,15 @@ _BESIDE = (".npmrc", ".yarnrc", ".yarnrc.yml", "pnpm-workspace.yaml")
 _QUIET = "--no-audit --no-fund --no-update-notifier"
 _SETUP = home(f"PATH={HOME}/node_modules/.bin:$PATH", "npm_config_update_notifier=false")
 
+_FORGET = "rm -f node_modules/.package-lock.json node_modules/.modules.yaml node_modules/.yarn-integrity"
+"""In which package managers write down where packages came from."""
+
 _PNPM_OF_LOCK = {"5": "7", "6": "8", "9": "10"}
 """pnpm's version by the major version of its lock file: pnpm.io/installation, and its release notes."""
+
+
+_YARN_OF_LOCK = {"4": "2", "5": "3", "6": "3", "7": "3", "8": "4.9"}
+"""The newest Yarn that leaves a lock file of this version as it is."""
 
 
 def recipe(folder: Folder, detected: Detected, image: str) -> Recipe:
@@ -31,7 +38,7 @@ def recipe(folder: Folder, detected: Detected, image: str) -> Recipe:
     stage = Stage(
         name="dependencies",
         base=image,
-        lines=(f"WORKDIR {HOME}", copy, run(*_install(folder, package), f"mkdir -p {HOME}/node_modules")),
+        lines=(f"WORKDIR {HOME}", copy, run(*_install(folder, package), "mkdir -p node_modules", _FORGET)),
         leaves=(f"{HOME}/node_modules",),
     )
     return Recipe(base=image, argv=detected.argv, setup=_SETUP, dependencies=stage, manifests=manifests)
@@ -67,8 +74,9 @@ def _pnpm(folder: Folder, package: Mapping[str, Any]) -> str:
 
 def _yarn(folder: Folder, package: Mapping[str, Any]) -> tuple[str, ...]:
     """Yarn 2 and later mark their lock file; their own way of finding packages needs node_modules all the same here."""
-    if "__metadata:" in folder.texts.get("yarn.lock", ""):
-        version = _named(package, "yarn") or "4"
+    lock = re.search(r"^__metadata:\s+version:\s*(\d+)", folder.texts.get("yarn.lock", ""), re.MULTILINE)
+    if lock is not None:
+        version = _named(package, "yarn") or _YARN_OF_LOCK.get(lock[1], "4")
         return (_global(f"@yarnpkg/cli-dist@{version}"), "YARN_NODE_LINKER=node-modules yarn install --immutable")
     return (_global("yarn@1", "--force"), "yarn install --frozen-lockfile --non-interactive")
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from sandbox.runtime.base import Output
-from sandbox.runtime.docker.builds.names import FILES, LABELS
+from sandbox.runtime.docker.builds.names import LABELS
 from sandbox.runtime.logtext import clean
 
 _EVERY = 2.0
 """Seconds between two lines about a pull."""
 
-_LAST = 15
+_LAST = 60
 _MEGABYTE = 1_000_000
 _NOISE = re.compile(
     r" ---> ((Running in )?[0-9a-f]{12}|Using cache)$|Removing intermediate container |Successfully (built|tagged) "
@@ -24,7 +24,6 @@ _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 """The builder paints every piece of standard error red, in the middle of lines too."""
 
 _STEP = re.compile(r"Step \d+/\d+ : ")
-_OURS = re.compile(rf"LABEL {re.escape(LABELS)}|ARG \S+ \S|COPY --from=sandbox/\S+/{re.escape(FILES)}:")
 _SETTLED = frozenset({"Pull complete", "Already exists", "Download complete", "Verifying Checksum"})
 
 
@@ -63,12 +62,13 @@ class Pulling:
 
 
 class Building:
-    """The output of a build in lines, without what is only there for our own sake. `last` are the newest ones of the
-    command that runs; `error` is what the engine says it failed of."""
+    """The output of a build in lines. `hidden` are instructions that are only there for our own sake. `last` are the
+    newest lines of the command that runs; `error` is what the engine says it failed of."""
 
-    def __init__(self, output: Output, masked: Callable[[str], str]) -> None:
+    def __init__(self, output: Output, masked: Callable[[str], str], hidden: Collection[str] = ()) -> None:
         self._output = output
         self._masked = masked
+        self._hidden = hidden
         self._pulling = Pulling(output)
         self._rest = ""
         self.last: deque[str] = deque(maxlen=_LAST)
@@ -100,6 +100,6 @@ class Building:
         else:
             line = line[step.end() :]
             self.last.clear()
-            if _OURS.match(line):
+            if line in self._hidden or line.startswith(f"LABEL {LABELS}"):
                 return
         self._output(line)

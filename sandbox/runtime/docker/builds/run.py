@@ -86,7 +86,7 @@ class Runner:
         await self._engine.call(lambda api: api.import_image_from_data(data, repository, tag, changes))
 
     async def _send(self, order: Order, equipped: Equipped, transfer: Transfer, output: Output) -> None:
-        building = Building(output, transfer.masked)
+        building = Building(output, transfer.masked, equipped.added)
         headers = {"Content-Type": "application/x-tar", **await asyncio.to_thread(for_build, self._host)}
         query = self._query(order, equipped, transfer)
         file = await asyncio.to_thread(archive, order.context, equipped.text)

@@ -13,6 +13,7 @@ _ESCAPE = re.compile(r"^#[ \t]*escape[ \t]*=[ \t]*(\S)", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"^#[ \t]*\w+[ \t]*=")
 _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 _ARG = re.compile(r"ARG\s+(.+)$", re.IGNORECASE)
+_COPY = re.compile(r"COPY\s+(?:--\S+\s+)*?--from=(\S+)\s+(.+)$", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")
 
 
@@ -23,6 +24,7 @@ class Stage:
     base: str  # an image, or the name of an earlier stage; variables are put in
     end: int  # the number of the line after its FROM, from 0
     arguments: frozenset[str]  # names it declares by ARG
+    sources: frozenset[str]  # stages and images that it copies everything from
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +55,45 @@ def stages(text: str, given: Mapping[str, str]) -> tuple[Stage, ...]:
     defaults: dict[str, str] = {}
     starts: list[tuple[Instruction, str, str | None]] = []
     declared: list[set[str]] = []
+    copied: list[set[str]] = []
     for instruction in instructions(text):
         if match := _FROM.match(instruction.text):
             known = {**defaults, **{name: value for name, value in given.items() if name in defaults}}
             starts.append((instruction, _substituted(match[1], known), match[2]))
             declared.append(set())
+            copied.append(set())
         elif match := _ARG.match(instruction.text):
             found = dict(_arguments(match[1]))
             declared[-1].update(found) if declared else defaults.update(found)
+        elif copied and (match := _COPY.match(instruction.text)) and _everything(match[2]):
+            copied[-1].add(match[1].lower())
     return tuple(
-        Stage(index=index, name=name and name.lower(), base=base, end=start.end, arguments=frozenset(declared[index]))
+        Stage(
+            index=index,
+            name=name and name.lower(),
+            base=base,
+            end=start.end,
+            arguments=frozenset(declared[index]),
+            sources=frozenset(copied[index]),
+        )
         for index, (start, base, name) in enumerate(starts)
     )
 
 
 def final_line(found: Sequence[Stage], target: str | None) -> frozenset[int]:
-    """The stages that the image consists of: the last one, or the target, and the ones it starts from."""
+    """The stages that the image consists of: the last one, or the target, the ones it starts from, and the ones that
+    it copies as a whole."""
     if not found:
         return frozenset()
-    by_name = {stage.name: stage.index for stage in found if stage.name}
-    index: int | None = _targeted(found, by_name, target)
+    by_name = {str(stage.index): stage.index for stage in found}
+    by_name |= {stage.name: stage.index for stage in found if stage.name}
     line: set[int] = set()
-    while index is not None and index not in line:
-        line.add(index)
-        index = by_name.get(found[index].base.lower())
+    waiting = [_targeted(found, by_name, target)]
+    while waiting:
+        stage = found[waiting.pop()]
+        if stage.index not in line:
+            line.add(stage.index)
+            waiting += [by_name[name] for name in (stage.base.lower(), *stage.sources) if name in by_name]
     return frozenset(line)
 
 
@@ -97,11 +114,13 @@ def with_lines(text: str, found: Sequence[Stage], more: Callable[[Stage], Sequen
 
 
 def _targeted(found: Sequence[Stage], by_name: Mapping[str, int], target: str | None) -> int:
-    if target is None:
-        return len(found) - 1
-    if target.isdecimal() and int(target) < len(found):
-        return int(target)
-    return by_name.get(target.lower(), len(found) - 1)
+    return by_name.get(target.lower(), len(found) - 1) if target is not None else len(found) - 1
+
+
+def _everything(words: str) -> bool:
+    """Among the sources of a COPY, which its destination follows, is the root, or what may be any folder in it."""
+    sources = re.findall(r"[^\s\[\]\",]+", words)[:-1]
+    return any(re.fullmatch(r"[/.]*|/?[*?].*|/?(\./)*run/?", source) for source in sources)
 
 
 def _escape(text: str) -> str:

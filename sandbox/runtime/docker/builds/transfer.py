@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from sandbox.runtime.docker.builds.hostfiles import HostFiles
 from sandbox.runtime.docker.builds.java import SETTINGS
@@ -34,9 +34,11 @@ _CERTIFICATE_VARIABLES = (
     *("NPM_CONFIG_CAFILE", "GIT_SSL_CAINFO"),
 )
 
-PLACE = "/opt/sandbox-build"
+PLACE = "/run/sandbox-build"
 """Where the files are in the stages that get them."""
 
+_TEXTS = ("npmrc", "settings.xml")
+_HOST = re.compile(r"(//(?:[^\s/@|,]*@)?)(\[[^\]\s]+\]|[^\s/:@|,<>\"']+)")
 _DESKTOP = "host.docker.internal"
 """What leads to the host's loopback in Docker Desktop's containers."""
 
@@ -51,13 +53,10 @@ class Transfer:
     secrets: tuple[str, ...] = ()
 
     @property
-    def private(self) -> bool:
-        return bool(self.variables or self.files)
-
-    @property
     def on_loopback(self) -> bool:
         """Something in it leads to the host's own loopback, which is another one in a container."""
-        return any(_loopback_hosts(value) for value in (*self.proxies.values(), *self.variables.values()))
+        told = (*self.proxies.values(), *self.variables.values(), *self._texts.values())
+        return any(_is_loopback(match[2]) for text in told for match in _HOST.finditer(text))
 
     def masked(self, text: str) -> str:
         for secret in self.secrets:
@@ -65,7 +64,17 @@ class Transfer:
         return text
 
     def for_desktop(self) -> Transfer:
-        return Transfer(_to_desktop(self.proxies), _to_desktop(self.variables), self.files, self.secrets)
+        return Transfer(
+            {name: _to_desktop(value) for name, value in self.proxies.items()},
+            {name: _to_desktop(value) for name, value in self.variables.items()},
+            {**self.files, **{name: _to_desktop(text).encode() for name, text in self._texts.items()}},
+            self.secrets,
+        )
+
+    @property
+    def _texts(self) -> dict[str, str]:
+        """The files in which there are addresses."""
+        return {name: data.decode("utf-8", "replace") for name, data in self.files.items() if name in _TEXTS}
 
 
 def collect(host: Mapping[str, str], found: HostFiles) -> Transfer:
@@ -139,29 +148,15 @@ def _in_text(text: str) -> Iterable[str]:
         yield match[2]
 
 
-def _loopback_hosts(value: str) -> list[str]:
-    hosts = (urlsplit(word).hostname for word in _urls(value))
-    return [host for host in hosts if host and _is_loopback(host)]
-
-
-def _urls(value: str) -> list[str]:
-    return [word for word in re.split(r"[\s,|]+", value) if "://" in word]
-
-
 def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _to_desktop(values: Mapping[str, str]) -> dict[str, str]:
+def _to_desktop(text: str) -> str:
     def moved(match: re.Match[str]) -> str:
-        url = urlsplit(match[0])
-        if not url.hostname or not _is_loopback(url.hostname):
-            return match[0]
-        user, at, address = url.netloc.rpartition("@")
-        port = address.rpartition(":")[2] if url.port else ""
-        return urlunsplit(url._replace(netloc=f"{user}{at}{_DESKTOP}{port and ':' + port}"))
+        return f"{match[1]}{_DESKTOP}" if _is_loopback(match[2]) else match[0]
 
-    return {name: re.sub(r"\w+://[^\s,|]+", moved, value) for name, value in values.items()}
+    return _HOST.sub(moved, text)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import ssl
 import subprocess
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -39,9 +41,23 @@ def _hash(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
+def tarball(says: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(mode="w:gz", fileobj=buffer) as tar:
+        files = {"package.json": '{"name": "crumb", "version": "1.0.0"}', "index.js": f"module.exports = {says!r}\n"}
+        for name, text in files.items():
+            info = tarfile.TarInfo(f"package/{name}")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
 @dataclass
 class PackageIndex:
+    """Of Python packages at /simple, and of Node packages at /npm."""
+
     url: str  # with its password in it
+    address: str  # host and port
     bundle: Path  # the authority's certificate
     served: list[str] = field(default_factory=list)  # names of files that were fetched
 
@@ -51,7 +67,7 @@ def package_index(folder: Path, **packages: str) -> Iterator[PackageIndex]:
     """`packages`: what the module of each says."""
     certificate, key = _certificates(folder)
     wheels = {name: wheel(name, says) for name, says in packages.items()}
-    index = PackageIndex(url="", bundle=folder / "ca.pem")
+    index = PackageIndex(url="", address="", bundle=folder / "ca.pem")
     credentials = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
     class Handler(BaseHTTPRequestHandler):
@@ -60,6 +76,14 @@ def package_index(folder: Path, **packages: str) -> Iterator[PackageIndex]:
             name = last.partition("-")[0]
             if self.headers.get("Authorization") != credentials:
                 self._answer(401, b"")
+            elif self.path == "/npm/crumb":
+                version = {"name": "crumb", "version": "1.0.0"}
+                dist = {"tarball": f"https://{index.address}/npm/crumb/-/crumb-1.0.0.tgz"}
+                packument = {"name": "crumb", "versions": {"1.0.0": {**version, "dist": dist}}}
+                self._answer(200, json.dumps({**packument, "dist-tags": {"latest": "1.0.0"}}).encode())
+            elif last.endswith(".tgz"):
+                index.served.append(last)
+                self._answer(200, tarball(packages["crumb"]))
             elif name not in wheels:
                 self._answer(404, b"")
             elif last.endswith(".whl"):
@@ -89,7 +113,8 @@ def package_index(folder: Path, **packages: str) -> Iterator[PackageIndex]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        index.url = f"https://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{server.server_address[1]}/simple"
+        index.address = f"127.0.0.1:{server.server_address[1]}"
+        index.url = f"https://{USER}:{quote(PASSWORD, safe='')}@{index.address}/simple"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

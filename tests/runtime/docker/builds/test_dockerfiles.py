@@ -160,7 +160,7 @@ async def test_certificates_for_a_final_stage_are_refused_with_the_reason(
         ("FROM {base}\nRUN echo burnt >&2; exit 3\n", "could not be built: burnt", "orders", "see the output above"),
         ("FROM {base}\nRUN exit 3\n", "exit 3 ended with 3 and said nothing", "orders", "see the output above"),
         ("FROM 127.0.0.1:1/none:1\n", "connection refused", "orders", "check the network, or load the image by hand"),
-        ("", "{app}/Dockerfile: file with no instructions", "orders", "write a Dockerfile, or remove it"),
+        ("", "{app}/Dockerfile.* cannot be empty", "orders", "write a Dockerfile, or remove it"),
     ],
 )
 async def test_a_build_that_fails(

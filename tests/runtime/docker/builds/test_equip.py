@@ -15,7 +15,7 @@ TRANSFER = Transfer(
 )
 TWO = "FROM a AS build\nRUN one\nFROM b\nRUN two\n"
 ADDED = (
-    'LABEL dev.sandbox.image.stage="0" k="v"\nCOPY --from=files:1 / /opt/sandbox-build/\nARG PIP_CERT PIP_INDEX_URL\n'
+    'LABEL dev.sandbox.image.stage="0" k="v"\nCOPY --from=files:1 / /run/sandbox-build/\nARG PIP_CERT PIP_INDEX_URL\n'
 )
 
 
@@ -41,6 +41,10 @@ def test_only_stages_that_do_not_become_the_image_are_equipped() -> None:
         ("ARG B=one\nFROM a AS one\nFROM $B\n", None),
         (TWO, "build"),
         (TWO, "0"),
+        ("FROM a AS one\nRUN x\nFROM b\nCOPY --from=one / /\n", None),
+        ('FROM a\nRUN x\nFROM b\nCOPY --chown=1:1 --from=0 ["/", "/x"]\n', None),
+        ("FROM a AS one\nRUN x\nFROM b\nCOPY --from=one /app /* /x/\n", None),
+        ("FROM a AS one\nFROM b AS two\nCOPY --from=ONE /run /run\nFROM c\nCOPY --from=two . /\n", None),
     ],
 )
 def test_nothing_private_goes_to_stages_that_do(text: str, target: str | None) -> None:

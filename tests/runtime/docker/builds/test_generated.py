@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 import urllib.request
@@ -13,7 +14,7 @@ import pytest
 
 from sandbox.errors import RuntimeFailure
 from sandbox.runtime.docker.builds import Builder, names
-from tests.runtime.docker.builds.index import PASSWORD, PackageIndex
+from tests.runtime.docker.builds.index import PASSWORD, USER, PackageIndex, wheel
 from tests.runtime.docker.builds.kitchen import PROJECT, Kitchen, workload, write
 
 APP = {"app.py": "import crumb, os\nprint(crumb.SAYS, os.getuid(), os.getcwd())\n", "requirements.txt": "crumb\n"}
@@ -50,10 +51,10 @@ async def test_nothing_of_the_hosts_network_is_in_the_image(
     built = await kitchen.prepare(workload(write(app, APP)))
 
     told = kitchen.told_by(built.image)
-    secret, _, place = index.url.partition("://")[2].partition("@")
+    secret, _, _ = index.url.partition("://")[2].partition("@")
     authority = index.bundle.read_text().splitlines()[1]
     assert "SAYS = 'good morning'" in told  # it does look into files
-    for private in (secret, PASSWORD, place, authority, "sandbox-build", "proxy.invalid"):
+    for private in (secret, PASSWORD, index.address, authority, "sandbox-build", "proxy.invalid"):
         assert private not in told, private
 
 
@@ -215,8 +216,6 @@ async def test_python_described_by_pyproject_alone(
 
 
 async def test_requirements_that_lie_in_the_folder(kitchen: Kitchen, app: Path, index: PackageIndex) -> None:
-    from tests.runtime.docker.builds.index import wheel
-
     write(app, {"app.py": APP["app.py"], "requirements.txt": "./wheels/crumb-1.0-py3-none-any.whl\n"})
     (app / "wheels").mkdir()
     (app / "wheels" / "crumb-1.0-py3-none-any.whl").write_bytes(wheel("crumb", "from the folder"))
@@ -263,6 +262,25 @@ async def test_node_with_packages_of_its_own(kitchen: Kitchen, app: Path) -> Non
     built = await kitchen.prepare(workload(app))
     assert built.argv == ("node", "server.js")
     assert kitchen.run(built) == "good morning 65532\n"
+
+
+async def test_node_packages_from_a_registry_of_which_nothing_stays(
+    kitchen: Kitchen, app: Path, index: PackageIndex, host: dict[str, str], tmp_path: Path
+) -> None:
+    kitchen.real.image("node")
+    token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    write(tmp_path, {".npmrc": f"registry=https://{index.address}/npm/\n//{index.address}/npm/:_auth={token}\n"})
+    host["NODE_EXTRA_CA_CERTS"] = str(index.bundle)
+    package = {"dependencies": {"crumb": "1.0.0"}, "scripts": {"start": "node server.js"}}
+    write(app, {"package.json": json.dumps(package), "server.js": "console.log(require('crumb'))\n"})
+
+    built = await kitchen.prepare(workload(app))
+
+    assert kitchen.run(built) == "good morning\n"
+    assert index.served == ["crumb-1.0.0.tgz"]
+    told = kitchen.told_by(built.image)
+    for private in (token, index.address, index.bundle.read_text().splitlines()[1]):
+        assert private not in told, private
 
 
 async def test_go(kitchen: Kitchen, app: Path) -> None:

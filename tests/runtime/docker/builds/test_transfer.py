@@ -176,3 +176,6 @@ def test_the_hosts_own_loopback_is_another_one_in_a_build(value: str, on_loopbac
     found = Transfer(variables={"GOPROXY": value})
     assert found.on_loopback == on_loopback
     assert found.for_desktop().variables == {"GOPROXY": desktop}
+    files = Transfer(files={"npmrc": f"registry={value}\n".encode(), "ca.pem": b"//127.0.0.1"})
+    assert files.on_loopback == on_loopback
+    assert files.for_desktop().files == {"npmrc": f"registry={desktop}\n".encode(), "ca.pem": b"//127.0.0.1"}

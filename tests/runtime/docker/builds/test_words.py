@@ -13,7 +13,8 @@ FAILED = "The command '/bin/sh -c pip install  -r x' returned a non-zero code: 1
 
 def heard(*pieces: str) -> list[str]:
     said: list[str] = []
-    building = Building(said.append, lambda text: text.replace("sesame", "***"))
+    hidden = {"COPY --from=sandbox/x-1/build.files:ab / /run/sandbox-build/", "ARG PIP_CERT PIP_INDEX_URL"}
+    building = Building(said.append, lambda text: text.replace("sesame", "***"), hidden)
     for piece in pieces:
         building.hear({"stream": piece})
     building.end()
@@ -26,7 +27,7 @@ def test_a_builds_output_comes_in_lines_without_our_own() -> None:
         "\n ---> 0123456789ab\n",
         'Step 2/5 : LABEL dev.sandbox.image.kind="stage"\n',
         " ---> Using cache\n",
-        "Step 3/5 : COPY --from=sandbox/x-1/build.files:ab / /opt/sandbox-build/\n",
+        "Step 3/5 : COPY --from=sandbox/x-1/build.files:ab / /run/sandbox-build/\n",
         "Step 4/5 : ARG PIP_CERT PIP_INDEX_URL\nStep 5/5 : RUN pip\n",
         " ---> Running in 0123456789ab\n",
         "\x1b[91mwarn",
@@ -76,6 +77,12 @@ def test_a_pull_is_a_few_lines() -> None:
             FAILED,
             ["npm ERR! code E404", "npm ERR! A complete log of this run"],
             "npm ERR! code E404",
+            "check the names",
+        ),
+        (
+            FAILED,
+            ["npm ERR! code E404", "npm ERR! errno 1", "npm ERR! 404 Not Found - GET https://a", *["npm ERR! x"] * 9],
+            "npm ERR! code E404; npm ERR! 404 Not Found - GET https://a",
             "check the names",
         ),
         (FAILED, ["OSError: [Errno 28] No space left on device"], "", "free some disk space"),
