@@ -460,7 +460,7 @@ def _wait_for_init(api: Any, container: str) -> None:
     """Until the init process has started the program. Before, a polite signal is lost: Linux drops what the first
     process of a PID namespace has no handler for, pid_namespaces(7)."""
     deadline = time.monotonic() + _YOUNG
-    while len(api.top(container)["Processes"]) < 2 and time.monotonic() < deadline:
+    while len(api.top(container)["Processes"] or ()) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
