@@ -28,7 +28,7 @@ from sandbox.runtime.docker.inside import Inside
 from sandbox.runtime.docker.layout import EngineFacts, Mesh, facts
 from sandbox.runtime.docker.logs import Logs
 from sandbox.runtime.docker.networks import Attachment, Demand, Networks
-from sandbox.runtime.docker.program import Programs
+from sandbox.runtime.docker.program import Programs, not_started
 from sandbox.runtime.docker.proxy import ProxyContainer
 from sandbox.runtime.docker.records import Record, Records, running_of
 from sandbox.runtime.docker.stream import Streams
@@ -80,7 +80,7 @@ class DockerDriver:
         self._engine = await Engine.connect(self._host)
         socket = self._engine.endpoint.socket
         assert socket is not None  # `ping` refuses others
-        self._streams = Streams(socket)
+        self._streams = Streams(socket, self._engine.version)
         self._programs = Programs(self._engine)
         self._logs = Logs(self._paths.logs, self._streams)
         self.networks = Networks(self._engine, self._paths.id, self._paths.docker / "network.json")
@@ -218,6 +218,9 @@ class DockerDriver:
             await self._programs.check(container, spec.artifact.fingerprint, spec.id)
             await self._engine.call(lambda api: api.start(container), place=spec.id)
             details = await self._engine.call(lambda api: api.inspect_container(container), place=spec.id)
+        except EngineGone:  # what is left of it is removed when it is made again
+            self._records.remove(record)
+            raise
         except RuntimeFailure as error:
             self._records.remove(record)
             await self._remove(container)
@@ -491,12 +494,6 @@ def _fingerprint(image: str, argv: tuple[str, ...], version: Version) -> str:
 
 
 def _explained(error: RuntimeFailure, spec: InstanceSpec) -> RuntimeFailure:
-    """The engine's long sentences about a program that is not there, in short."""
-    said = error.message
     program = next(iter(spec.workload.version.entrypoint or spec.artifact.argv), "")
-    if "executable file not found" in said or ("no such file or directory" in said and "exec" in said):
-        what = f"{program or 'its command'}: no such file or directory in the image"
-        return RuntimeFailure(what, place=spec.id, hint="check the command, and that the image has it")
-    if "permission denied" in said and "exec" in said:
-        return RuntimeFailure(f"{program}: it may not be executed", place=spec.id, hint="make it executable: chmod +x")
-    return RuntimeFailure(said, place=spec.id, hint=error.hint)
+    told = not_started(error.message, program, spec.id)
+    return RuntimeFailure(told.message, place=spec.id, hint=told.hint or error.hint)

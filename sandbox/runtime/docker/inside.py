@@ -7,8 +7,8 @@ from collections.abc import Coroutine, Sequence
 
 import aiohttp
 
-from sandbox.errors import RuntimeFailure
 from sandbox.runtime.docker.engine import Engine, EngineGone
+from sandbox.runtime.docker.program import REFUSED, missing
 from sandbox.runtime.docker.stream import Streams
 from sandbox.tasks import Tasks
 
@@ -17,8 +17,9 @@ _KEPT = 4096
 _TELL_PID = ("sh", "-c", 'echo $$; exec "$@"', "sh")
 """The engine can't end a command that it runs for us, so the command's own shell tells who it is."""
 
+_POLL = 0.01
 _INTRODUCTION_TRIES = 200
-"""Of 10 ms: what an engine may take to start a shell."""
+"""Looks: what an engine may take to start a shell."""
 
 _NO_SUCH_PROGRAM = (126, 127)
 """POSIX shells, and engines: found and not executable, not found."""
@@ -43,12 +44,8 @@ class Inside:
             code = await self._within(timeout, self._execute(argv, again), again)
             output = bytes(again)
         text = output[-_KEPT:].decode(errors="replace")
-        if code in _NO_SUCH_PROGRAM and ("exec failed" in text or text.startswith("sh: ")):
-            raise RuntimeFailure(
-                f"{argv[0]}: no such file or directory in the image",
-                place=self._place,
-                hint="check the command, and that the image has it",
-            )
+        if code in _NO_SUCH_PROGRAM and _is_refusal(text, argv[0]):
+            raise missing(argv[0], self._place)
         return code, text
 
     async def _execute(self, argv: Sequence[str], said: bytearray) -> int:
@@ -62,8 +59,15 @@ class Inside:
                     del said[_KEPT:-_KEPT]  # the first line and the end stay
         except (OSError, aiohttp.ClientError) as error:
             raise EngineGone(f"the command was cut off: {error}", place=self._place) from error
-        found = await self._engine.call(lambda api: api.exec_inspect(made), place=self._place)
-        return int(found["ExitCode"] or 0)
+        return await self._exit_code(made)
+
+    async def _exit_code(self, made: str) -> int:
+        """A command's output ends a moment before the engine knows how it ended."""
+        while True:
+            found = await self._engine.call(lambda api: api.exec_inspect(made), place=self._place)
+            if not found["Running"]:
+                return int(found["ExitCode"] or 0)
+            await asyncio.sleep(_POLL)
 
     async def _within(self, timeout: float, work: Coroutine[None, None, int], said: bytearray) -> int:
         tasks = Tasks()
@@ -84,10 +88,15 @@ class Inside:
         for _ in range(_INTRODUCTION_TRIES):
             if b"\n" in said:
                 break
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_POLL)
         pid = bytes(said).partition(b"\n")[0]
         if pid.isdigit():  # the engine starts each command in a session of its own
             await self._execute(("sh", "-c", f"kill -9 -{int(pid)} || kill -9 {int(pid)}"), bytearray())
+
+
+def _is_refusal(text: str, program: str) -> bool:
+    """Of the engine, or of the shell that was to become the program; not of a shell that is the program."""
+    return text.startswith(REFUSED.decode()) or (text.startswith("sh: ") and "exec" in text and program in text)
 
 
 async def _outcome(work: Coroutine[None, None, int]) -> int | BaseException:

@@ -1,31 +1,36 @@
 """Containers' output into our own log files, where it stays when the container goes.
 
 The engine keeps what a container writes until it is removed, so nothing is lost while no supervisor follows: a new one
-reads on where the log file ends.
+reads on at the very byte where the log file ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
 from sandbox.runtime.base import Running
-from sandbox.runtime.docker.ends import moment
+from sandbox.runtime.docker.logsink import Sink, position
 from sandbox.runtime.docker.stream import Streams
-from sandbox.runtime.shim.journal import DATA, RECORD, START, Journal
 from sandbox.tasks import Tasks
-
-log = logging.getLogger(__name__)
 
 _LAST_WORDS = 2.0
 """Seconds that the engine has to hand over what a container wrote before it ended."""
 
 _RETRY = 0.5
+_SETTLE = 0.1
+_GONE = (404, 409)
+"""What an engine answers that has no such container, or is about to remove it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Following:
+    task: asyncio.Task[None]
+    ended: asyncio.Event  # the container did
 
 
 class Logs:
@@ -35,99 +40,67 @@ class Logs:
         self._folder = folder
         self._streams = streams
         self._tasks = Tasks()
-        self._following: dict[str, asyncio.Task[None]] = {}  # by container
+        self._following: dict[str, _Following] = {}  # by container
+        self._waiting: set[Sink] = set()  # with the end of a flood in hand
 
     def follow(self, running: Running, limit: int, *, anew: bool) -> None:
-        """`anew`: it was just started; otherwise an earlier supervisor followed it already."""
+        """`anew`: it was just started; otherwise an earlier supervisor may have followed it already."""
         container, instance = str(running.container), running.id
         if container not in self._following:
-            work = self._follow(running, limit, anew=anew)
-            self._following[container] = self._tasks.spawn(work, name=f"follow the log of {instance}")
+            ended = asyncio.Event()
+            work = self._follow(running, limit, ended, anew=anew)
+            self._following[container] = _Following(
+                self._tasks.spawn(work, name=f"follow the log of {instance}"), ended
+            )
 
     async def finish(self, container: str) -> None:
         """After the container ended: until its last words are kept."""
-        task = self._following.pop(container, None)
-        if task is not None:
-            await asyncio.wait([task], timeout=_LAST_WORDS)
-            task.cancel()
+        following = self._following.pop(container, None)
+        if following is not None:
+            following.ended.set()
+            await asyncio.wait([following.task], timeout=_LAST_WORDS)
+            following.task.cancel()
 
     async def close(self) -> None:
         self._following.clear()
         await self._tasks.close()
 
-    async def _follow(self, running: Running, limit: int, *, anew: bool) -> None:
+    async def _follow(self, running: Running, limit: int, ended: asyncio.Event, *, anew: bool) -> None:
         path = self._folder / f"{running.id}.log"
-        known = None if anew else position(path)
+        known = None if anew else position(path, running.started_at)
         sink = Sink(path, limit, known)
         if known is None:
             sink.begin(running.pid or 0, running.started_at)
         try:
-            while not await self._copy(str(running.container), sink):
-                await asyncio.sleep(_RETRY)
-                sink.resume(position(path))
+            while not await self._copy(str(running.container), sink, last=ended.is_set()):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), _RETRY)
+                sink.resume()
         finally:
             sink.end()
 
-    async def _copy(self, container: str, sink: Sink) -> bool:
-        """Whether there is nothing more to come. False when the engine went away in the middle."""
+    async def _copy(self, container: str, sink: Sink, *, last: bool) -> bool:
+        """Whether there is nothing more to come. An engine also hangs up when it stops and its containers go on, so
+        that is sure only of the `last` copy, which is made once the container has ended."""
         try:
-            async for message in self._streams.logs(container, sink.since):
+            async for message in self._streams.logs(container, sink.since, follow=not last):
                 sink.take(message)
-        except aiohttp.ClientResponseError:
-            return True  # the container is gone
+                if sink.waits:
+                    self._settle_soon(sink)
+        except aiohttp.ClientResponseError as error:
+            return error.status in _GONE
         except (OSError, aiohttp.ClientError):
             return False
-        return True
+        return last
 
+    def _settle_soon(self, sink: Sink) -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(_SETTLE, self._settle)
+        self._waiting.add(sink)
 
-class Sink:
-    """Writes messages of the engine into a log, leaving out what the log has already."""
-
-    def __init__(self, path: Path, limit: int, known: tuple[float, int] | None) -> None:
-        self._at = 0.0
-        self._journal = Journal(str(path), limit, clock=lambda: self._at)
-        self.resume(known)
-
-    def begin(self, pid: int, at: float) -> None:
-        self._at = at
-        self._journal.begin(pid)
-
-    def resume(self, known: tuple[float, int] | None) -> None:
-        """`known`: the time of the log's last record, and how many lines it has since then."""
-        self._after, self._skip = known if known is not None else (0.0, 0)
-
-    @property
-    def since(self) -> str | None:
-        return f"{self._after:.9f}" if self._after else None
-
-    def take(self, message: bytes) -> None:
-        stamp, _, text = message.partition(b" ")
-        at = moment(stamp.decode("ascii", "replace")) or 0.0
-        if at < self._after - 0.001:
-            return
-        if self._skip:
-            self._skip -= 1
-            return
-        self._at = at
-        self._journal.feed(text)
-
-    def end(self) -> None:
-        self._journal.end()
-
-
-def position(path: Path) -> tuple[float, int] | None:
-    """Where a log ends: the time of the last record of its index, and the lines since. None for an empty log."""
-    with suppress(OSError):
-        index = Path(f"{path}.idx").read_bytes()
-        records = [RECORD.unpack_from(index, at) for at in range(0, len(index) - RECORD.size + 1, RECORD.size)]
-        for at, offset, kind, _ in reversed(records):
-            if kind in (DATA, START):
-                return at, _lines_from(path, offset)
-    return None
-
-
-def _lines_from(path: Path, offset: int) -> int:
-    with path.open("rb") as file:
-        file.seek(offset, os.SEEK_SET)
-        rest = file.read()
-    return rest.count(b"\n") + (1 if rest and not rest.endswith(b"\n") else 0)
+    def _settle(self) -> None:
+        waiting, self._waiting = self._waiting, set()
+        for sink in waiting:
+            sink.settle()
+            if sink.waits:
+                self._settle_soon(sink)

@@ -10,10 +10,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from sandbox.errors import RuntimeFailure
-from sandbox.runtime.docker.engine import Engine
+from sandbox.runtime.docker.engine import Engine, hint_for
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The engine's own, where an image sets none."""
+
+REFUSED = b"OCI runtime exec failed"
+"""How an engine begins what it says where the output of a command in a container would be."""
+
+
+def not_started(said: str, program: str, place: str) -> RuntimeFailure:
+    """An engine's long sentences about a program that it could not start, in short."""
+    name = program or "its command"
+    if "executable file not found" in said or ("no such file or directory" in said and "exec" in said):
+        return missing(name, place)
+    if "permission denied" in said and "exec" in said:
+        return RuntimeFailure(f"{name}: it may not be executed", place=place, hint="make it executable: chmod +x")
+    return RuntimeFailure(said, place=place, hint=hint_for(said))
+
+
+def missing(program: str, place: str) -> RuntimeFailure:
+    hint = "check the command, and that the image has it"
+    return RuntimeFailure(f"{program}: no such file or directory in the image", place=place, hint=hint)
 
 
 class Programs:
@@ -28,13 +46,9 @@ class Programs:
         from the same."""
         if fingerprint in self._found:
             return
-        missing = await self._engine.call(lambda api: _missing(api, container), place=place)
-        if missing is not None:
-            raise RuntimeFailure(
-                f"{missing}: no such file or directory in the image",
-                place=place,
-                hint="check the command, and that the image has it",
-            )
+        program = await self._engine.call(lambda api: _missing(api, container), place=place)
+        if program is not None:
+            raise missing(program, place)
         self._found.add(fingerprint)
 
 

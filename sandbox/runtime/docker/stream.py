@@ -1,20 +1,17 @@
-"""The engine's two endless answers, events and logs, read on the event loop.
+"""The engine's endless answers (events, logs, what commands write), read on the event loop.
 
 The library would take a thread for each and could not be interrupted.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-
-API = "v1.40"
-"""Docker 19.03 and everything after it: https://docs.docker.com/reference/api/engine/version-history/"""
 
 _LONGEST_EVENT = 1024 * 1024
 _FRAME_HEADER = 8
@@ -22,9 +19,11 @@ _FRAME_HEADER = 8
 
 
 class Streams:
-    """Raises OSError or aiohttp.ClientError when the engine goes away."""
+    """Raises OSError or aiohttp.ClientError when the engine goes away. `version` is the API's: newer engines refuse the
+    older ones."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, version: str) -> None:
+        self._url = f"http://docker/v{version}"
         self._connector = aiohttp.UnixConnector(str(socket), limit=0)
         self._session = aiohttp.ClientSession(
             connector=self._connector, timeout=aiohttp.ClientTimeout(total=None, connect=5), read_bufsize=256 * 1024
@@ -33,38 +32,42 @@ class Streams:
     async def close(self) -> None:
         await self._session.close()
 
-    async def events(
-        self, filters: Mapping[str, Any], since: float | None, connected: asyncio.Event
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Every event from `since` (seconds since the epoch) on; sets `connected` once it listens."""
-        query = {"filters": json.dumps(filters), **({} if since is None else {"since": f"{since:.9f}"})}
-        async with self._session.get(f"http://docker/{API}/events", params=query) as response:
+    @asynccontextmanager
+    async def events(self, filters: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """Every event from now on: none that comes after entering is missed."""
+        query = {"filters": json.dumps(filters)}
+        async with self._session.get(f"{self._url}/events", params=query) as response:
             response.raise_for_status()
-            connected.set()
-            rest = b""
-            async for chunk in response.content.iter_any():
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    if line.strip():
-                        yield json.loads(line)
-                if len(rest) > _LONGEST_EVENT:
-                    raise aiohttp.ClientPayloadError("an event without an end")
+            yield _events(response)
 
     async def execute(self, made: str) -> AsyncIterator[bytes]:
         """Run a command that was made before: each message it writes, until it ends."""
         start = {"Detach": False, "Tty": False}
-        async with self._session.post(f"http://docker/{API}/exec/{made}/start", json=start) as response:
+        async with self._session.post(f"{self._url}/exec/{made}/start", json=start) as response:
             response.raise_for_status()
             async for message in _messages(response):
                 yield message
 
-    async def logs(self, container: str, since: str | None) -> AsyncIterator[bytes]:
-        """Each message a container wrote, its time (RFC 3339, UTC, nanoseconds) and a blank in front; ends with it."""
-        query = {"follow": "1", "stdout": "1", "stderr": "1", "timestamps": "1", **({"since": since} if since else {})}
-        async with self._session.get(f"http://docker/{API}/containers/{container}/logs", params=query) as response:
+    async def logs(self, container: str, since: str | None, *, follow: bool) -> AsyncIterator[bytes]:
+        """Each message a container wrote, its time (RFC 3339, nanoseconds) and a blank in front. Ends with the
+        container when it is to follow it, else with what there is."""
+        query = {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow))}
+        query |= {"since": since} if since else {}
+        async with self._session.get(f"{self._url}/containers/{container}/logs", params=query) as response:
             response.raise_for_status()
             async for message in _messages(response):
                 yield message
+
+
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
+    rest = b""
+    async for chunk in response.content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+        if len(rest) > _LONGEST_EVENT:
+            raise aiohttp.ClientPayloadError("an event without an end")
 
 
 async def _messages(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

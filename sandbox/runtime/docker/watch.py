@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
@@ -21,13 +21,15 @@ log = logging.getLogger(__name__)
 _LOOK_AGAIN = 0.5
 """Seconds between two looks for an engine that went away."""
 
+Events = AsyncIterator[dict[str, Any]]
+
 Hear = Callable[[str, Mapping[str, Any]], None]
 """Takes an action and what it happened to: ("die", {"ID": …, "Attributes": {…}})."""
 
 
 class EngineWatch:
     """`there` is set as long as the engine answers. After each absence `on_return` is awaited before anything else is
-    heard; `on_loss` is told why, once."""
+    heard, and nothing that happens meanwhile is missed; `on_loss` is told why, once."""
 
     def __init__(
         self,
@@ -44,48 +46,54 @@ class EngineWatch:
         self._hear = hear
         self._on_loss = on_loss
         self._on_return = on_return
-        self._listening = asyncio.Event()
         self._tasks = Tasks()
         self.there = asyncio.Event()
 
     async def open(self) -> None:
-        """Returns once every later event will be heard."""
+        """Returns once every later event will be heard. RuntimeFailure when the engine does not let us hear them."""
+        listening = AsyncExitStack()
+        try:
+            events = await listening.enter_async_context(self._streams.events(self._filters))
+        except (OSError, aiohttp.ClientError) as error:
+            hint = "see: docker events"
+            raise RuntimeFailure(f"it does not tell what happens: {error}", place="docker", hint=hint) from error
         self.there.set()
-        self._tasks.spawn(self._run(), name="hear the engine")
-        await self._listening.wait()
+        self._tasks.spawn(self._run(listening, events), name="hear the engine")
 
     async def close(self) -> None:
         await self._tasks.close()
 
-    async def _run(self) -> None:
-        since: float | None = time.time()
+    async def _run(self, listening: AsyncExitStack, events: Events) -> None:
+        async with listening:
+            why = await self._hear_all(events)
+        while True:
+            self._on_loss(why)
+            why = await self._hear_again()
+
+    async def _hear_again(self) -> str:
+        """Wait for the engine and hear it until it goes away anew; why it did."""
         while True:
             try:
-                async for event in self._streams.events(self._filters, since, self._listening):
-                    since = event.get("timeNano", 0) / 1e9 + 1e-6
-                    self._hear(str(event.get("Action")), event.get("Actor") or {})
-            except (OSError, aiohttp.ClientError, ValueError) as error:
-                log.warning("the engine's events ended: %s", error)
-            if await self._is_there() is None:
-                continue  # it only closed the connection
-            await self._wait_for_return()
-            since = time.time()
+                await ping(self._endpoint)
+                async with self._streams.events(self._filters) as events:
+                    self.there.set()
+                    await self._on_return()
+                    return await self._hear_all(events)
+            except (OSError, aiohttp.ClientError, RuntimeFailure) as error:
+                log.info("no engine yet: %s", error)
+                self.there.clear()
+            await asyncio.sleep(_LOOK_AGAIN)
 
-    async def _is_there(self) -> str | None:
-        """None when it is; else why not."""
+    async def _hear_all(self, events: Events) -> str:
+        """Until they end; why they did."""
+        try:
+            async for event in events:
+                self._hear(str(event.get("Action")), event.get("Actor") or {})
+        except (OSError, aiohttp.ClientError, ValueError) as error:
+            log.warning("the engine's events ended: %s", error)
+        self.there.clear()
         try:
             await ping(self._endpoint)
         except RuntimeFailure as error:
             return error.message
-        return None
-
-    async def _wait_for_return(self) -> None:
-        self.there.clear()
-        why = await self._is_there()
-        if why is not None:
-            self._on_loss(why)
-        while why is not None:
-            await asyncio.sleep(_LOOK_AGAIN)
-            why = await self._is_there()
-        self.there.set()
-        await self._on_return()
+        return "it hung up"  # a quick restart, or one behind a socket that the service manager keeps open

@@ -32,7 +32,8 @@ LONGEST_LINE = 256 * 1024
 """The rest of a longer line is dropped, or one endless line would push out everything else."""
 
 _SMALLEST = 64 * 1024
-_RESOLUTION = 0.001  # seconds: chunks closer together than this share a record
+RESOLUTION = 0.001
+"""Seconds: chunks closer together than this share a record."""
 
 
 class Journal:
@@ -148,7 +149,7 @@ class Journal:
             self._rotate()
         if self._unreported:
             self._report_dropped()
-        elif self._clock() - self._last_record >= _RESOLUTION or not self._log_size:
+        elif self._clock() - self._last_record >= RESOLUTION or not self._log_size:
             self._record(DATA, 0)
         kept = self._write(chunk)
         if kept < len(chunk):
