@@ -17,12 +17,20 @@ from tests.own_engine import OwnEngine, own_engine
 RECONCILED_WITHIN = 10.0
 
 
-@pytest.fixture(scope="module", params=["live-restore", "as it is installed"])
-def own(request: pytest.FixtureRequest, engine: RealEngine) -> Iterator[OwnEngine]:
-    options = ["--live-restore"] if request.param == "live-restore" else []
-    with own_engine(*options) as made:
+@pytest.fixture(scope="module")
+def installed(engine: RealEngine) -> Iterator[OwnEngine]:
+    with own_engine() as made:
         made.load(engine, {engine.image("python")})
         yield made
+
+
+@pytest.fixture(params=[(), ("--live-restore",)], ids=["containers end with it", "containers go on"])
+def own(request: pytest.FixtureRequest, installed: OwnEngine) -> OwnEngine:
+    if installed.options != request.param:
+        installed.terminate()
+        installed.options = request.param
+        installed.start()
+    return installed
 
 
 @pytest.fixture
