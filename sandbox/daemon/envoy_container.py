@@ -22,7 +22,6 @@ from sandbox.proxy.bootstrap import Inside, container_bootstrap
 from sandbox.proxy.topology import Address
 from sandbox.runtime.base import Exit
 from sandbox.runtime.docker.driver import DockerDriver
-from sandbox.runtime.docker.hostroutes import own_addresses
 from sandbox.runtime.docker.images import image_for
 from sandbox.runtime.docker.layout import Mesh
 from sandbox.runtime.docker.proxy import PROGRAM, ProxySpec
@@ -67,7 +66,7 @@ class ContainerEnvoy:
     ) -> None:
         """`claim` gives ports of this machine by purpose; `hand_over` lets go of some, for the engine to open them."""
         kept = secrets_of(paths)
-        here = mesh.host if mesh.host in own_addresses() else LOOPBACK
+        here = LOOPBACK if docker.facts.desktop else mesh.host
         number = claim("door")
         self._project = project
         self._docker = docker
@@ -75,6 +74,7 @@ class ContainerEnvoy:
         self._address = mesh.proxy
         self._ports: frozenset[int] = frozenset()
         self.control_plane = Guarded(Address(here, claim("control plane")), kept.control_plane)
+        hand_over(frozenset({self.control_plane.address.port}))  # to our own server
         self.admin = Guarded(Address(LOOPBACK, number), kept.door)
         self._inside = Inside(
             admin_socket=_ADMIN_SOCKET,

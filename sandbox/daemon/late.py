@@ -10,12 +10,30 @@ from typing import TYPE_CHECKING, Any
 from sandbox.proxy.bearer import Guarded
 from sandbox.proxy.topology import Endpoints, Topology
 
+_TRIES, _PAUSE = 300, 0.1  # half a minute: an image may have to be pulled first
+
 if TYPE_CHECKING:
     from sandbox.proxy.control_plane import ControlPlane
 
 
 async def imported(module: str) -> Any:
     return await asyncio.to_thread(importlib.import_module, module)
+
+
+async def address_there(host: str) -> bool:
+    """Whether this machine has the address, in the end: some engines give a network its address on the host only with
+    its first container."""
+    for _ in range(_TRIES):
+        if host in await asyncio.to_thread(_own_addresses):
+            return True
+        await asyncio.sleep(_PAUSE)
+    return False
+
+
+def _own_addresses() -> set[str]:
+    import psutil
+
+    return {one.address for found in psutil.net_if_addrs().values() for one in found}
 
 
 class LatePlane:
@@ -27,6 +45,8 @@ class LatePlane:
         self._ready = asyncio.Event()
 
     async def start(self) -> None:
+        if isinstance(self._where, Guarded):
+            await address_there(self._where.address.host)
         plane: ControlPlane = (await imported("sandbox.proxy.control_plane")).ControlPlane(self._where)
         await plane.start()
         self._plane = plane

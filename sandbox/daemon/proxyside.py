@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sandbox.daemon.envoy import ShimEnvoy
+from sandbox.daemon.late import address_there
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.client import ShimClient
@@ -43,9 +44,10 @@ def envoy_for(
     return ContainerEnvoy(paths, project, docker, ground.mesh, addresses.listener, addresses.hand_over)
 
 
-def relay_sockets(ground: Ground | None, port: int) -> list[socket.socket]:
-    """Where an Envoy in a container hands on what instances send to a loopback port of ours."""
-    if ground is not None and ground.proxy_in_container:
-        with suppress(OSError):  # containers of a virtual machine find our loopback address
+async def relay_sockets(ground: Ground | None, port: int) -> list[socket.socket]:
+    """Where an Envoy in a container hands on what instances send to a loopback port of ours. Containers of a virtual
+    machine find our loopback address itself."""
+    if ground is not None and ground.proxy_in_container and await address_there(ground.machine):
+        with suppress(OSError):
             return [socket.create_server((ground.machine, port))]
     return []

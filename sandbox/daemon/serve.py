@@ -196,7 +196,8 @@ class Daemon:
         )
         self._tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
         receiver = otlp.OtlpReceiver(self._otlp_key, names=(OTLP_NAME,))
-        await receiver.start(self._front.otlp, *relay_sockets(self._grounds.ground, self._front.otlp.getsockname()[1]))
+        more = await relay_sockets(self._grounds.ground, self._front.otlp.getsockname()[1])
+        await receiver.start(self._front.otlp, *more)
         stack.push_async_callback(receiver.close)
 
     def _open_reloading(self, stack: AsyncExitStack) -> None:

@@ -53,7 +53,9 @@ class NetworkCalls:
                     name, driver="bridge", options=dict(options), ipam=ipam, check_duplicate=True, labels=marks
                 )
             )
-        except Conflict as error:
+        except RuntimeFailure as error:
+            if not isinstance(error, Conflict) and "already" not in error.message:  # Podman says it with another code
+                raise
             if await self.subnets(name) == [str(subnet)]:
                 return
             raise RuntimeFailure(

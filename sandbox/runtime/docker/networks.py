@@ -17,6 +17,9 @@ from sandbox.runtime.docker.engine import Engine
 from sandbox.runtime.docker.layout import CONTAINER, HOST, EngineFacts, Layout, Mesh, choose_layout
 from sandbox.runtime.docker.netcalls import NO_DIRECT_CALLS, NetworkCalls, in_the_way
 
+_PROXY_EXISTS_WITHIN = 60.0
+"""Seconds; its image may have to be pulled."""
+
 _ATTEMPTS = 8
 """Ranges to try when the engine knows of one more network than we do."""
 
@@ -119,7 +122,7 @@ class Networks:
         network = self._free_network(instance, service)
         nobody = list(network.hosts())[3:]  # whoever calls from this range is the service
         await self._calls.create(self._private_name(instance), network, "private", {}, withheld=nobody)
-        await self._proxy_exists.wait()
+        await self._until_proxy_exists(instance)
         await self._connect_proxy(instance, network)
         return Attachment(network=self._private_name(instance), address=str(network[3]), proxy=str(network[2]))
 
@@ -129,6 +132,15 @@ class Networks:
         if instance in self._numbers:
             await self._calls.remove(self._private_name(instance))
             self._numbers.pop(instance, None)
+
+    async def _until_proxy_exists(self, instance: str) -> None:
+        try:
+            async with asyncio.timeout(_PROXY_EXISTS_WITHIN):
+                await self._proxy_exists.wait()
+        except TimeoutError:
+            raise RuntimeFailure(
+                "the proxy's container is not there", place=instance, hint="see what keeps it: sandbox ps"
+            ) from None
 
     async def _connect_proxy(self, instance: str, network: IPv4Network) -> None:
         await self._calls.connect(self.proxy_container, self._private_name(instance), str(network[2]))

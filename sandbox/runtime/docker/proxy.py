@@ -181,7 +181,7 @@ class ProxyContainer:
                 "SecurityOpt": ["no-new-privileges:true"],
                 "Sysctls": {"net.ipv4.ip_forward": "0"},  # it stands in every instance's network and must join none
                 "Mounts": [program] if spec.program else [],
-                "Tmpfs": {"/tmp": f"uid={_USER},mode=0700"},
+                "Tmpfs": {"/tmp": "mode=1777"},
                 "PortBindings": bindings,
                 "NetworkMode": network,
                 "RestartPolicy": {"Name": "no"},
