@@ -18,30 +18,30 @@ from sandbox.runtime.shim.journal import DATA, DROPPED, RECORD, RESOLUTION, STAR
 _MARGIN = 0.001
 """Seconds that messages are read again: a time on its way to the engine and back is not exact."""
 
-_ENOUGH = 4096
-"""Records at the end of an index among which all of one time are found."""
+_ENOUGH = 4
+"""Records at the end of an index that may matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
     """How much of a container's output is kept already: what comes before `begins`, and `kept` bytes of what follows
-    from there, all of which came before `ends`. Seconds since the epoch."""
+    from there, all of it from before the next record was due. Seconds since the epoch."""
 
+    at: float  # of the last record
     begins: float
-    ends: float
     kept: int
 
 
-_NOTHING = Position(0.0, 0.0, 0)
+_NOTHING = Position(at=0.0, begins=0.0, kept=0)
 
 
 class Sink:
     """Writes messages of the engine into a log, leaving out what the log has already."""
 
     def __init__(self, path: Path, limit: int, known: Position | None) -> None:
-        self._at = 0.0 if known is None else known.begins  # never goes back: the engine stamps two streams
-        self._journal = Journal(str(path), limit, clock=lambda: self._at)
         self._known = known or _NOTHING
+        self._at = self._known.at  # never goes back, as the times of two streams do
+        self._journal = Journal(str(path), limit, clock=lambda: self._at, last_record=self._at)
         self._behind = True
         self._newest = -1.0  # what came since the first message of the newest time: this many bytes
         self._since_newest = 0
@@ -53,7 +53,7 @@ class Sink:
     def resume(self) -> None:
         """The engine begins again."""
         if self._newest >= 0:
-            self._known = Position(self._newest, inf, self._since_newest)
+            self._known = Position(at=self._newest, begins=self._newest, kept=self._since_newest)
             self._newest, self._since_newest = -1.0, 0
         self._behind = True
 
@@ -76,7 +76,7 @@ class Sink:
             self._journal.feed(new)
 
     def _without_known(self, text: bytes, at: float) -> bytes:
-        if at >= self._known.ends:
+        if at - self._known.at >= RESOLUTION:
             return text
         known = min(len(text), self._known.kept)
         self._known = replace(self._known, kept=self._known.kept - known)
@@ -100,15 +100,15 @@ def position(path: Path, started_at: float) -> Position | None:
     records = [*_last_records(Path(f"{path}.1.idx"), 0), *_last_records(Path(f"{path}.idx"), before)]
     if not records or records[-1].at < started_at:
         return None
-    last = records[-1]
+    first = last = records[-1]
     if last.kind == DROPPED:
-        return Position(nextafter(last.at, inf), 0.0, 0)
-    for earlier in reversed(records):  # who resumes begins a record of its own, in the middle of a time
-        if earlier.at != last.at or earlier.kind == DROPPED:
+        return Position(at=last.at, begins=nextafter(last.at, inf), kept=0)
+    for earlier in reversed(records):  # a record that came early begins a new file, in the middle of a time
+        if first.at - earlier.at >= RESOLUTION or earlier.kind == DROPPED:
             break
-        last = earlier
-    begins = 0.0 if last.kind == START else last.at
-    return Position(begins, last.at + RESOLUTION, max(0, before + size - last.offset))
+        first = earlier
+    begins = 0.0 if first.kind == START else first.at
+    return Position(at=last.at, begins=begins, kept=max(0, before + size - first.offset))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,14 +39,17 @@ RESOLUTION = 0.001
 class Journal:
     """Never raises for what the disk does: what can't be written is counted as dropped."""
 
-    def __init__(self, path: str, limit: int, clock: Callable[[], float] | None = None) -> None:
-        """`clock` tells when what is fed was written, in seconds since the epoch; now, when there is none."""
+    def __init__(
+        self, path: str, limit: int, clock: Callable[[], float] | None = None, last_record: float = 0.0
+    ) -> None:
+        """`clock` tells when what is fed was written, in seconds since the epoch; now, when there is none.
+        `last_record`: of the log that is to go on as if nothing had happened."""
         self._path = path
         self._clock = clock or (lambda: time.time())
         self._half = max(limit, _SMALLEST) // 2
         self._log = self._index = -1
         self._log_size = self._index_size = 0
-        self._last_record = 0.0
+        self._last_record = last_record
         self._at_line_start = True
         self._line = 0  # bytes kept of the line being written
         self._skipping = False  # until the next line
