@@ -17,6 +17,7 @@ from sandbox.runtime.docker.engine import Engine, EngineGone, hint_for, refusal
 _SILENCE = 600
 """Seconds an engine may say nothing: a compiler or a slow registry is silent for minutes."""
 
+_SEE = "see: docker info"
 _LONGEST_LINE = 4 * 1024 * 1024
 
 
@@ -43,9 +44,9 @@ async def answers(
             if response.status != 200:
                 raise refusal(response.status, _message(await response.text()), place)
             async for line in _lines(response):
-                yield json.loads(line)
+                yield _object(line)
     except TimeoutError:
-        raise EngineGone("the engine took too long to answer", place=place, hint="see: docker info") from None
+        raise EngineGone("the engine took too long to answer", place=place, hint=_SEE) from None
     except (aiohttp.ClientError, OSError) as error:
         hint = hint_for(str(error)) or "start it, such as: sudo systemctl start docker"
         raise EngineGone("the engine went away", place=place, hint=hint) from error
@@ -59,9 +60,19 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             if line.strip():
                 yield line
         if len(rest) > _LONGEST_LINE:
-            raise RuntimeFailure("the engine sent a line without an end", hint="see: docker info")
+            raise RuntimeFailure("the engine's answer has a line without an end", hint=_SEE)
     if rest.strip():
         yield rest
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+        if isinstance(found, dict):
+            return found
+    except ValueError:
+        pass
+    raise RuntimeFailure(f"the engine's answer can't be understood: {line[:100]!r}", hint=_SEE)
 
 
 def _message(text: str) -> str:

@@ -18,7 +18,7 @@ from sandbox.runtime.docker.builds.pull import find_image, have_image
 from sandbox.runtime.docker.builds.run import Order, Runner
 from sandbox.runtime.docker.builds.syntax import images as images_of
 from sandbox.runtime.docker.builds.syntax import stages
-from sandbox.runtime.docker.engine import Engine
+from sandbox.runtime.docker.engine import Engine, EngineGone
 from sandbox.runtime.docker.images import image_for
 
 _LARGE = 100_000_000
@@ -75,7 +75,7 @@ class Builder:
     async def _by_dockerfile(self, workload: Workload, build: Build, own: str, output: Output) -> Built:
         version, path = workload.version, build.context / own
         text = await asyncio.to_thread(_read, path)
-        context = await asyncio.to_thread(_scan, build.context, own, output)
+        context = await self._context(build, own, output)
         found = stages(text, build.args)
         bases = {image: await self._known(image, workload, output) for image in images_of(found)}
         key = names.key_of((
@@ -98,7 +98,12 @@ class Builder:
         """The id of what a stage starts from. What is missing the engine pulls itself, when it comes to it."""
         if workload.version.pull_policy == "always":
             return await self._have(image, workload, output)
-        return await find_image(self._engine, image)
+        try:
+            return await find_image(self._engine, image)
+        except EngineGone:
+            raise
+        except RuntimeFailure:  # no image's name; the builder says where it stands
+            return None
 
     # --- a Dockerfile of ours -----------------------------------------------------------------------------------
 
@@ -109,7 +114,7 @@ class Builder:
             output(f"{' '.join(made.recipe.argv)} (from {made.origin})")
         if build.args or build.target:
             output("build.args and build.target say nothing here: the folder has no Dockerfile")
-        context = await asyncio.to_thread(_scan, build.context, None, output)
+        context = await self._context(build, None, output)
         bases = {image: await self._have(image, workload, output) for image in sorted(made.recipe.images)}
         dependencies = await self._dependencies_order(workload, made, context, bases)
         text = source_part(made.recipe, dependencies.tag if dependencies else None)
@@ -158,6 +163,15 @@ class Builder:
             )
         return found
 
+    async def _context(self, build: Build, own: str | None, output: Output) -> Context:
+        context = await asyncio.to_thread(_scan, build.context, own)
+        left_out = own is None and not any(entry.name == ".env" for entry in context.entries)
+        if left_out and (build.context / ".env").exists():
+            output(".env stays out of the image; name it in sandbox.yaml: env_file: .env")
+        if context.size > _LARGE:
+            output(f"{context.size / 1e6:.0f} MB go to the engine; leave out what is not needed: .dockerignore")
+        return context
+
     def _image_for(self, purpose: str) -> str:
         return image_for(purpose, self._images, self._host)
 
@@ -178,15 +192,10 @@ def _read(path: Path) -> str:
         raise RuntimeFailure(f"can't be read: {why}", place=str(path), hint="check build: {dockerfile: …}") from None
 
 
-def _scan(folder: Path, own: str | None, output: Output) -> Context:
+def _scan(folder: Path, own: str | None) -> Context:
     if not folder.is_dir():
         raise RuntimeFailure("is not a folder", place=str(folder), hint="check the path given as build:")
-    context = scan(folder, ignored(folder, own))
-    if own is None and (folder / ".env").exists() and not any(entry.name == ".env" for entry in context.entries):
-        output(".env stays out of the image; name it in sandbox.yaml: env_file: .env")
-    if context.size > _LARGE:
-        output(f"{context.size / 1e6:.0f} MB go to the engine; leave out what is not needed: .dockerignore")
-    return context
+    return scan(folder, ignored(folder, own))
 
 
 def _manifests(folder: Path, recipe: Recipe, context: Context) -> Context:

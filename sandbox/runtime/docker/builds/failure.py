@@ -24,7 +24,9 @@ _OF_THE_BUILDER = _hints(
      "the engine's classic builder can't do that: build it with docker build, and name the result with image:"),
     (r"(COPY|ADD) failed|file not found in build context|excluded by \.dockerignore|no source files",
      "check the path, and that .dockerignore does not leave it out"),
-    (r"file with no instructions|cannot be empty|no build stage", "write a Dockerfile, or remove it: most folders need none"),
+    (r"invalid reference format|should not be blank", "check the name of the image after FROM"),
+    (r"file with no instructions|cannot be empty|no build stage",
+     "write a Dockerfile, or remove it: most folders need none"),
     (r"build target|target stage", "name a stage of the Dockerfile in build: {target: …}"),
 )  # fmt: skip
 _OF_A_COMMAND = _hints(

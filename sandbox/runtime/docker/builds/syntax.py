@@ -100,7 +100,7 @@ def final_line(found: Sequence[Stage], target: str | None) -> frozenset[int]:
 def images(found: Sequence[Stage]) -> tuple[str, ...]:
     """What its stages start from, outside of itself."""
     names = {stage.name for stage in found}
-    return tuple(sorted({stage.base for stage in found if stage.base.lower() not in names} - {"scratch"}))
+    return tuple(sorted({stage.base for stage in found if stage.base.lower() not in names} - {"", "scratch"}))
 
 
 def with_lines(text: str, found: Sequence[Stage], more: Callable[[Stage], Sequence[str]]) -> str:

@@ -159,6 +159,13 @@ async def test_certificates_for_a_final_stage_are_refused_with_the_reason(
         ("FROM {base}\nRUN --mount=type=cache,target=/x ls\n", "BuildKit", "orders", "the engine's classic builder"),
         ("FROM {base}\nRUN echo burnt >&2; exit 3\n", "could not be built: burnt", "orders", "see the output above"),
         ("FROM {base}\nRUN exit 3\n", "exit 3 ended with 3 and said nothing", "orders", "see the output above"),
+        (
+            "FROM ${{NOTHING}}\n",
+            "could not be built: base name .* should not be blank",
+            "orders",
+            "check the name of the image",
+        ),
+        ("FROM Not/A:Name:At:All\n", "invalid reference format", "orders", "check the name of the image"),
         ("FROM 127.0.0.1:1/none:1\n", "connection refused", "orders", "check the network, or load the image by hand"),
         ("", "{app}/Dockerfile.* cannot be empty", "orders", "write a Dockerfile, or remove it"),
     ],
@@ -204,3 +211,21 @@ async def test_old_images_go_and_those_in_use_stay(kitchen: Kitchen, app: Path, 
         assert made[2] not in left
     finally:
         kitchen.real.api.remove_container(container)
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_another_image_of_the_same_name_is_built_upon(
+    kitchen: Kitchen, app: Path, base: str, host: dict[str, str], own: bool
+) -> None:
+    name = f"sandbox/{kitchen.project}/base"
+    host["SANDBOX_IMAGE_RUN"] = f"{name}:1"
+    write(app, {"Dockerfile" if own else "serve": f"FROM {name}:1\n"})
+    images: list[str] = []
+    try:
+        for origin in (base, kitchen.real.image("python")):
+            kitchen.real.api.tag(origin, name, "1")
+            images.append((await kitchen.prepare(workload(app, command=("./serve",)))).image)
+    finally:
+        kitchen.real.api.remove_image(f"{name}:1", force=True)
+    layers = [kitchen.real.api.inspect_image(image)["RootFS"]["Layers"][:2] for image in images]
+    assert layers[0] != layers[1]

@@ -170,6 +170,7 @@ async def test_the_defaults_leave_out_what_is_useless_or_private(kitchen: Kitche
     )
     built = await kitchen.prepare(workload(app, command=("find", ".", "-type", "f")))
     assert sorted(kitchen.run(built).split()) == ["./main.sh", "./templates/page.html"]
+    assert kitchen.said[0] == ".env stays out of the image; name it in sandbox.yaml: env_file: .env"
 
 
 async def test_a_dockerignore_adds_to_the_defaults(kitchen: Kitchen, app: Path) -> None:
