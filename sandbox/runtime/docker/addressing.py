@@ -20,8 +20,8 @@ SERVICE_PREFIX = 24
 INSTANCE_PREFIX = 29
 """Of an instance's private network: its gateway, the proxy, the instance, and no room for anybody else."""
 
-_SMALLEST = 17
-"""Of a project's range: 127 services."""
+_USUAL = 17
+"""Of a project's range: 127 services. Larger projects get more, and the file may name smaller ranges."""
 
 _SAYS_NOTHING = 4
 """Routes to more than this many bits of the address name a place; wider ones (a default route, a VPN's halves of
@@ -63,8 +63,7 @@ class Plan:
 
     def addresses(self, service: str) -> Iterator[str]:
         """For instances on the project's one network."""
-        taken = {self.network[0], self.network[1]}
-        return (str(address) for address in self.range_of(service).hosts() if address not in taken)
+        return map(str, self.range_of(service).hosts())
 
     def service_at(self, address: str) -> str | None:
         found = IPv4Address(address)
@@ -104,17 +103,29 @@ def choose_pool(
 
     RuntimeFailure when there is none; it names what is in the way.
     """
-    size = min(_SMALLEST, SERVICE_PREFIX - max(1, (services + 1)).bit_length())
+    needed = SERVICE_PREFIX - max(1, services).bit_length()
     blocking = [one for one in taken if one.prefixlen >= _SAYS_NOTHING]
-    for candidate in map(IPv4Network, candidates or CANDIDATES):
-        if candidate.prefixlen > size:
-            continue
+    large_enough = [one for one in map(IPv4Network, candidates or CANDIDATES) if one.prefixlen <= needed]
+    for candidate in large_enough:
+        size = max(candidate.prefixlen, min(_USUAL, needed))
         for pool in _in_turn(candidate, size, zlib.crc32(project.encode())):
             if not any(pool.overlaps(one) for one in blocking):
                 return pool
-    tried = ", ".join(candidates or CANDIDATES)
-    raise RuntimeFailure(
-        f"no range of addresses is free for /{size}: routes or networks of this machine overlap all of {tried}",
+    raise _no_pool(services, needed, large_enough, candidates)
+
+
+def _no_pool(
+    services: int, needed: int, large_enough: Sequence[IPv4Network], candidates: Sequence[str]
+) -> RuntimeFailure:
+    if not large_enough:
+        return RuntimeFailure(
+            f"{services} services need a range of /{needed} or larger, and {', '.join(candidates)} has no such room",
+            place="docker.address_pools",
+            hint="name a larger one, such as 10.20.0.0/16",
+        )
+    tried = ", ".join(map(str, large_enough))
+    return RuntimeFailure(
+        f"no range of addresses is free: routes or networks of this machine overlap all of {tried}",
         place="docker",
         hint="name a free one: docker: {address_pools: [10.20.0.0/16]}; see: ip route, docker network ls",
     )

@@ -129,7 +129,9 @@ def _mount(mount: Mount, frame: Frame) -> dict[str, Any]:
 def _volume(mount: Mount, frame: Frame) -> dict[str, Any]:
     if mount.source is None:
         return {"VolumeOptions": {"NoCopy": mount.nocopy}}
-    marks = labels.of_volume(frame.id, mount.source)
+    declared = frame.project.volumes.get(mount.source)
+    is_ours = declared is None or not declared.external  # what has our label goes with `down --purge`
+    marks = labels.of_volume(frame.id, mount.source) if is_ours else {}
     source = volume_name(frame.id, frame.project, mount.source)
     return {"Source": source, "VolumeOptions": {"NoCopy": mount.nocopy, "Labels": marks}}
 

@@ -10,6 +10,8 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +24,7 @@ from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.builds import Builder
 from sandbox.runtime.docker.builds.pull import find_image
 from sandbox.runtime.docker.containers import Frame, container_name, payload, to_create
-from sandbox.runtime.docker.ends import exit_of, moment
+from sandbox.runtime.docker.ends import exit_of, moment, signal_number
 from sandbox.runtime.docker.engine import Conflict, Engine, EngineGone, NotThere
 from sandbox.runtime.docker.inside import Inside
 from sandbox.runtime.docker.layout import EngineFacts, Mesh, facts
@@ -293,9 +295,11 @@ class DockerDriver:
             if action in ("die", "destroy") and container == self.proxy.container:
                 self._tasks.spawn(self.proxy.ended(), name="hear the end of the proxy")
             return
+        details = actor.get("Attributes") or {}
         if action == "kill" and not record.stop_asked:
-            record.stopped_by = _signal_number(str((actor.get("Attributes") or {}).get("signal", "")))
+            record.stopped_by = signal_number(str(details.get("signal", "")))
         elif action in ("die", "destroy"):
+            record.code = int(details.get("exitCode", record.code))
             self._ended(record)
 
     def _ended(self, record: Record) -> None:
@@ -304,15 +308,16 @@ class DockerDriver:
             self._tasks.spawn(self._tell_end(record), name=f"hear the end of {record.instance}")
 
     async def _tell_end(self, record: Record) -> None:
-        details: Mapping[str, Any] = {}
         await record.started.wait()
-        try:
-            details = await self._engine.call(lambda api: api.inspect_container(record.container))
-        except RuntimeFailure as error:
-            log.warning("%s ended; the engine says no more: %s", record.instance, error)
+        details: Mapping[str, Any] = {"State": {"ExitCode": record.code}}
+        with suppress(NotThere):
+            details = await self._patiently(
+                lambda: self._engine.call(lambda api: api.inspect_container(record.container))
+            )
         await self._logs.finish(record.container)
         pid = record.running.pid if record.running else None
-        self._exits.put_nowait((exit_of(record.instance, pid, details, stopped_by=record.stopped_by), record))
+        exit = exit_of(record.instance, pid, details, stopped_by=record.stopped_by)
+        self._exits.put_nowait((replace(exit, at=exit.at or time.time()), record))
         record.ended.set()
 
     async def _discard(self, record: Record) -> None:
@@ -358,7 +363,8 @@ class DockerDriver:
         for details in await self._details():
             running = running_of(details)
             state = str((details.get("State") or {}).get("Status"))
-            if state == "created" or not running.id:
+            has_lost_its_network = state == "running" and not running.host
+            if state == "created" or has_lost_its_network or not running.id:
                 await self._remove(str(running.container))
                 continue
             marks = details["Config"]["Labels"]
@@ -396,7 +402,7 @@ class DockerDriver:
         """Nothing was heard while it was away: look."""
         alive = {running.container for running in await self._patiently(self.running)}
         for record in self._records:
-            if record.container not in alive and not record.told:
+            if record.running and record.container not in alive and not record.told:
                 record.stopped_by = record.stopped_by or signal.SIGTERM  # by the engine's own end
                 self._ended(record)
         await self.proxy.look()
@@ -465,16 +471,6 @@ def _wait_for_init(api: Any, container: str) -> None:
     deadline = time.monotonic() + _YOUNG
     while len(api.top(container)["Processes"] or ()) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
-
-
-def _signal_number(text: str) -> int | None:
-    """Engines tell signals by number, some by name."""
-    if text.isdecimal():
-        return int(text)
-    try:
-        return signal.Signals[text if text.startswith("SIG") else f"SIG{text}"].value
-    except KeyError:
-        return None
 
 
 def _fingerprint(image: str, argv: tuple[str, ...], version: Version) -> str:

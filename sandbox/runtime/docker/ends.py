@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal as signals
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -13,13 +15,18 @@ _SHELL = 128
 
 _LAST_SIGNAL = 64
 
+_STOPPING = (signals.SIGTERM, signals.SIGINT, signals.SIGQUIT, signals.SIGKILL)
+"""What people send to end something; others, such as SIGHUP, have it reload."""
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
 
 def exit_of(instance: str, pid: int | None, details: Mapping[str, Any], *, stopped_by: int | None) -> Exit:
     """`details` is the engine's description of the container. `stopped_by`: the signal that somebody else had the
     engine send; what ends politely upon it did not end by itself."""
     state = details.get("State") or {}
     code, signal = ends(int(state.get("ExitCode") or 0))
-    if stopped_by is not None and code == 0:
+    if stopped_by is not None and code == 0 and _is_stopping(stopped_by, details):
         code, signal = None, stopped_by
     return Exit(
         id=instance,
@@ -29,6 +36,21 @@ def exit_of(instance: str, pid: int | None, details: Mapping[str, Any], *, stopp
         at=moment(str(state.get("FinishedAt", ""))) or 0.0,
         reason=_reason(state, details),
     )
+
+
+def _is_stopping(number: int, details: Mapping[str, Any]) -> bool:
+    own = str((details.get("Config") or {}).get("StopSignal") or "")
+    return number in _STOPPING or number == signal_number(own)
+
+
+def signal_number(text: str) -> int | None:
+    """Engines tell signals by number, some by name."""
+    if text.isdecimal():
+        return int(text)
+    try:
+        return signals.Signals[text if text.startswith("SIG") else f"SIG{text}"].value
+    except KeyError:
+        return None
 
 
 def ends(code: int) -> tuple[int | None, int | None]:
@@ -46,11 +68,10 @@ def _reason(state: Mapping[str, Any], details: Mapping[str, Any]) -> str | None:
 
 
 def moment(text: str) -> float | None:
-    """Seconds since the epoch of `2026-01-31T12:00:00.123456789Z`; None for the engine's "never" (year 1)."""
-    whole, _, rest = text.partition(".")
-    try:
-        at = datetime.fromisoformat(f"{whole.rstrip('Z')}+00:00")
-    except ValueError:
+    """Seconds since the epoch of `2026-01-31T12:00:00.123456789Z`, or with `+01:00` as Podman has it; None for the
+    engine's "never" (year 1)."""
+    found = _MOMENT.fullmatch(text)
+    if found is None or found[1] < "1970":
         return None
-    fraction = rest.rstrip("Z")
-    return None if at.year < 1970 else at.timestamp() + (float(f"0.{fraction}") if fraction.isdecimal() else 0.0)
+    zone = "+00:00" if found[3] == "Z" else found[3]
+    return datetime.fromisoformat(found[1] + zone).timestamp() + float(f"0{found[2] or ''}")

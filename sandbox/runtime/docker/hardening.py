@@ -12,14 +12,10 @@ FORGERS = ("NET_ADMIN", "NET_RAW")
 
 def hardening(version: Version) -> dict[str, Any]:
     """Whatever a service opts out of, it can't pretend to be another one."""
+    given = {"CapAdd": [one for one in version.cap_add if one not in FORGERS], "ReadonlyRootfs": version.read_only}
     if not version.hardened:
-        return {"CapDrop": list(FORGERS), "CapAdd": list(version.cap_add), "ReadonlyRootfs": version.read_only}
-    return {
-        "CapDrop": ["ALL"],
-        "CapAdd": list(version.cap_add),
-        "SecurityOpt": ["no-new-privileges:true"],
-        "ReadonlyRootfs": version.read_only,
-    }
+        return {**given, "CapDrop": list(FORGERS)}
+    return {**given, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges:true"]}
 
 
 def softened(version: Version) -> str | None:

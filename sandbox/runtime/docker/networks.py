@@ -13,7 +13,7 @@ import msgspec
 from sandbox.errors import RuntimeFailure
 from sandbox.files import set_aside, write_atomic
 from sandbox.runtime.docker.addressing import INSTANCE_PREFIX, Plan, choose_pool
-from sandbox.runtime.docker.engine import Engine
+from sandbox.runtime.docker.engine import Engine, NotThere
 from sandbox.runtime.docker.layout import CONTAINER, HOST, EngineFacts, Layout, Mesh, choose_layout
 from sandbox.runtime.docker.netcalls import NO_DIRECT_CALLS, NetworkCalls, in_the_way
 
@@ -108,7 +108,11 @@ class Networks:
         """The proxy container was made (anew): connect it to every instance's network, now and from now on."""
         plan = self._known.plan
         for instance, (service, number) in list(self._numbers.items()):
-            await self._connect_proxy(instance, plan.private_network(service, number))
+            try:
+                await self._connect_proxy(instance, plan.private_network(service, number))
+            except NotThere:
+                if await self._calls.subnets(self._private_name(instance)) is not None:
+                    raise
         self._proxy_exists.set()
 
     # --- one instance -------------------------------------------------------------------------------------------
@@ -146,7 +150,10 @@ class Networks:
         await self._calls.connect(self.proxy_container, self._private_name(instance), str(network[2]))
 
     def _free_address(self, instance: str, service: str) -> str:
-        taken = {address for name, address in self._addresses.items() if name != instance}
+        own = self._addresses.get(instance)
+        if own is not None and self._known.plan.service_at(own) == service:
+            return own
+        taken = set(self._addresses.values())
         address = next((one for one in self._known.plan.addresses(service) if one not in taken), None)
         if address is None:
             raise RuntimeFailure(f"{service} has no address left in its range", place=instance, hint="scale it down")
@@ -154,7 +161,9 @@ class Networks:
         return address
 
     def _free_network(self, instance: str, service: str) -> IPv4Network:
-        taken = {number for name, (of, number) in self._numbers.items() if of == service and name != instance}
+        if instance in self._numbers:  # of its last container, which may still be on its way out
+            return self._known.plan.private_network(*self._numbers[instance])
+        taken = {number for of, number in self._numbers.values() if of == service}
         number = next(number for number in range(len(taken) + 1) if number not in taken)
         try:
             network = self._known.plan.private_network(service, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ class Record:
     service: str
     running: Running | None = None  # once it runs
     stop_asked: bool = False
+    code: int = 128 + signal.SIGKILL  # as the engine tells it; this one where it was removed and nobody heard it end
     stopped_by: int | None = None  # the signal that somebody else had the engine send
     started: asyncio.Event = field(default_factory=asyncio.Event)  # or failed to
     ended: asyncio.Event = field(default_factory=asyncio.Event)
