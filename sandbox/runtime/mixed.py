@@ -39,8 +39,11 @@ class MixedDriver:
         await self._tasks.close()
 
     async def clear(self) -> None:
-        for driver in self._drivers.values():
-            await driver.clear()
+        """One that fails keeps none of the others from it."""
+        cleared = (driver.clear() for driver in self._drivers.values())
+        for failure in await asyncio.gather(*cleared, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     async def prepare(self, workload: Workload, output: Output) -> Artifact:
         return await self._driver(workload.runtime).prepare(workload, output)

@@ -107,6 +107,7 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("dial tcp", "no such host", "i/o timeout", "tls handshake", "connection refused", "connection reset"),
      "check the network, or load the image by hand: docker load"),
     (("no such image",), "build or pull it"),
+    (("no command specified",), "give it a command: the image has none"),
     (("port is already allocated", "address already in use"), "choose another port, or stop what uses it"),
     (("executable file not found", "no such file or directory"), "check the command, and that the image has it"),
     (("permission denied",), "make it executable: chmod +x"),

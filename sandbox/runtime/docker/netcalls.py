@@ -82,13 +82,7 @@ class NetworkCalls:
     async def remove(self, name: str) -> None:
         """With whatever is still connected to it. RuntimeFailure when the engine does not let go of it."""
 
-        def remove(api: Any) -> None:
-            deadline = time.monotonic() + _LETS_GO_WITHIN
-            with contextlib.suppress(NotFound):
-                while not _removed(api, name, last=time.monotonic() > deadline):
-                    time.sleep(_POLL)
-
-        await self._engine.call(remove)
+        await self._engine.call(lambda api: remove_network(api, name))
 
     async def all(self) -> list[str]:
         """Names of the project's networks."""
@@ -100,6 +94,14 @@ class NetworkCalls:
         found = await self._engine.call(lambda api: api.networks())
         inside = [IPv4Network(subnet) for one in found for subnet in _subnets(one) if ":" not in subnet]
         return [*await asyncio.to_thread(hostroutes.known_networks), *inside]
+
+
+def remove_network(api: Any, name: str) -> None:
+    """With whatever is still connected to it. APIError when the engine does not let go of it."""
+    deadline = time.monotonic() + _LETS_GO_WITHIN
+    with contextlib.suppress(NotFound):
+        while not _removed(api, name, last=time.monotonic() > deadline):
+            time.sleep(_POLL)
 
 
 def _removed(api: Any, name: str, *, last: bool) -> bool:

@@ -6,7 +6,8 @@ import asyncio
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from sandbox.errors import RuntimeFailure
@@ -16,6 +17,8 @@ from sandbox.runtime.docker.endpoint import find, ping
 
 _STRAGGLERS = 0.5
 """Seconds after which a request of a supervisor that was killed has had its effect."""
+
+_AT_ONCE = 8
 
 
 def sweep_containers(paths: ProjectPaths, environ: Mapping[str, str]) -> int:
@@ -44,12 +47,14 @@ def forget(project: str, environ: Mapping[str, str]) -> None:
 
 
 def _remove_all(api: Any, project: str) -> int:
+    """Containers, which hold the networks, first."""
+    from sandbox.runtime.docker.netcalls import remove_network
+
     wanted = labels.filters(project)
     containers = api.containers(all=True, filters=wanted)
-    for container in containers:
-        _quietly(api.remove_container, container["Id"], v=True, force=True)
-    for network in api.networks(filters=wanted):
-        _quietly(api.remove_network, network["Id"])
+    with ThreadPoolExecutor(_AT_ONCE) as hands:
+        list(hands.map(lambda one: _quietly(api.remove_container, one["Id"], v=True, force=True), containers))
+        list(hands.map(lambda one: _quietly(remove_network, api, one["Id"]), api.networks(filters=wanted)))
     return len(containers)
 
 
@@ -68,13 +73,11 @@ def _engine(environ: Mapping[str, str]) -> Iterator[Any]:
 
     from sandbox.runtime.docker.engine import explained
 
-    api = docker.APIClient(base_url=endpoint.url, version="auto", timeout=60)
     try:
-        yield api
+        with closing(docker.APIClient(base_url=endpoint.url, version="auto", timeout=60)) as api:
+            yield api
     except (DockerException, requests.RequestException) as error:
         raise explained(error, "docker") from error
-    finally:
-        api.close()
 
 
 def _quietly(remove: Any, *args: Any, **options: Any) -> None:
