@@ -6,8 +6,11 @@ import asyncio
 import os
 import pty
 import re
+import select
 import subprocess
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Network
 
 import pytest
@@ -154,26 +157,41 @@ def test_exec_runs_in_the_container(mesh: Cluster) -> None:
 
 
 def test_exec_at_a_terminal_has_one_in_the_container(mesh: Cluster) -> None:
+    sized = "until [ \"$(stty size)\" = '31 97' ]; do sleep 0.02; done"
+    with at_a_terminal(mesh, "exec", "stock", "--", "sh", "-c", f"{sized}; tty; read line; echo heard $line") as (
+        process,
+        terminal,
+    ):
+        assert re.search(r"/dev/(pts/\d+|console)", read_until(terminal, "/dev/"))
+        os.write(terminal, b"rye\n")
+        read_until(terminal, "heard rye")
+        assert process.wait(10) == 0
+
+
+@contextmanager
+def at_a_terminal(mesh: Cluster, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A command at a terminal of 31 lines and 97 columns, and our end of that."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (31, 97))
-    command = mesh.user.command("exec", "stock", "--", "sh", "-c", "tty; stty size; read line; echo heard $line")
-    with subprocess.Popen(
-        command, cwd=mesh.folder, env=mesh.user.env(), stdin=theirs, stdout=theirs, stderr=theirs
-    ) as process:
-        os.close(theirs)
-        said = read_until(ours, "31 97")
-        os.write(ours, b"rye\n")
-        said += read_until(ours, "heard rye")
-        assert process.wait(10) == 0
-    os.close(ours)
-    assert re.search(r"/dev/(pts/\d+|console)", said)
+    process = subprocess.Popen(
+        mesh.user.command(*words), cwd=mesh.folder, env=mesh.user.env(), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
-def read_until(file: int, text: str) -> str:
-    said = ""
-    while text not in said:
-        said += os.read(file, 4096).decode()
-    return said
+def read_until(terminal: int, text: str) -> str:
+    """What came up to the end of the line with `text`."""
+    said = b""
+    while text.encode() not in said or not said.endswith(b"\n"):
+        assert select.select([terminal], [], [], 15)[0], said
+        said += os.read(terminal, 1)
+    return said.decode()
 
 
 def test_logs_are_those_of_the_containers(mesh: Cluster) -> None:
