@@ -15,6 +15,9 @@ from sandbox.paths import ProjectPaths
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.endpoint import find, ping
 
+_LAYERS = 3
+"""A service's image, the image of its dependencies, and what a build left of its stages."""
+
 _STRAGGLERS = 0.5
 """Seconds after which a request of a supervisor that was killed has had its effect."""
 
@@ -42,8 +45,10 @@ def forget(project: str, environ: Mapping[str, str]) -> None:
         wanted = labels.filters(project)
         for volume in api.volumes(filters=wanted).get("Volumes") or ():
             _quietly(api.remove_volume, volume["Name"])
-        for image in api.images(all=True, filters=names.filters(project)):
-            _quietly(api.remove_image, image["Id"], force=True)
+        for _ in range(_LAYERS):  # what is built on another goes first
+            for image in api.images(all=True, filters=names.filters(project)):
+                for name in image["RepoTags"] or [image["Id"]]:
+                    _quietly(api.remove_image, name)
 
 
 def _remove_all(api: Any, project: str) -> int:
