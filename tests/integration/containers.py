@@ -165,9 +165,11 @@ def cluster(user: Sandbox, engine: RealEngine, name: str = "shop") -> Iterator[C
     try:
         yield found
     finally:
-        user.run("down", "--purge", "--project", found.id, check=None)
-        left = engine.leftovers(found.id)
-        sweep_containers(ProjectPaths(user.state, found.id), {**os.environ, **engine.variables})
+        paths = ProjectPaths(user.state, found.id)
+        if paths.state.exists():
+            user.run("down", "--purge", "--project", found.id, check=None)
+        if left := engine.leftovers(found.id):
+            sweep_containers(paths, {**os.environ, **engine.variables})
     assert left == []
 
 
