@@ -67,7 +67,7 @@ def as_declared(app: str) -> Iterator[dict[str, Any]]:
             "replicas": len(ids),
             "ready": len(ids),
             "instances": [
-                {"id": id, "version": version, "status": "healthy", "restarts": 0, "reason": None}
+                {"id": id, "version": version, "status": "healthy", "start": "cold", "restarts": 0, "reason": None}
                 for version, id in ids
             ],
         }
