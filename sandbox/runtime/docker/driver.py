@@ -208,7 +208,12 @@ class DockerDriver:
         async with self._lock(spec.id):
             if self._records.alive(spec.id) is not None:
                 raise RuntimeFailure(f"{spec.id} is already running", place=spec.id)
-            return await self._patiently(lambda: self._make_and_start(spec))
+            try:
+                return await self._patiently(lambda: self._make_and_start(spec))
+            except RuntimeFailure:
+                with suppress(RuntimeFailure):
+                    await self.networks.detach(spec.id)
+                raise
 
     async def _make_and_start(self, spec: InstanceSpec) -> Running:
         await asyncio.to_thread(_create_folders, spec.workload.version, spec.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -127,7 +128,8 @@ class Networks:
         nobody = list(network.hosts())[3:]  # whoever calls from this range is the service
         await self._calls.create(self._private_name(instance), network, "private", {}, withheld=nobody)
         await self._until_proxy_exists(instance)
-        await self._connect_proxy(instance, network)
+        with suppress(NotThere):  # a proxy that is being made anew will be connected to all that there are
+            await self._connect_proxy(instance, network)
         return Attachment(network=self._private_name(instance), address=str(network[3]), proxy=str(network[2]))
 
     async def detach(self, instance: str) -> None:
