@@ -282,6 +282,9 @@ class Cluster:
             await self._driver.stop(name, self._grace(name))
         except SandboxError as error:
             self._bus.publish(_failure(f"{name} could not be stopped: {error}", name))
+        except Exception as error:  # the others are to be ended all the same
+            log.exception("could not stop %s", name)
+            self._bus.publish(_failure(f"internal error while {name} was stopped: {error}", name))
 
     def _grace(self, name: str) -> float:
         instance = self.state.instances[name]

@@ -222,6 +222,23 @@ async def test_once_everything_is_stopped_nothing_starts_again(stages: Make) -> 
     assert stage.the("mill-v1-1").status is Status.STOPPING
 
 
+async def test_an_instance_that_can_not_be_stopped_keeps_no_other_running(stages: Make) -> None:
+    stage = stages(desire(a_mill(), wishes=Wishes(replicas={VersionKey("mill", "v1"): 2})))
+    stage.begin()
+    await stage.healthy("mill-v1-1", "mill-v1-2")
+    stop = stage.cluster._driver.stop
+
+    async def break_for_the_first(instance: str, grace: float) -> None:
+        if instance == "mill-v1-1":
+            raise ValueError("a defect of ours")
+        await stop(instance, grace)
+
+    stage.cluster._driver.stop = break_for_the_first  # type: ignore[method-assign]
+    await stage.cluster.stop_everything()
+    assert list(stage.host.running) == ["mill-v1-1"]
+    assert any("a defect of ours" in event.message for event in stage.bus.history(0))
+
+
 async def test_what_failed_is_known_to_want_another_try(stages: Make) -> None:
     stage = stages(desire(a_mill()))
     stage.host.behaviours["mill"] = Behaviour(prepare_error=RuntimeFailure("no such package"))
