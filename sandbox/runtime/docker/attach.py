@@ -26,11 +26,10 @@ from docker.errors import DockerException
 from sandbox.errors import SandboxError
 from sandbox.runtime.docker.engine import explained, refusal
 from sandbox.runtime.docker.program import REFUSED, not_started
-from sandbox.runtime.docker.stream import split
+from sandbox.runtime.docker.stream import STDOUT, split
 
 _BLOCK = 64 * 1024
 _TERMINAL = ("TERM", "COLORTERM")
-_HEADER = 8
 _POLL = 0.01
 _INTERRUPTED = 128 + signal.SIGINT
 _NOBODY_READS = 128 + signal.SIGPIPE
@@ -163,13 +162,11 @@ class _Output:
 
     def take(self, data: bytes) -> None:
         if not self._framed:
-            self._show(1, data)
+            self._show(STDOUT, data)
             return
-        data, start = self._rest + data, 0
-        messages, self._rest = split(data)
-        for message in messages:
-            self._show(2 if data[start] == 2 else 1, message)
-            start += _HEADER + len(message)
+        messages, self._rest = split(self._rest + data)
+        for output, message in messages:
+            self._show(output, message)
 
     def _show(self, file: int, data: bytes) -> None:
         if self._silent and data.startswith(REFUSED):

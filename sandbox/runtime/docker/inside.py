@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 
 import aiohttp
 
+from sandbox.errors import RuntimeFailure
 from sandbox.runtime.docker.engine import Engine, EngineGone
 from sandbox.runtime.docker.program import REFUSED, missing
-from sandbox.runtime.docker.stream import Streams
+from sandbox.runtime.docker.stream import STDOUT, Streams
 from sandbox.tasks import Tasks
 
 _KEPT = 4096
@@ -35,28 +37,25 @@ class Inside:
         self._place = place
 
     async def run(self, argv: Sequence[str], timeout: float) -> tuple[int, str]:
-        """Exit code and the last 4 KiB of output. TimeoutError, and the command is ended; RuntimeFailure."""
-        said = bytearray()
-        code = await self._within(timeout, self._execute((*_TELL_PID, *argv), said), said)
-        first, _, output = bytes(said).partition(b"\n")
-        if code in _NO_SUCH_PROGRAM and not first.isdigit():  # an image without a shell
-            again = bytearray()
-            code = await self._within(timeout, self._execute(argv, again), again)
-            output = bytes(again)
-        text = output[-_KEPT:].decode(errors="replace")
+        """Exit code and the last 4 KiB of output. A command that takes too long (TimeoutError), or that nobody waits
+        for any more, is ended. RuntimeFailure."""
+        heard = _Heard(introduced=True)
+        code = await self._within(timeout, self._execute((*_TELL_PID, *argv), heard), heard)
+        if code in _NO_SUCH_PROGRAM and heard.pid is None:  # an image without a shell
+            heard = _Heard(introduced=False)
+            code = await self._within(timeout, self._execute(argv, heard), heard)
+        text = heard.text
         if code in _NO_SUCH_PROGRAM and _is_refusal(text, argv[0]):
             raise missing(argv[0], self._place)
         return code, text
 
-    async def _execute(self, argv: Sequence[str], said: bytearray) -> int:
+    async def _execute(self, argv: Sequence[str], heard: _Heard) -> int:
         made = await self._engine.call(
             lambda api: api.exec_create(self._container, list(argv), stdout=True, stderr=True)["Id"], place=self._place
         )
         try:
-            async for message in self._streams.execute(made):
-                said += message
-                if len(said) > 4 * _KEPT:
-                    del said[_KEPT:-_KEPT]  # the first line and the end stay
+            async for output, message in self._streams.execute(made):
+                heard.take(output, message)
         except (OSError, aiohttp.ClientError) as error:
             raise EngineGone(f"the command was cut off: {error}", place=self._place) from error
         return await self._exit_code(made)
@@ -69,13 +68,16 @@ class Inside:
                 return int(found["ExitCode"] or 0)
             await asyncio.sleep(_POLL)
 
-    async def _within(self, timeout: float, work: Coroutine[None, None, int], said: bytearray) -> int:
+    async def _within(self, timeout: float, work: Coroutine[None, None, int], heard: _Heard) -> int:
         tasks = Tasks()
+        task = tasks.spawn(_outcome(work), name=f"run in {self._place}")
         try:
-            task = tasks.spawn(_outcome(work), name=f"run in {self._place}")
             if not (await asyncio.wait([task], timeout=timeout))[0]:
-                await self._kill(said)
                 raise TimeoutError
+        except (TimeoutError, asyncio.CancelledError):
+            with suppress(RuntimeFailure):  # it may end, or the engine go away, meanwhile
+                await self._kill(heard)
+            raise
         finally:
             await tasks.close()
         outcome = task.result()
@@ -83,15 +85,36 @@ class Inside:
             raise outcome
         return outcome
 
-    async def _kill(self, said: bytearray) -> None:
+    async def _kill(self, heard: _Heard) -> None:
         """Once it said who it is, which it may not have had the time for."""
         for _ in range(_INTRODUCTION_TRIES):
-            if b"\n" in said:
+            if heard.pid is not None:
                 break
             await asyncio.sleep(_POLL)
-        pid = bytes(said).partition(b"\n")[0]
-        if pid.isdigit():  # the engine starts each command in a session of its own
-            await self._execute(("sh", "-c", f"kill -9 -{int(pid)} || kill -9 {int(pid)}"), bytearray())
+        if heard.pid is not None:  # the engine starts each command in a session of its own
+            kill = f"kill -9 -{heard.pid} || kill -9 {heard.pid}"
+            await self._execute(("sh", "-c", kill), _Heard(introduced=False))
+
+
+class _Heard:
+    """What a command wrote. `introduced`: the first line of its standard output is its pid."""
+
+    def __init__(self, *, introduced: bool) -> None:
+        self.pid: int | None = None
+        self._first: bytes | None = b"" if introduced else None  # what there is of that line
+        self._output = bytearray()
+
+    def take(self, output: int, message: bytes) -> None:
+        if self._first is not None and output == STDOUT:
+            line, end, message = (self._first + message).partition(b"\n")
+            self._first = None if end else line
+            self.pid = int(line) if end and line.isdigit() else None
+        self._output += message
+        del self._output[:-_KEPT]
+
+    @property
+    def text(self) -> str:
+        return self._output.decode(errors="replace")
 
 
 def _is_refusal(text: str, program: str) -> bool:

@@ -18,6 +18,12 @@ _FRAME_HEADER = 8
 """Stream number, three zeros, big-endian length (API: ContainerAttach, "Stream format")."""
 
 
+Message = tuple[int, bytes]
+"""The number of an output, and what was written to it. The order of what came by different outputs is not kept."""
+
+STDOUT, STDERR = 1, 2
+
+
 class Streams:
     """Raises OSError or aiohttp.ClientError when the engine goes away. `version` is the API's: newer engines refuse the
     older ones."""
@@ -40,7 +46,7 @@ class Streams:
             response.raise_for_status()
             yield _events(response)
 
-    async def execute(self, made: str) -> AsyncIterator[bytes]:
+    async def execute(self, made: str) -> AsyncIterator[Message]:
         """Run a command that was made before: each message it writes, until it ends."""
         start = {"Detach": False, "Tty": False}
         async with self._session.post(f"{self._url}/exec/{made}/start", json=start) as response:
@@ -55,7 +61,7 @@ class Streams:
         query |= {"since": since} if since else {}
         async with self._session.get(f"{self._url}/containers/{container}/logs", params=query) as response:
             response.raise_for_status()
-            async for message in _messages(response):
+            async for _, message in _messages(response):
                 yield message
 
 
@@ -70,7 +76,7 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, A
             raise aiohttp.ClientPayloadError("an event without an end")
 
 
-async def _messages(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _messages(response: aiohttp.ClientResponse) -> AsyncIterator[Message]:
     rest = b""
     async for chunk in response.content.iter_any():
         messages, rest = split(rest + chunk)
@@ -78,13 +84,13 @@ async def _messages(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             yield message
 
 
-def split(data: bytes) -> tuple[list[bytes], bytes]:
+def split(data: bytes) -> tuple[list[Message], bytes]:
     """The complete messages at the beginning of a multiplexed stream, and what follows them."""
     found, start = [], 0
     while start + _FRAME_HEADER <= len(data):
         end = start + _FRAME_HEADER + int.from_bytes(data[start + 4 : start + _FRAME_HEADER], "big")
         if end > len(data):
             break
-        found.append(data[start + _FRAME_HEADER : end])
+        found.append((data[start], data[start + _FRAME_HEADER : end]))
         start = end
     return found, data[start:]
