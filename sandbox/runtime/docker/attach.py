@@ -38,6 +38,7 @@ _NOBODY_READS = 128 + signal.SIGPIPE
 def main(arguments: Sequence[str]) -> int:
     """The command's exit code."""
     url, container, *argv = arguments
+    _open_what_is_closed()
     try:
         api = docker.APIClient(base_url=url, version="auto")
         return run(api, url, container, argv)
@@ -52,6 +53,15 @@ def main(arguments: Sequence[str]) -> int:
     hint = f"hint: {failure.hint}\n" if failure.hint else ""
     sys.stderr.write(f"error: {failure}\n{hint}")
     return failure.exit_code
+
+
+def _open_what_is_closed() -> None:
+    """Or the next thing that is opened would be taken for standard input."""
+    for file in (0, 1, 2):
+        try:
+            os.fstat(file)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def run(api: Any, url: str, container: str, argv: Sequence[str]) -> int:
