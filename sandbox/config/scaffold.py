@@ -19,7 +19,7 @@ _HEAD = """\
 """
 
 _TRAFFIC = """
-# How requests travel, by the service they are going to. Take the # away to try it:
+# How requests travel, by the service they are going to. To try it, take "# " away, the space too:
 #
 # traffic:
 #   {name}:

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-IN_A_ROW, IN_A_ROW_OF_CODE = 5, 6
+IN_A_ROW, IN_A_ROW_OF_CODE = 5, 25
 """Changes of one file, each soon after the reload by the one before it."""
 WITHIN = 20.0
 """Seconds in which a change may follow from the reload before it."""

@@ -58,7 +58,7 @@ def test_trace_headers_reach_every_service(bakery: Bakery) -> None:
     assert {(call.caller, call.callee) for call in bakery.board.calls} == {
         ("storefront", "orders"),
         ("orders", "steamer"),
-        (BY_NAME, "pantry"),  # orders says http://pantry/ and leaves the rest to HTTP_PROXY
+        (BY_NAME, "pantry"),  # orders says http://pantry:8000/ and leaves the rest to HTTP_PROXY
         ("steamer", "kneader"),
         ("kneader", "mill"),
         ("mill", "pantry"),

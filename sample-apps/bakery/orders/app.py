@@ -17,7 +17,7 @@ ME = {
     "instance": os.environ.get("SANDBOX_INSTANCE", "orders-alone"),
 }
 STEAMER_URL = os.environ.get("STEAMER_URL", "http://steamer")
-PANTRY_URL = "http://pantry"  # the plain name works too: HTTP_PROXY is set, and httpx honours it
+PANTRY_URL = "http://pantry:8000"  # the plain name and port work too, for clients that honour HTTP_PROXY
 PASS_ON = ("traceparent", "tracestate", "baggage", "x-request-id", "x-canary")
 numbers = itertools.count(1)
 
