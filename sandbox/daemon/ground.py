@@ -108,7 +108,10 @@ class Grounds:
             return choice
         await self._stack.aclose()
         self.docker = None
-        return Choice("process", f"{lacking}; to have containers, load it (docker load) or name another one (docker: images: in the file)")
+        return Choice(
+            "process",
+            f"{lacking}; to have containers, load it (docker load), or name another (docker: images: in the file)",
+        )
 
     async def _docker(self) -> DockerDriver:
         """The library takes a while to import, which a project of processes need not wait for."""
