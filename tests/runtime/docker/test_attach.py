@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+import pytest_asyncio
 
 from sandbox.runtime.base import Running
 from tests.docker_engine import RealEngine
@@ -49,7 +50,10 @@ class Shell:
         )
 
 
-@pytest.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shell(engine: RealEngine) -> AsyncIterator[Shell]:
     async with stage(engine) as theatre:
         yield Shell(theatre, await theatre.start())
@@ -104,15 +108,14 @@ async def test_a_command_that_closes_its_output_is_waited_for(shell: Shell) -> N
     assert done.returncode == 9
 
 
-async def test_what_can_not_be_run_is_said_in_short(shell: Shell, engine: RealEngine) -> None:
+async def test_what_can_not_be_run_is_said_in_short(shell: Shell) -> None:
     missing = await shell.run("no-such-program")
     assert (missing.returncode, missing.stdout) == (1, b"")
     assert missing.stderr.decode().splitlines() == [
         f"error: {str(shell.running.container)[:12]}: no-such-program: no such file or directory in the image",
         "hint: check the command, and that the image has it",
     ]
-    words = shell.words("true")
-    await asyncio.to_thread(engine.api.remove_container, shell.running.container, force=True)
+    words = [word.replace(str(shell.running.container), "0" * 64) for word in shell.words("true")]
     gone = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, check=False)
     assert gone.returncode == 1
     assert "No such container" in gone.stderr
@@ -195,7 +198,7 @@ async def test_a_shell_on_a_terminal(shell: Shell) -> None:
         await screen.until(b"# ")
         screen.type(b"tty; echo $TERM; stty size; exit 23\n")
         assert await screen.code() == 23
-        assert b"/dev/pts/0" in screen.seen
+        assert b"/dev/pts/" in screen.seen
         assert b"vt220" in screen.seen
         assert b"40 97" in screen.seen
         assert screen.attributes() == screen.before
@@ -228,13 +231,9 @@ async def test_a_missing_program_leaves_the_terminal_as_it_was(shell: Shell) -> 
         assert screen.attributes() == screen.before
 
 
-def test_the_words_start_this_python(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sandbox.runtime.docker.attach", f"unix://{tmp_path}/none.sock", "0" * 64, "true"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+async def test_an_engine_that_is_gone(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "sandbox.runtime.docker.attach", f"unix://{tmp_path}/none.sock", "0" * 64, "true"]
+    done = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: 000000000000: ")
     assert "Traceback" not in done.stderr

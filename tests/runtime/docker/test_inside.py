@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from sandbox.errors import RuntimeFailure
 from sandbox.runtime.docker.inside import Inside
 from tests.docker_engine import RealEngine
 from tests.runtime.docker.stage import SLEEPS, stage
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def inside(engine: RealEngine) -> AsyncIterator[Inside]:
     async with stage(engine) as theatre:
         running = await theatre.start()
@@ -77,9 +80,7 @@ async def until_seen(inside: Inside, word: str, *, there: bool) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_container_that_is_gone(engine: RealEngine) -> None:
-    async with stage(engine) as theatre:
-        running = await theatre.start()
-        gone = Inside(theatre.driver._engine, theatre.driver._streams, "0" * 64, running.id)
-        with pytest.raises(RuntimeFailure, match="No such container"):
-            await gone.run(["true"], 10)
+async def test_a_container_that_is_gone(inside: Inside) -> None:
+    gone = Inside(inside._engine, inside._streams, "0" * 64, "web-v1-1")
+    with pytest.raises(RuntimeFailure, match="No such container"):
+        await gone.run(["true"], 10)
