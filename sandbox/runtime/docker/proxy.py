@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import signal
 import tarfile
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from sandbox.runtime.base import Exit, Running
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.builds.pull import have_image
 from sandbox.runtime.docker.ends import exit_of
-from sandbox.runtime.docker.engine import Conflict, Engine, NotThere
+from sandbox.runtime.docker.engine import Conflict, Engine, EngineGone, NotThere
 from sandbox.runtime.docker.logs import Logs
 from sandbox.runtime.docker.networks import Networks
 from sandbox.runtime.docker.records import running_of
@@ -32,7 +34,7 @@ PROGRAM = "/sandbox/envoy"
 _USER = 65532
 _DIGEST = "dev.sandbox.digest"
 _LOG_LIMIT = 4 * 1024 * 1024
-_ENDS_WITHIN = 10.0
+_REMOVED: Mapping[str, Any] = {"State": {"ExitCode": 128 + signal.SIGKILL}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +104,7 @@ class ProxyContainer:
             raise RuntimeFailure("it was removed as soon as it was started", place="Envoy", hint="see: docker events")
         self._take(details)
         self._logs.follow(self._known, _LOG_LIMIT, anew=True)
-        if not details["State"].get("Running"):
-            await self.ended()
+        await self.look()  # it may have ended before we knew it
         return self._known
 
     async def stop(self, grace: float) -> None:
@@ -126,10 +127,16 @@ class ProxyContainer:
         running = self._running
         if running is None or self._ended.is_set():
             return
+        try:
+            details = await self._inspect() or _REMOVED
+        except EngineGone:
+            return  # `look` comes when it is back
+        if running is not self._running or self._ended.is_set():
+            return  # told meanwhile
         self._ended.set()
-        details = await self._inspect() or {}
         await self._logs.finish(str(running.container))
-        self._exits.put_nowait(exit_of(PROXY, running.pid, details, stopped_by=None))
+        exit = exit_of(PROXY, running.pid, details, stopped_by=None)
+        self._exits.put_nowait(replace(exit, at=exit.at or time.time()))
 
     async def look(self) -> None:
         """After the engine was away."""
