@@ -29,7 +29,8 @@ def test_code_is_saved_again_and_again_by_people(pause: float) -> None:
 
 
 def test_code_that_changes_during_each_reload_is_generated_by_it() -> None:
-    assert saves("orders_pb2.py", *(number * 1.1 for number in range(IN_A_ROW_OF_CODE + 3)), during=True) == IN_A_ROW_OF_CODE
+    often = [number * 1.1 for number in range(IN_A_ROW_OF_CODE + 3)]
+    assert saves("orders_pb2.py", *often, during=True) == IN_A_ROW_OF_CODE
 
 
 def test_it_is_let_go_when_it_was_quiet() -> None:
