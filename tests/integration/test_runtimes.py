@@ -34,7 +34,9 @@ class User:
         """A sample app, as `ps` shows it."""
         if self._engine is None and (missing := [tool for tool in TOOLCHAINS.get(app, ()) if not shutil.which(tool)]):
             pytest.skip(f"not installed: {', '.join(missing)}")
-        self._sandbox.run("up", app, "-d", "--timeout", "140s")
+        copy = self._sandbox.home / app  # Maven writes into the folder
+        shutil.copytree(SAMPLES / app, copy)
+        self._sandbox.run("up", copy, "-d", "--timeout", "140s")
         found: dict[str, Any] = json.loads(self._sandbox.run("ps", "--project", app, "-o", "json").stdout)
         return found
 
@@ -126,7 +128,8 @@ def test_toolchains_that_are_missing_are_named(sandbox: Sandbox) -> None:
             (programs / tool).symlink_to(found)
     sandbox.environment["PATH"] = str(programs)
 
-    failed = sandbox.run("up", "polyglot", "-d", check=1)
+    shutil.copytree(SAMPLES / "polyglot", sandbox.home / "polyglot")
+    failed = sandbox.run("up", sandbox.home / "polyglot", "-d", check=1)
 
     ps = json.loads(sandbox.run("ps", "--project", "polyglot", "-o", "json").stdout)
     reasons = {service["name"]: service["reason"] or "" for service in ps["services"]}
