@@ -18,7 +18,7 @@ from sandbox.config.tree import Entries, Entry, Items, Node, Problems, Scalar, q
 from sandbox.errors import Location
 
 MAX_DEPTH = 64
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 _MAX_DIRECTIVES = 10
 
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -28,8 +28,9 @@ from tests.runtime.home import SHELL_ENVIRONMENT, alive, until
 SERVER = """
 import os
 from http.server import HTTPServer, SimpleHTTPRequestHandler
+server = HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), SimpleHTTPRequestHandler)
 print("listening on", os.environ["PORT"])
-HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), SimpleHTTPRequestHandler).serve_forever()
+server.serve_forever()
 """
 
 

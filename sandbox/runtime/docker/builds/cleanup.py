@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sandbox.runtime.docker.builds import names
+from sandbox.runtime.docker.ends import moment
 from sandbox.runtime.docker.engine import Conflict, Engine, NotThere
 
 KEPT = 2
@@ -27,7 +29,7 @@ async def remove_stages(engine: Engine, project: str, build: str) -> None:
 async def prune(engine: Engine, project: str, keep: Collection[str]) -> None:
     """Remove old images of a project. `keep`: ids that are in use. The engine itself refuses where a container needs
     one."""
-    found = await _labelled(engine, names.filters(project))
+    found = [await _dated(engine, image) for image in await _labelled(engine, names.filters(project))]
     await _remove(engine, superfluous(found, keep, time.time()))
 
 
@@ -37,7 +39,7 @@ async def remove_all(engine: Engine, project: str) -> int:
 
 
 def superfluous(found: Iterable[Image], keep: Collection[str], now: float) -> list[Image]:
-    """Pure. `found` as the engine lists images."""
+    """Pure. `found` as the engine lists images, `Created` in seconds and as exact as is known."""
     by_kind: dict[str, list[Image]] = defaultdict(list)
     for image in found:
         by_kind[_label(image, names.KIND)].append(image)
@@ -61,7 +63,7 @@ _STAGE = (names.SERVICE, names.VERSION, names.STAGE)
 def _beyond(found: Sequence[Image], labels: Sequence[str], keep: Collection[str]) -> list[Image]:
     """All but the newest of those that agree in `labels`."""
     groups: dict[Hashable, list[Image]] = defaultdict(list)
-    for image in sorted(found, key=lambda image: int(image["Created"]), reverse=True):
+    for image in sorted(found, key=lambda image: float(image["Created"]), reverse=True):
         groups[tuple(_label(image, name) for name in labels)].append(image)
     return [image for group in groups.values() for image in group[KEPT:] if image["Id"] not in keep]
 
@@ -70,6 +72,14 @@ async def _labelled(engine: Engine, filters: Mapping[str, Any]) -> list[Image]:
     """Without those that only carry others: the engine removes them together with these."""
     found: list[Image] = await engine.call(lambda api: api.images(filters=filters))
     return found
+
+
+async def _dated(engine: Engine, image: Image) -> Image:
+    """With the exact time: a list has whole seconds, in which hot reloads build several."""
+    with suppress(NotThere):
+        whole = await engine.call(lambda api: api.inspect_image(image["Id"]))
+        return {**image, "Created": moment(whole["Created"]) or image["Created"]}
+    return image
 
 
 async def _remove(engine: Engine, images: Iterable[Image]) -> int:

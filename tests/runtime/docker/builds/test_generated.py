@@ -133,7 +133,7 @@ async def test_a_package_that_does_not_exist(kitchen: Kitchen, app: Path) -> Non
 
 
 async def test_a_cancelled_build_ends_and_leaves_nothing(kitchen: Kitchen, app: Path) -> None:
-    write(app, {"Dockerfile": f"FROM {kitchen.real.image('run')}\nRUN echo it runs && sleep 600\n"})
+    write(app, {"Dockerfile": f"FROM {kitchen.real.image('run')}\nRUN echo it runs && sleep 600 # {kitchen.project}\n"})
     building = asyncio.create_task(kitchen.prepare(workload(app)))
     async with asyncio.timeout(30):
         while "it runs" not in kitchen.said:
@@ -151,7 +151,8 @@ async def test_a_cancelled_build_ends_and_leaves_nothing(kitchen: Kitchen, app: 
 
 
 def sleeping(kitchen: Kitchen) -> list[str]:
-    return [found["Id"] for found in kitchen.real.api.containers(all=True) if "sleep 600" in found["Command"]]
+    mine = f"sleep 600 # {kitchen.project}"
+    return [found["Id"] for found in kitchen.real.api.containers(all=True) if mine in found["Command"]]
 
 
 async def test_the_defaults_leave_out_what_is_useless_or_private(kitchen: Kitchen, app: Path) -> None:
