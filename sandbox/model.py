@@ -157,6 +157,15 @@ class WatchRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadSettings:
+    """What happens to a version when its files are saved, and to an instance that another one replaces."""
+
+    watch: bool = True  # False: a save leads to nothing
+    warm: bool = True  # its instances may be forked from a process that has imported their libraries
+    drain: float = 10.0  # seconds that an instance which left traffic may take to finish what it was asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One deployable variant of a service. Exactly one of `build` and `image` is set."""
 
@@ -171,6 +180,7 @@ class Version:
     restart: RestartPolicy = RestartPolicy.ON_FAILURE
     stop_grace_period: float = 10.0
     watch: tuple[WatchRule, ...] = ()
+    reload: ReloadSettings = field(default_factory=ReloadSettings)
     # What only containers have. The process runtime names what it leaves out.
     entrypoint: tuple[str, ...] | None = None  # None: the image's; (): none at all
     user: str | None = None  # name, uid, or either with :group
@@ -324,6 +334,7 @@ class Settings:
     otlp_port: int = 4318
     stats_interval: float = 1.0
     log_max_bytes: int = 16 * 1024 * 1024  # per instance, all rotated files together
+    reload: ReloadSettings = field(default_factory=ReloadSettings)  # of services that say nothing else
     docker: DockerSettings = field(default_factory=DockerSettings)
 
 

@@ -19,10 +19,11 @@ _REDIRECT = re.compile(r"[<>]")
 _ASSIGNMENT = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 
 
-def split_command(text: str) -> tuple[str, ...]:
+def split_command(text: str, *, has_addresses: bool = True) -> tuple[str, ...]:
     """The words of a command; `/bin/sh -c` in front where it has pipes, `&&`, variables and the like.
 
-    ValueError, with a reason, when it is empty, too long, or has an open quote.
+    has_addresses: whether $PORT and $HOST are put in later, so that they need no shell. ValueError, with a reason, when
+    it is empty, too long, or has an open quote.
     """
     if len(text) > LONGEST:
         raise ValueError(f"is longer than {LONGEST // 1024} KiB")
@@ -32,7 +33,7 @@ def split_command(text: str) -> tuple[str, ...]:
         raise ValueError("a quote is not closed") from None
     if not words:
         raise ValueError("is empty")
-    bare = _unquoted(_ADDRESS.sub("", text))
+    bare = _unquoted(_ADDRESS.sub("", text) if has_addresses else text)
     if not (_needs_shell(bare) or _ASSIGNMENT.match(text)):
         return tuple(words)
     # A simple command takes the shell's place, so that signals reach it.

@@ -35,7 +35,7 @@ UNSUPPORTED: Mapping[str, frozenset[str]] = {
     "env_file": frozenset({"format"}),
     "healthcheck": frozenset({"start_interval"}),
     "port": frozenset({"mode", "name"}),
-    "watch": frozenset({"exec", "include", "initial_sync"}),
+    "watch_exec": frozenset({"environment", "privileged", "user", "working_dir"}),
     "mount": frozenset({"image"}),
     "bind": frozenset({"propagation", "recursive"}),
     "volume_options": frozenset({"labels", "subpath"}),

@@ -24,7 +24,10 @@ def expand(root: Entries, problems: Problems) -> Entries:
         tree = change(tree, (*holder, "labels"), variables)
         tree = change(tree, (*holder, "tmpfs"), _one_or_more)
         tree = change(tree, (*holder, "env_file"), _env_files)
-        tree = change(tree, (*holder, "develop", "watch", "*", "ignore"), _one_or_more)
+        for key in ("ignore", "include"):
+            tree = change(tree, (*holder, "develop", "watch", "*", key), _one_or_more)
+        tree = change(tree, (*holder, "reload"), _watched)
+    tree = change(tree, ("reload",), _watched)
     tree = change(tree, (*_SERVICE, "depends_on"), _dependencies)
     tree = change(tree, _HEADERS, _headers)
     assert isinstance(tree, Entries)
@@ -46,6 +49,10 @@ def _variables(node: Node, problems: Problems) -> Node:
             problems.add(item.location, f"{quoted(name)} is set twice in one list", "keep one of the two")
         entries[name] = Entry(item.location, Scalar(item.location, value if equals else None))
     return Entries(node.location, entries)
+
+
+def _watched(node: Node) -> Node:
+    return _keyed(node, "watch") if isinstance(node, Scalar) and _is_there(node) else node
 
 
 def _dependencies(node: Node) -> Node:

@@ -151,17 +151,25 @@ def _words(value: list[object]) -> tuple[str, ...]:
 
 
 def _command(value: object) -> tuple[str, ...]:
+    return _argv(value, "take the key out to have the command detected", "python app.py")
+
+
+def _hook_command(value: object) -> tuple[str, ...]:
+    return _argv(value, "write what is to be run", "nginx -s reload", has_addresses=False)
+
+
+def _argv(value: object, if_empty: str, example: str, *, has_addresses: bool = True) -> tuple[str, ...]:
     if isinstance(value, list):
         words = _words(value)
         if not words or not words[0]:
-            raise fault("is empty", "take the key out to have the command detected")
+            raise fault("is empty", if_empty)
         return words
     if isinstance(value, Template):
         raise _no_text(value)
     if not isinstance(value, str):
-        raise fault(f"should be text or a list of words, not {kind(value)}", "write it like python app.py")
+        raise fault(f"should be text or a list of words, not {kind(value)}", f"write it like {example}")
     try:
-        return split_command(value)
+        return split_command(value, has_addresses=has_addresses)
     except ValueError as error:
         raise fault(f"can't be used: {error}", "check the quotes, or write a list of words") from None
 
@@ -236,11 +244,8 @@ def _integer_schema(low: int, high: int) -> WithJsonSchema:
 
 _SCALAR_TYPES = ["string", "number", "boolean"]
 
-Boolean = Annotated[
-    bool,
-    PlainValidator(_boolean),
-    WithJsonSchema({"type": ["boolean", "string"], "pattern": f"^(true|false)$|{_VARIABLE}"}),
-]
+BOOLEAN: dict[str, Any] = {"type": ["boolean", "string"], "pattern": f"^(true|false)$|{_VARIABLE}"}
+Boolean = Annotated[bool, PlainValidator(_boolean), WithJsonSchema(BOOLEAN)]
 String = Annotated[str, PlainValidator(_filled), WithJsonSchema({"type": "string", "minLength": 1})]
 Text = Annotated[str, PlainValidator(text), WithJsonSchema({"type": _SCALAR_TYPES})]
 PortNumber = Annotated[int, PlainValidator(whole(1, 65535)), _integer_schema(1, 65535)]
@@ -267,6 +272,7 @@ EnvironmentValue = Annotated[
 ]
 _WORDS_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": _SCALAR_TYPES}, "minItems": 1}]}
 Command = Annotated[tuple[str, ...], PlainValidator(_command), WithJsonSchema(_WORDS_SCHEMA)]
+HookCommand = Annotated[tuple[str, ...], PlainValidator(_hook_command), WithJsonSchema(_WORDS_SCHEMA)]
 HealthTest = Annotated[tuple[str, ...], PlainValidator(_health_test), WithJsonSchema(_WORDS_SCHEMA)]
 Restart = Annotated[
     str, PlainValidator(_restart), WithJsonSchema({"type": "string", "pattern": f"^({_RESTART.pattern})$"})

@@ -27,6 +27,7 @@ from sandbox.model import (
     NoProbe,
     Port,
     Project,
+    ReloadSettings,
     Retry,
     Rule,
     Service,
@@ -84,7 +85,12 @@ def _settings(settings: Settings) -> Plain:
         "ui": {"port": settings.ui_port},
         "telemetry": {"otlp": {"port": settings.otlp_port}, "interval": format_duration(settings.stats_interval)},
         "logs": {"max_size": format_size(settings.log_max_bytes)},
+        "reload": _reload(settings.reload),
     }
+
+
+def _reload(reload: ReloadSettings) -> Plain:
+    return {"watch": reload.watch, "warm": reload.warm, "drain": format_duration(reload.drain)}
 
 
 def _service(service: Service) -> Plain:
@@ -108,6 +114,7 @@ def _version(version: Version) -> Plain:
         healthcheck=_healthcheck(version.healthcheck),
         deploy=_deploy(version),
         develop={"watch": [_watch(rule) for rule in version.watch]} if version.watch else None,
+        reload=_reload(version.reload),
         restart=str(version.restart),
         stop_grace_period=format_duration(version.stop_grace_period),
         **_container(version),
@@ -198,6 +205,9 @@ def _watch(rule: WatchRule) -> Plain:
         action=rule.action,
         target=_escaped(rule.target),
         ignore=[_escape(pattern) for pattern in rule.ignore],
+        include=[_escape(pattern) for pattern in rule.include],
+        initial_sync=rule.initial_sync or None,
+        exec=None if rule.command is None else {"command": [_escape(word) for word in rule.command]},
     )
 
 

@@ -15,6 +15,7 @@ from sandbox.config.schema import (
     HealthcheckSpec,
     PortSpec,
     ProjectSpec,
+    ReloadSpec,
     RetrySpec,
     RuleSpec,
     ServiceSpec,
@@ -40,6 +41,7 @@ from sandbox.model import (
     Port,
     Probe,
     Project,
+    ReloadSettings,
     RestartPolicy,
     Retry,
     Rule,
@@ -66,20 +68,22 @@ class Resolver:
         self._env_files = env_files
 
     def project(self, spec: ProjectSpec, name: str, files: tuple[Path, ...]) -> Project:
+        settings = _settings(spec)
+        services = {name: self._service(name, service, settings) for name, service in spec.services.items()}
         return Project(
             name=name,
             root=self._root,
             files=files,
-            services={name: self._service(name, service) for name, service in spec.services.items()},
+            services=services,
             traffic={callee: _policy(policy) for callee, policy in spec.traffic.items()},
             volumes={key: volume(key, found) for key, found in spec.volumes.items()},
-            settings=_settings(spec),
+            settings=settings,
         )
 
-    def _service(self, name: str, spec: ServiceSpec) -> Service:
+    def _service(self, name: str, spec: ServiceSpec, settings: Settings) -> Service:
         ports = _ports(spec)
         specs: Mapping[str, VersionSpec] = spec.versions or {DEFAULT_VERSION: spec}
-        versions = tuple(self._version(version, found, ports) for version, found in specs.items())
+        versions = tuple(self._version(version, found, ports, settings) for version, found in specs.items())
         return Service(
             name=name,
             versions=versions,
@@ -89,7 +93,7 @@ class Resolver:
             runtime=spec.runtime,
         )
 
-    def _version(self, name: str, spec: VersionSpec, ports: tuple[Port, ...]) -> Version:
+    def _version(self, name: str, spec: VersionSpec, ports: tuple[Port, ...], settings: Settings) -> Version:
         return Version(
             name=name,
             build=self._build(spec.build) if spec.build else None,
@@ -102,6 +106,7 @@ class Resolver:
             restart=_restart(spec.restart),
             stop_grace_period=10.0 if spec.stop_grace_period is None else spec.stop_grace_period,
             watch=self._watch(spec.develop or DevelopSpec()),
+            reload=_reload(spec.reload, settings.reload),
             **container_keys(spec, self.path),
         )
 
@@ -129,7 +134,15 @@ class Resolver:
 
     def _watch(self, spec: DevelopSpec) -> tuple[WatchRule, ...]:
         return tuple(
-            WatchRule(path=self.path(rule.path), action=rule.action, target=rule.target, ignore=tuple(rule.ignore))
+            WatchRule(
+                path=self.path(rule.path),
+                action=rule.action,
+                target=rule.target,
+                ignore=tuple(rule.ignore),
+                include=tuple(rule.include),
+                command=rule.exec.command if rule.exec else None,
+                initial_sync=rule.initial_sync,
+            )
             for rule in spec.watch
         )
 
@@ -184,6 +197,10 @@ def _restart(word: str | None) -> RestartPolicy:
     return RestartPolicy(word.partition(":")[0]) if word else RestartPolicy.ON_FAILURE
 
 
+def _reload(spec: ReloadSpec | None, otherwise: ReloadSettings) -> ReloadSettings:
+    return replace(otherwise, **spec.given()) if spec else otherwise
+
+
 def _settings(spec: SettingsSpec) -> Settings:
     given: dict[str, Any] = {
         "runtime": spec.runtime,
@@ -193,6 +210,7 @@ def _settings(spec: SettingsSpec) -> Settings:
         "stats_interval": spec.telemetry and spec.telemetry.interval,
         "log_max_bytes": spec.logs and spec.logs.max_size,
         "docker": spec.docker and docker_settings(spec.docker),
+        "reload": _reload(spec.reload, ReloadSettings()),
     }
     return Settings(**{name: value for name, value in given.items() if value is not None})
 

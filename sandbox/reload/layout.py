@@ -71,8 +71,13 @@ class Layout:
 
 
 def lay_out(project: Project, built: Built) -> Layout:
+    """Without the versions whose `reload.watch` is off."""
     contexts = {_text(version.build.context) for _, version in _versions(project) if version.build is not None}
-    versions = tuple(_watched(service, version, project, contexts, built) for service, version in _versions(project))
+    versions = tuple(
+        _watched(service, version, project, contexts, built)
+        for service, version in _versions(project)
+        if version.reload.watch
+    )
     return Layout(
         areas=_areas(versions),
         versions=versions,

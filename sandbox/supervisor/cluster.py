@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from sandbox.control import Status
 from sandbox.errors import RuntimeFailure, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
-from sandbox.model import MountKind, RestartPolicy, Version
+from sandbox.model import MountKind, ReloadSettings, RestartPolicy, Version
 from sandbox.proxy.topology import Address, EndpointKey, Endpoints
 from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Output, Workload
 from sandbox.supervisor import health, rollout
@@ -24,7 +24,7 @@ from sandbox.supervisor import plan as actions
 from sandbox.supervisor import state as facts
 from sandbox.supervisor.buildlog import BuildLog
 from sandbox.supervisor.desired import Desired, VersionKey
-from sandbox.supervisor.drain import DRAINS_WITHIN, drained
+from sandbox.supervisor.drain import drained
 from sandbox.supervisor.narrate import narrate
 from sandbox.supervisor.plan import Action, next_deadline, plan
 from sandbox.supervisor.probes import Probes
@@ -147,7 +147,7 @@ class Cluster:
         }
 
     def _target(self, service: str, version: Version) -> Target:
-        workload = _digest(self._workload(service, version))
+        workload = _digest(_prepared_from(self._workload(service, version)))
         key = VersionKey(service, version.name)
         known = self.state.versions.get(key)
         if known is None or known.artifact is None or known.workload != workload:
@@ -163,6 +163,7 @@ class Cluster:
             version=version,
             ports=self.desired.project.services[service].ports,
             runtime=self._surroundings.places[service].runtime,
+            warm=version.reload.warm,
         )
 
     def _environment(self, service: str, version: Version) -> dict[str, str]:
@@ -271,8 +272,12 @@ class Cluster:
 
     async def _drain(self, name: str) -> None:
         instance = self.state.instances.get(name)
-        if instance is not None and not await drained(self._driver, instance):
-            message = f"{name} still had connections {DRAINS_WITHIN:g} s after it left traffic; they are cut"
+        if instance is None:
+            return
+        version = self._version(instance)
+        limit = (version.reload if version else ReloadSettings()).drain
+        if not await drained(self._driver, instance, limit):
+            message = f"{name} still had connections {limit:g} s after it left traffic; they are cut"
             self._bus.publish(
                 Event(kind=Kind.NOTICE, severity=Severity.WARNING, message=message, service=instance.service)
             )
@@ -287,12 +292,15 @@ class Cluster:
             self._bus.publish(_failure(f"internal error while {name} was stopped: {error}", name))
 
     def _grace(self, name: str) -> float:
-        instance = self.state.instances[name]
+        version = self._version(self.state.instances[name])
+        return version.stop_grace_period if version else 10.0
+
+    def _version(self, instance: InstanceState) -> Version | None:
+        """None when it is no longer in the project; its stop is planned."""
         try:
-            version = self.desired.project.services[instance.service].version(instance.version)
+            return self.desired.project.services[instance.service].version(instance.version)
         except KeyError:
-            return 10.0
-        return version.stop_grace_period
+            return None
 
     # --- hearing ------------------------------------------------------------------------------------------------
 
@@ -305,11 +313,8 @@ class Cluster:
                 self._exited(instance, exit)
 
     def _exited(self, instance: InstanceState, exit: Exit) -> None:
-        try:
-            policy = self.desired.project.services[instance.service].version(instance.version).restart
-        except KeyError:
-            return  # no longer in the project; its stop is planned
-        self.tell(facts.Exited(exit, policy))
+        if (version := self._version(instance)) is not None:
+            self.tell(facts.Exited(exit, version.restart))
 
     def _with_evidence(self, event: Event) -> Event:
         if event.severity is Severity.INFO or event.instance is None:
@@ -336,6 +341,11 @@ def endpoints_of(state: ClusterState) -> Endpoints:
             key = EndpointKey(instance.service, instance.version, declared)
             found.setdefault(key, []).append(Address(instance.host, actual))
     return {key: tuple(sorted(addresses)) for key, addresses in found.items()}
+
+
+def _prepared_from(workload: Workload) -> Workload:
+    """How a version is watched, and how its instances end, is no part of what it is prepared from."""
+    return replace(workload, version=replace(workload.version, watch=(), reload=ReloadSettings()))
 
 
 def _may_overlap(version: Version) -> bool:

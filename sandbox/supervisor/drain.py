@@ -10,17 +10,17 @@ from sandbox.errors import SandboxError
 from sandbox.runtime.base import Driver
 from sandbox.supervisor.state import InstanceState
 
-DRAINS_WITHIN = 10.0
-"""Seconds. Envoy closes its idle connections to an instance as soon as it leaves; what is still open is in use."""
-
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _ESTABLISHED = "01"  # proc_pid_net(5), states of <net/tcp_states.h>
 _LOOK_WITHIN = 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.2
 
 
-async def drained(driver: Driver, instance: InstanceState, limit: float = DRAINS_WITHIN) -> bool:
-    """Whether all that was open has ended within `limit` seconds. Where nothing can be seen, nothing is waited for."""
+async def drained(driver: Driver, instance: InstanceState, limit: float) -> bool:
+    """Whether all that was open has ended within `limit` seconds. Where nothing can be seen, nothing is waited for.
+
+    Envoy closes its idle connections to an instance as soon as it leaves; what is still open is in use.
+    """
     ports = frozenset(instance.ports.values())
     deadline = asyncio.get_running_loop().time() + limit
     pause = _FIRST_PAUSE

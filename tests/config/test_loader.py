@@ -26,6 +26,7 @@ from sandbox.model import (
     NoProbe,
     Port,
     Probe,
+    ReloadSettings,
     RestartPolicy,
     Retry,
     Rule,
@@ -151,6 +152,53 @@ def test_deploy_develop_and_grace(folder: Folder) -> None:
 
     assert (found.replicas, found.limits, found.stop_grace_period) == (3, Limits(memory=3 << 29, cpus=0.5), 90.0)
     assert found.watch == (WatchRule(path=folder.root / "a", action="sync", target="/app", ignore=("*.md",)),)
+
+
+def test_what_is_watched(folder: Folder) -> None:
+    rule = "path: ./a, action: sync+exec, target: /app, include: '*.conf', initial_sync: true"
+    found = version(folder, f"develop: {{watch: [{{{rule}, exec: {{command: 'kill -HUP $$PPID'}}}}]}}")
+
+    assert found.watch == (
+        WatchRule(
+            path=folder.root / "a",
+            action="sync+exec",
+            target="/app",
+            include=("*.conf",),
+            command=("/bin/sh", "-c", "exec kill -HUP $PPID"),
+            initial_sync=True,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "settings"),
+    [
+        ("public: false", ReloadSettings()),
+        ("reload: false", ReloadSettings(watch=False)),
+        ("reload: '${OFF}'", ReloadSettings(watch=False)),
+        ("reload: true", ReloadSettings()),
+        ("reload: {warm: false, drain: 1m}", ReloadSettings(warm=False, drain=60.0)),
+        ("reload: {drain: 0s}", ReloadSettings(drain=0.0)),
+        ("reload: null", ReloadSettings()),
+    ],
+)
+def test_reload(folder: Folder, written: str, settings: ReloadSettings) -> None:
+    assert version(folder, written, {"OFF": "false"}).reload == settings
+
+
+def test_reload_of_a_version_over_its_service_over_the_project_over_a_profile(folder: Folder) -> None:
+    folder.write("reload: {warm: false, drain: 1s}", "mine.yaml")
+    versions = "v1: {build: ./a}, v2: {build: ./b, reload: {drain: 3s}}, v3: {build: ./c, reload: true}"
+    text = f"reload: {{drain: 2s}}\nservices: {{a: {{reload: false, versions: {{{versions}}}}}, b: {{build: ./b}}}}"
+    project = folder.load(text, profiles=["mine.yaml"])
+
+    assert project.settings.reload == ReloadSettings(warm=False, drain=2.0)
+    assert [one.reload for one in (*project.services["a"].versions, *project.services["b"].versions)] == [
+        ReloadSettings(watch=False, warm=False, drain=2.0),
+        ReloadSettings(watch=False, warm=False, drain=3.0),
+        ReloadSettings(watch=True, warm=False, drain=2.0),
+        ReloadSettings(watch=True, warm=False, drain=2.0),
+    ]
 
 
 def values(found: Version) -> dict[str, str]:

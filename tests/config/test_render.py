@@ -38,6 +38,7 @@ from sandbox.model import (
     Port,
     Probe,
     Project,
+    ReloadSettings,
     RestartPolicy,
     Retry,
     Rule,
@@ -91,6 +92,7 @@ WORD = st.text(st.characters(exclude_categories=["Cs", "Z"], exclude_characters=
     lambda text: bool(text.strip())
 )
 SECONDS = st.integers(1, int(LONGEST * 1e6)).map(lambda number: number / 1e6)
+RELOADS = st.builds(ReloadSettings, watch=st.booleans(), warm=st.booleans(), drain=SECONDS | st.just(0.0))
 VARIABLE = st.from_regex(r"[A-Z_]{1,6}[a-z]", fullmatch=True)
 VERSIONS = st.lists(st.from_regex(LABEL, fullmatch=True), min_size=1, max_size=3, unique=True)
 
@@ -167,12 +169,17 @@ def versions(draw: st.DrawFn, root: Path, name: str, ports: tuple[Port, ...], ca
         retries=st.integers(1, 9),
         start_period=SECONDS | st.just(0.0),
     )
+    action = draw(st.sampled_from(["restart", "rebuild", "sync", "sync+restart", "sync+exec"]))
+    words = st.lists(WORD, min_size=1, max_size=2).map(tuple)
     watch = st.builds(
         WatchRule,
         path=st.just(root / "a"),
-        action=st.sampled_from(["restart", "sync"]),
+        action=st.just(action),
         target=WORD,
-        ignore=st.lists(WORD, max_size=2).map(tuple),
+        ignore=words | st.just(()),
+        include=words | st.just(()),
+        command=words if action == "sync+exec" else st.none(),
+        initial_sync=st.booleans(),
     )
     limits = st.builds(
         Limits,
@@ -194,6 +201,7 @@ def versions(draw: st.DrawFn, root: Path, name: str, ports: tuple[Port, ...], ca
         restart=draw(st.sampled_from(RestartPolicy)),
         stop_grace_period=draw(SECONDS),
         watch=draw(st.lists(watch, max_size=1).map(tuple)),
+        reload=draw(RELOADS),
         entrypoint=draw(st.none() | st.lists(TEXT, max_size=3).map(tuple)),
         user=draw(st.sampled_from([None, "root", "1000", "0:0"])),
         working_dir=draw(st.none() | st.just("/") | TARGETS),
@@ -286,6 +294,7 @@ def projects(draw: st.DrawFn, root: Path) -> Project:
             otlp_port=ports[2],
             stats_interval=draw(SECONDS),
             log_max_bytes=draw(st.integers(1, 2**40)),
+            reload=draw(RELOADS),
             docker=DockerSettings(
                 proxy=draw(st.sampled_from(["auto", "host", "container"])),
                 address_pools=draw(st.sampled_from([(), ("10.20.0.0/16", "172.16.0.0/12")])),

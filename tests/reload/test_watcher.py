@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.model import WatchRule
+from sandbox.model import ReloadSettings, WatchRule
 from sandbox.reload import ground, lane, settle
 from sandbox.reload.change import Action
 from sandbox.reload.flaps import IN_A_ROW
@@ -104,6 +104,20 @@ async def test_a_folder_that_is_named_is_watched_though_git_ignores_it(tmp_path:
         (folder / "dist" / "app.js").write_text("two")
         [change] = await stage.told()
     assert change.reactions["v1"].action is Action.SYNC
+
+
+async def test_a_version_that_is_not_to_be_watched_is_not(tmp_path: Path) -> None:
+    make(tmp_path, "orders/app.py", "orders/next/app.py", "pantry/app.py")
+    off = ReloadSettings(watch=False)
+    versions = (version(tmp_path / "orders"), version(tmp_path / "orders" / "next", name="v2", reload=off))
+    pantry = version(tmp_path / "pantry", reload=off)
+    async with watching(project_of(tmp_path, {"orders": versions, "pantry": pantry})) as stage:
+        make(tmp_path, "orders/next/more.py", "pantry/more.py")
+        await stage.fence()
+        assert stage.changes == []
+        (tmp_path / "orders" / "app.py").write_text("two")
+        [change] = await stage.told()
+        assert list(change.reactions) == ["v1"]
 
 
 async def test_ignored_folders_cost_no_watch(tmp_path: Path) -> None:

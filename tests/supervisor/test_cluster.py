@@ -11,10 +11,11 @@ import pytest
 from sandbox.control import Status
 from sandbox.errors import RuntimeFailure
 from sandbox.events import Bus, Kind
-from sandbox.model import Healthcheck, NoProbe, Service
+from sandbox.model import Healthcheck, NoProbe, ReloadSettings, Service
 from sandbox.proxy.topology import Caller, EndpointKey, Endpoints
-from sandbox.runtime.base import InstanceSpec, Running
+from sandbox.runtime.base import Driver, InstanceSpec, Running
 from sandbox.runtime.fake import Behaviour, FakeDriver, FakeHost
+from sandbox.supervisor import cluster as clusters
 from sandbox.supervisor import views
 from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks, Surroundings
@@ -279,6 +280,37 @@ async def test_new_code_that_ends_at_once_leaves_the_old_serving_until_the_next_
     stage.wish(Wishes(generations={"mill": 2}))
     await stage.until(lambda: all(one.generation == 2 and one.ready for one in stage.cluster.state.instances.values()))
     assert set(stage.host.running) == set(stage.cluster.state.instances)
+
+
+async def test_how_a_version_is_watched_and_drained_is_no_reason_to_prepare_it_anew(
+    stages: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float] = []
+
+    async def drained(driver: Driver, instance: InstanceState, limit: float) -> bool:
+        limits.append(limit)
+        return True
+
+    monkeypatch.setattr(clusters, "drained", drained)
+    service = a_mill()
+    stage = stages(desire(service))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    changed = replace(service.versions[0], reload=ReloadSettings(watch=False, drain=60.0))
+    stage.cluster.wish(desire(replace(service, versions=(changed,)), wishes=Wishes(stopped=frozenset({"mill"}))))
+    await stage.until(lambda: not stage.cluster.state.instances)
+    assert stage.host.calls.count("prepare mill") == 1
+    assert limits == [60.0]
+
+
+@pytest.mark.parametrize("warm", [True, False])
+async def test_warm_starts_can_be_turned_off(stages: Make, warm: bool) -> None:
+    service = a_mill()
+    version = replace(service.versions[0], reload=ReloadSettings(warm=warm))
+    stage = stages(desire(replace(service, versions=(version,))))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    assert stage.host.specs["mill-v1-1"].workload.warm is warm
 
 
 async def test_a_new_supervisor_takes_over_what_the_old_one_started(stages: Make) -> None:

@@ -5,6 +5,7 @@ Strict: a wrong type is an error, and so is an unknown key, except `x-…`. A ke
 
 from sandbox.config.schema.containers import ContainerSpec
 from sandbox.config.schema.project import ProjectSpec
+from sandbox.config.schema.reload import ReloadSpec
 from sandbox.config.schema.services import (
     BuildSpec,
     DeploySpec,
@@ -34,6 +35,7 @@ __all__ = [
     "MountSpec",
     "PortSpec",
     "ProjectSpec",
+    "ReloadSpec",
     "RetrySpec",
     "RuleSpec",
     "ServiceSpec",

@@ -17,6 +17,7 @@ from sandbox.config.fields import (
     Duration,
     EnvironmentValue,
     HealthTest,
+    HookCommand,
     Label,
     Pids,
     PortNumber,
@@ -32,6 +33,7 @@ from sandbox.config.fields import (
 )
 from sandbox.config.portforms import exposed, long_form, protocol, refuse_other_hosts
 from sandbox.config.schema.containers import ContainerSpec
+from sandbox.config.schema.reload import Reload
 from sandbox.config.schema.spec import Spec
 from sandbox.model import Port
 
@@ -97,20 +99,39 @@ class DeploySpec(Spec):
     resources: ResourcesSpec | None = Field(None, description="What an instance may use.")
 
 
-class WatchSpec(Spec):
-    compose = "watch"
+class WatchExecSpec(Spec):
+    compose = "watch_exec"
 
+    command: HookCommand = Field(description="What is run in the containers once the files are there.")
+
+
+class WatchSpec(Spec):
     path: String = Field(description="A file or folder, relative to the first file.")
-    action: Literal["restart", "rebuild", "sync", "sync+restart"] = Field(description="What a change leads to.")
+    action: Literal["restart", "rebuild", "sync", "sync+restart", "sync+exec"] = Field(
+        description="What a change leads to."
+    )
     target: String | None = Field(None, description="Where changed files go inside the container (sync).")
     ignore: Annotated[list[String], AlsoAs(TEXT)] = Field(
         default_factory=list, description="Patterns of files whose changes do not matter."
     )
+    include: Annotated[list[String], AlsoAs(TEXT)] = Field(
+        default_factory=list, description="Patterns of the only files whose changes matter. Default: all."
+    )
+    initial_sync: Boolean = Field(False, description="Whether all files are brought in when watching begins (sync).")
+    exec: WatchExecSpec | None = Field(None, description="What is run after the files are brought in (sync+exec).")
 
     @model_validator(mode="after")
     def _knows_where_to(self) -> WatchSpec:
         if self.action.startswith("sync") and self.target is None:
             raise fault(f"needs a target for the action {self.action}", "add target: /app, or use action: restart")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_what_to_run(self) -> WatchSpec:
+        if self.action == "sync+exec" and self.exec is None:
+            raise fault("needs exec for the action sync+exec", 'add exec: {command: "nginx -s reload"}')
+        if self.action != "sync+exec" and self.exec is not None:
+            raise fault(f"has exec, and its action is {self.action}", "use action: sync+exec, or take exec out")
         return self
 
 
@@ -141,6 +162,7 @@ class VersionSpec(ContainerSpec):
     )
     deploy: DeploySpec | None = Field(None, description="How many instances, and what they may use.")
     develop: DevelopSpec | None = Field(None, description="What happens while you work on the code.")
+    reload: Reload = Field(None, description="How a save reloads it. Default: the project's; false: not at all.")
     restart: Restart | None = Field(
         None, description="When an instance that ended is started again: no, on-failure, always, unless-stopped."
     )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from sandbox.config.addresspools import AddressPool
 from sandbox.config.fields import PortNumber, PositiveDuration, Size, String
+from sandbox.config.schema.reload import Reload
 from sandbox.config.schema.spec import Spec
 
 
@@ -57,3 +58,4 @@ class SettingsSpec(Spec):
     ui: ListenerSpec | None = Field(None, description="The web page and the HTTP API.")
     telemetry: TelemetrySpec | None = Field(None, description="Numbers and traces of the traffic.")
     logs: LogsSpec | None = Field(None, description="What services write to standard output and error.")
+    reload: Reload = Field(None, description="How a save reloads services that say nothing else about it.")
