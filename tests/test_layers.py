@@ -125,4 +125,4 @@ def test_the_hook_uses_what_every_interpreter_has_loaded(module: Path) -> None:
         for alias in node.names
     }
 
-    assert imported <= {"gc", "os", "sys", "_socket", "typing", "sandbox_zygote"}
+    assert imported <= {"gc", "os", "sys", "_imp", "_signal", "_socket", "typing", "sandbox_zygote"}

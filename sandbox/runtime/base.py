@@ -31,6 +31,7 @@ class Artifact:
     cwd: Path
     environment: Mapping[str, str] = field(default_factory=dict)  # what the runtime adds, such as PATH and VIRTUAL_ENV
     image: str | None = None  # the image's id
+    overlay: Path | None = None  # a tar archive of files, by their paths from the root, that are newer than the image
     origin: str = ""  # where the command came from, for people: "command", "Procfile", "app.py"
 
 

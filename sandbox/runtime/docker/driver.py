@@ -8,10 +8,8 @@ import logging
 import shutil
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,16 +21,19 @@ from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, 
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.builds import Builder
 from sandbox.runtime.docker.builds.pull import find_image
-from sandbox.runtime.docker.containers import Frame, container_name, payload, to_create
-from sandbox.runtime.docker.ends import exit_of, moment, signal_number
-from sandbox.runtime.docker.engine import Conflict, Engine, EngineGone, NotThere
+from sandbox.runtime.docker.containers import Frame, payload, to_create
+from sandbox.runtime.docker.engine import Engine, EngineGone
 from sandbox.runtime.docker.inside import Inside
 from sandbox.runtime.docker.layout import EngineFacts, Mesh, facts
+from sandbox.runtime.docker.lives import Lives
 from sandbox.runtime.docker.logs import Logs
+from sandbox.runtime.docker.maker import Maker
 from sandbox.runtime.docker.networks import Attachment, Demand, Networks
 from sandbox.runtime.docker.program import Programs, not_started
 from sandbox.runtime.docker.proxy import ProxyContainer
 from sandbox.runtime.docker.records import Record, Records, running_of
+from sandbox.runtime.docker.standby.held import was_let_go
+from sandbox.runtime.docker.standby.standbys import Standbys
 from sandbox.runtime.docker.stream import Streams
 from sandbox.runtime.docker.watch import EngineWatch
 from sandbox.runtime.selfexec import self_command
@@ -67,7 +68,6 @@ class DockerDriver:
         self._host = host
         self._say = say
         self._records = Records()
-        self._exits: asyncio.Queue[tuple[Exit, Record]] = asyncio.Queue()  # one for each container at most
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks = Tasks()
         self._starts = Tasks()
@@ -91,6 +91,9 @@ class DockerDriver:
         self._watch = EngineWatch(
             self._engine.endpoint, self._streams, self._paths.id, self._hear, self._lost, self._returned
         )
+        self._maker = Maker(self._engine, self._paths.id)
+        self._lives = Lives(self._engine, self._watch, self._records, self._logs, self._discard)
+        self._standbys = Standbys(self._engine, self._maker, self.networks, self._records, self._body, self._lock)
         await self._watch.open()
 
     async def lacking(self, wanted: Collection[str]) -> str | None:
@@ -129,6 +132,8 @@ class DockerDriver:
     async def close(self) -> None:
         await self._watch.close()
         await self._starts.close()
+        await self._standbys.close()
+        await self._lives.close()
         await self._tasks.close()
         await self._logs.close()
         await self._streams.close()
@@ -137,9 +142,10 @@ class DockerDriver:
     async def clear(self) -> None:
         """Remove every container and network of the project; what ran is ended, and what was to start never does."""
         await self._starts.close()
+        await self._standbys.close()
         await self._engine.quiet()
         found = await self._engine.call(lambda api: api.containers(all=True, filters=labels.filters(self._paths.id)))
-        await asyncio.gather(*(self._remove(str(one["Id"])) for one in found))
+        await asyncio.gather(*(self._maker.remove(str(one["Id"])) for one in found))
         await self.networks.remove_all()
         await asyncio.to_thread(shutil.rmtree, self._paths.docker, ignore_errors=True)
 
@@ -167,27 +173,15 @@ class DockerDriver:
 
     async def stop(self, instance: str, grace: float) -> None:
         record = self._records.alive(instance)
-        if record is None:
-            return
-        record.stop_asked = True
-        await _set_within(record.started, _DIES_WITHIN)
-        await self._signal(record, None)
-        if not await _set_within(record.ended, grace):
-            await self._signal(record, signal.SIGKILL)
-            if not await _set_within(record.ended, _DIES_WITHIN):
-                raise RuntimeFailure("the engine does not end it", place=instance, hint="see: docker ps; docker info")
+        if record is not None:
+            await self._lives.stop(record, grace)
 
     async def running(self) -> tuple[Running, ...]:
-        await self._present()
+        await self._watch.present()
         return tuple([running_of(details) for details in await self._details("running")])
 
-    async def exits(self) -> AsyncIterator[Exit]:
-        while True:
-            exit, record = await self._exits.get()
-            try:
-                yield exit
-            finally:
-                self._tasks.spawn(self._discard(record), name=f"remove {record.container[:12]}")
+    def exits(self) -> AsyncIterator[Exit]:
+        return self._lives.exits()
 
     async def run(self, instance: str, argv: Sequence[str], timeout: float) -> tuple[int, str]:
         record = self._records.alive(instance)
@@ -202,147 +196,92 @@ class DockerDriver:
         words = self_command("sandbox.runtime.docker.attach", self._engine.endpoint.url, record.container, *argv)
         return ExecSpec(argv=tuple(words), cwd=None, environment=None)
 
-    # --- starting -----------------------------------------------------------------------------------------------
+    # --- starting and ending ------------------------------------------------------------------------------------
 
     async def _start(self, spec: InstanceSpec) -> Running:
         async with self._lock(spec.id):
             if self._records.alive(spec.id) is not None:
                 raise RuntimeFailure(f"{spec.id} is already running", place=spec.id)
             try:
-                return await self._patiently(lambda: self._make_and_start(spec))
+                running = await self._warmly(spec)
+                if running is None:
+                    running = await self._watch.patiently(lambda: self._coldly(spec))
             except RuntimeFailure:
                 with suppress(RuntimeFailure):
                     await self.networks.detach(spec.id)
                 raise
+        self._standbys.started(spec)
+        return running
 
-    async def _make_and_start(self, spec: InstanceSpec) -> Running:
+    async def _warmly(self, spec: InstanceSpec) -> Running | None:
+        """By what stands by for it; None when there is nothing."""
+        standby = await self._standbys.claim(spec)
+        if standby is None:
+            return None
+        with suppress(RuntimeFailure):
+            with self._recorded(spec, standby.container) as record:
+                record.running = running = await self._standbys.let_go(standby, spec)
+                self._logs.follow(running, spec.log_max_bytes, anew=True)
+            return running
+        return None
+
+    async def _coldly(self, spec: InstanceSpec) -> Running:
         await asyncio.to_thread(_create_folders, spec.workload.version, spec.id)
         attachment = await self.networks.attach(spec.id, spec.service)
-        container = await self._make(spec, attachment)
-        record = Record(container=container, instance=spec.id, service=spec.service)
-        self._records.add(record)  # before it starts, or its end could come unheard
+        container = await self._maker.make(spec, self._body(spec, attachment))
         try:
-            await self._programs.check(container, spec.artifact.fingerprint, spec.id)
-            await self._engine.call(lambda api: api.start(container), place=spec.id)
-            details = await self._engine.call(lambda api: api.inspect_container(container), place=spec.id)
+            with self._recorded(spec, container) as record:
+                await self._programs.check(container, spec.artifact.fingerprint, spec.id)
+                await self._engine.call(lambda api: api.start(container), place=spec.id)
+                details = await self._engine.call(lambda api: api.inspect_container(container), place=spec.id)
+                record.running = running = running_of(details, attachment.address)
+                self._logs.follow(running, spec.log_max_bytes, anew=True)
         except EngineGone:  # what is left of it is removed when it is made again
-            self._records.remove(record)
             raise
         except RuntimeFailure as error:
-            self._records.remove(record)
-            await self._remove(container)
+            await self._maker.remove(container)
             raise _explained(error, spec) from error
-        else:
-            record.running = running_of(details, attachment.address)
-            self._logs.follow(record.running, spec.log_max_bytes, anew=True)
-            return record.running
+        return running
+
+    @contextmanager
+    def _recorded(self, spec: InstanceSpec, container: str) -> Iterator[Record]:
+        """Known from before it starts, or its end could come unheard; no longer known when it does not."""
+        record = Record(container=container, instance=spec.id, service=spec.service, version=spec.workload.version.name)
+        self._records.add(record)
+        try:
+            yield record
+        except BaseException:
+            self._records.remove(record)
+            raise
         finally:
             record.started.set()
 
-    async def _make(self, spec: InstanceSpec, attachment: Attachment) -> str:
-        """The new container's id. What has the name is left over, since we know of no such instance."""
+    def _body(self, spec: InstanceSpec, attachment: Attachment) -> dict[str, Any]:
         assert self._frame is not None
-        name, body = container_name(self._paths.id, spec.id), payload(spec, self._frame, attachment)
-        for attempt in (1, 2):
-            try:
-                made = await self._engine.call(lambda api: api.create_container_from_config(body, name), place=spec.id)
-                return str(made["Id"])
-            except Conflict:
-                if attempt == 2:
-                    raise
-                await self._remove_left_over(name)
-            except NotThere as error:
-                hint = "build it again: sandbox restart"
-                raise RuntimeFailure(f"its image is gone: {error.message}", place=spec.id, hint=hint) from error
-        raise AssertionError("unreachable")
-
-    async def _remove_left_over(self, name: str) -> None:
-        try:
-            found = await self._engine.call(lambda api: api.inspect_container(name))
-        except NotThere:
-            return
-        if (found["Config"].get("Labels") or {}).get(labels.PROJECT) != self._paths.id:
-            raise RuntimeFailure(
-                f"there is a container {name} that is not ours", place="docker", hint=f"remove it: docker rm -f {name}"
-            )
-        await self._remove(str(found["Id"]))
+        return payload(spec, self._frame, attachment)
 
     async def _undo(self, starting: asyncio.Task[Running], instance: str) -> None:
         await asyncio.wait([starting])
         if not starting.cancelled() and starting.exception() is None:
             await self.stop(instance, 0.0)
 
-    # --- ending -------------------------------------------------------------------------------------------------
-
-    async def _signal(self, record: Record, number: int | None) -> None:
-        """`number` None: the signal that the image or the file names for stopping."""
-        await self._present()
-
-        def send(api: Any) -> None:
-            details = api.inspect_container(record.container)
-            if number is None and _is_young(details):
-                _wait_for_init(api, record.container)
-            api.kill(record.container, number or details["Config"].get("StopSignal") or "SIGTERM")
-
-        try:
-            await self._engine.call(send, place=record.instance)
-        except NotThere:
-            self._ended(record)
-        except RuntimeFailure as error:
-            if "is not running" not in error.message:
-                raise
-            self._ended(record)
-
     def _hear(self, action: str, actor: Mapping[str, Any]) -> None:
         container = str(actor.get("ID"))
         record = self._records.of_container(container)
-        if record is None:
-            if action in ("die", "destroy") and container == self.proxy.container:
-                self._tasks.spawn(self.proxy.ended(), name="hear the end of the proxy")
-            return
-        details = actor.get("Attributes") or {}
-        if action == "kill" and not record.stop_asked:
-            record.stopped_by = signal_number(str(details.get("signal", "")))
-        elif action in ("die", "destroy"):
-            record.code = int(details.get("exitCode", record.code))
-            self._ended(record)
-
-    def _ended(self, record: Record) -> None:
-        if not record.told:
-            record.told = True
-            self._tasks.spawn(self._tell_end(record), name=f"hear the end of {record.instance}")
-
-    async def _tell_end(self, record: Record) -> None:
-        await record.started.wait()
-        details: Mapping[str, Any] = {"State": {"ExitCode": record.code}}
-        with suppress(NotThere):
-            details = await self._patiently(
-                lambda: self._engine.call(lambda api: api.inspect_container(record.container))
-            )
-        await self._logs.finish(record.container)
-        pid = record.running.pid if record.running else None
-        exit = exit_of(record.instance, pid, details, stopped_by=record.stopped_by)
-        self._exits.put_nowait((replace(exit, at=exit.at or time.time()), record))
-        record.ended.set()
+        if record is not None:
+            self._lives.hear(record, action, actor.get("Attributes") or {})
+        elif action in ("die", "destroy") and container == self.proxy.container:
+            self._tasks.spawn(self.proxy.ended(), name="hear the end of the proxy")
 
     async def _discard(self, record: Record) -> None:
         """Remove what is left of an instance whose end is known."""
         async with self._lock(record.instance):
             newest = self._records.of_instance(record.instance) is record
-            await self._remove(record.container)
+            await self._maker.remove(record.container)
             self._records.remove(record)
             if newest:
                 await self.networks.detach(record.instance)
-
-    async def _remove(self, container: str) -> None:
-        """With its anonymous volumes."""
-        try:
-            await self._engine.call(lambda api: api.remove_container(container, v=True, force=True))
-        except NotThere:
-            pass
-        except Conflict as error:
-            if "already in progress" not in error.message:
-                raise
+        self._standbys.ended(record.service, record.version)
 
     def _prune_soon(self) -> None:
         """Once all that is being built is there."""
@@ -367,30 +306,42 @@ class DockerDriver:
         assert self._frame is not None
         for details in await self._details():
             running = running_of(details)
-            state = str((details.get("State") or {}).get("Status"))
-            has_lost_its_network = state == "running" and not running.host
-            if state == "created" or has_lost_its_network or not running.id:
-                await self._remove(str(running.container))
+            if await self._is_useless(details, running):
+                await self._maker.remove(str(running.container))
                 continue
             marks = details["Config"]["Labels"]
-            record = Record(container=str(running.container), instance=running.id, service=str(marks[labels.SERVICE]))
+            record = Record(
+                container=str(running.container),
+                instance=running.id,
+                service=str(marks[labels.SERVICE]),
+                version=str(marks[labels.VERSION]),
+            )
             record.running = running
             record.started.set()
             self._records.add(record)
             if running.host:
                 self.networks.adopt(record.instance, record.service, running.host)
             self._logs.follow(running, self._log_limit, anew=False)
-            if state != "running":
-                self._ended(record)
+            if not _runs(details):
+                self._lives.ended(record)
         await self.networks.remove_strangers()
+
+    async def _is_useless(self, details: Mapping[str, Any], running: Running) -> bool:
+        """What never ran, lost its network, or stood by for a start that never came."""
+        state, role = (details.get("State") or {}).get("Status"), details["Config"]["Labels"].get(labels.ROLE)
+        if state == "created" or (_runs(details) and not running.host) or not running.id:
+            return True
+        return role == labels.STANDBY and not await was_let_go(self._engine, str(running.container))
 
     async def _details(self, *status: str) -> list[dict[str, Any]]:
         """The engine's descriptions of the project's instances."""
-        wanted = {**labels.filters(self._paths.id, **{labels.ROLE: "service"}), "status": list(status)}
+        wanted = {**labels.filters(self._paths.id, labels.INSTANCE), "status": list(status)}
 
         def ask(api: Any) -> list[dict[str, Any]]:
             found = []
             for one in api.containers(all=True, filters=wanted):
+                if self._standbys.holds(one["Id"]):
+                    continue
                 try:
                     found.append(api.inspect_container(one["Id"]))
                 except Exception as error:
@@ -405,32 +356,20 @@ class DockerDriver:
 
     async def _returned(self) -> None:
         """Nothing was heard while it was away: look."""
-        alive = {running.container for running in await self._patiently(self.running)}
+        alive = {running.container for running in await self._watch.patiently(self.running)}
         for record in self._records:
             if record.running and record.container not in alive and not record.told:
                 record.stopped_by = record.stopped_by or signal.SIGTERM  # by the engine's own end
-                self._ended(record)
+                self._lives.ended(record)
         await self.proxy.look()
         self._say("the Docker engine is back")
 
-    async def _present(self) -> None:
-        if not await _set_within(self._watch.there, _RETURNS_WITHIN):
-            raise EngineGone(
-                "the engine does not run", place="docker", hint="start it, such as: sudo systemctl start docker"
-            )
-
-    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Wait for an engine that is away, and try again what its going away broke."""
-        while True:
-            await self._watch.there.wait()
-            try:
-                return await work()
-            except EngineGone as error:
-                log.warning("trying again: %s", error)
-                await asyncio.sleep(_RETRY)
-
     def _lock(self, instance: str) -> asyncio.Lock:
         return self._locks.setdefault(instance, asyncio.Lock())
+
+
+def _runs(details: Mapping[str, Any]) -> bool:
+    return (details.get("State") or {}).get("Status") == "running"
 
 
 def _create_folders(version: Version, place: str) -> None:
@@ -454,28 +393,6 @@ def _filters_bridges() -> bool | None:
         return _BRIDGE_FILTER.read_text().strip() == "1"
     except OSError:
         return None
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return event.is_set()
-    return True
-
-
-def _is_young(details: Mapping[str, Any]) -> bool:
-    started = moment(str((details.get("State") or {}).get("StartedAt", ""))) or 0.0
-    return time.time() - started < _YOUNG
-
-
-def _wait_for_init(api: Any, container: str) -> None:
-    """Until the init process has started the program. Before, a polite signal is lost: Linux drops what the first
-    process of a PID namespace has no handler for, pid_namespaces(7)."""
-    deadline = time.monotonic() + _YOUNG
-    while len(api.top(container)["Processes"] or ()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
 
 
 def _fingerprint(image: str, argv: tuple[str, ...], version: Version) -> str:

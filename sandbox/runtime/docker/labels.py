@@ -14,7 +14,8 @@ PROJECT = "dev.sandbox.project"
 SERVICE = "dev.sandbox.service"
 VERSION = "dev.sandbox.version"
 INSTANCE = "dev.sandbox.instance"
-ROLE = "dev.sandbox.role"  # service | proxy; a network: mesh | private
+ROLE = "dev.sandbox.role"  # service | standby | proxy; a network: mesh | private
+SERVING, STANDBY = "service", "standby"
 
 _COMPOSE = "com.docker.compose"
 
@@ -39,7 +40,7 @@ def of_container(
     return {
         **of_project(id),
         **where,
-        ROLE: "service",
+        ROLE: SERVING,
         SERVICE: service,
         VERSION: version,
         INSTANCE: instance,
@@ -58,6 +59,6 @@ def _places(project: Project) -> Mapping[str, str]:
     }
 
 
-def filters(project: str, **more: str) -> dict[str, list[str]]:
-    """For the engine's lists: everything that carries this project's label."""
-    return {"label": [f"{PROJECT}={project}", *(f"{name}={value}" for name, value in more.items())]}
+def filters(project: str, *more: str) -> dict[str, list[str]]:
+    """For the engine's lists: everything that carries this project's label, and those of these names."""
+    return {"label": [f"{PROJECT}={project}", *more]}

@@ -20,6 +20,7 @@ class Record:
     container: str
     instance: str
     service: str
+    version: str
     running: Running | None = None  # once it runs
     stop_asked: bool = False
     code: int = 128 + signal.SIGKILL  # as the engine tells it; this one where it was removed and nobody heard it end
@@ -53,6 +54,12 @@ class Records:
     def alive(self, instance: str) -> Record | None:
         record = self._by_instance.get(instance)
         return record if record is not None and not record.ended.is_set() else None
+
+    def numbers(self, service: str, prefix: str) -> set[int]:
+        """Of the service's instances with ids that begin like this, until all of them is removed."""
+        ids = [record.instance for record in self._by_container.values() if record.service == service]
+        ends = [id.removeprefix(prefix) for id in ids if id.startswith(prefix)]
+        return {int(end) for end in ends if end.isdigit()}
 
     def __iter__(self) -> Iterator[Record]:
         return iter(list(self._by_container.values()))

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
 from sandbox.errors import RuntimeFailure
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.endpoint import Endpoint, ping
+from sandbox.runtime.docker.engine import EngineGone
 from sandbox.runtime.docker.stream import Streams
 from sandbox.tasks import Tasks
 
@@ -20,6 +21,13 @@ log = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 0.5
 """Seconds between two looks for an engine that went away."""
+
+_RETRY = 0.3
+
+_RETURNS_WITHIN = 5.0
+"""Seconds that what must not wait for ever waits for an engine that went away."""
+
+T = TypeVar("T")
 
 Events = AsyncIterator[dict[str, Any]]
 
@@ -63,6 +71,23 @@ class EngineWatch:
     async def close(self) -> None:
         await self._tasks.close()
 
+    async def present(self) -> None:
+        """EngineGone when it stays away."""
+        if not await set_within(self.there, _RETURNS_WITHIN):
+            raise EngineGone(
+                "the engine does not run", place="docker", hint="start it, such as: sudo systemctl start docker"
+            )
+
+    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Wait for an engine that is away, and try again what its going away broke."""
+        while True:
+            await self.there.wait()
+            try:
+                return await work()
+            except EngineGone as error:
+                log.warning("trying again: %s", error)
+                await asyncio.sleep(_RETRY)
+
     async def _run(self, listening: AsyncExitStack, events: Events) -> None:
         async with listening:
             why = await self._hear_all(events)
@@ -97,3 +122,12 @@ class EngineWatch:
         except RuntimeFailure as error:
             return error.message
         return "it hung up"  # a quick restart, or one behind a socket that the service manager keeps open
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return event.is_set()
+    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
@@ -25,17 +25,18 @@ _TRAMPOLINE = re.compile(
 
 def is_warmable(argv: Sequence[str], cwd: Path, environment: Mapping[str, str], place: Path) -> bool:
     """Whether `argv` runs a Python program by the interpreter of the Python environment `place`."""
-    if not _PREVENTING.isdisjoint(environment):
+    if prevents(environment):
         return False
     program = _find(argv[0], cwd, environment)
     if program is None:
         return False
     if _PYTHON.fullmatch(program.name) and program.parent == place / "bin":
-        return _flags_allow(argv[1:])
+        return flags_allow(argv[1:])
     return _interpreter_of(program, environment) == place / "bin"
 
 
-def _flags_allow(words: Sequence[str]) -> bool:
+def flags_allow(words: Sequence[str]) -> bool:
+    """Whether an interpreter that is given these words stops in our hook before anything else."""
     for at, word in enumerate(words):
         if not word.startswith("-"):
             return True
@@ -46,22 +47,42 @@ def _flags_allow(words: Sequence[str]) -> bool:
     return False
 
 
-def _interpreter_of(script: Path, environment: Mapping[str, str]) -> Path | None:
-    """The folder of the Python that the kernel runs a script with. None for anything but a plain `python`."""
-    try:
-        with script.open("rb") as file:
-            head = file.read(512)
-    except OSError:
-        return None
-    if _TRAMPOLINE.match(head):
-        return script.resolve().parent
+def prevents(environment: Iterable[str]) -> bool:
+    """Whether one of these variables makes the interpreter do something else."""
+    return not _PREVENTING.isdisjoint(environment)
+
+
+def is_interpreter(program: str) -> bool:
+    """`program` may be a path."""
+    return _PYTHON.fullmatch(program.rpartition("/")[2]) is not None
+
+
+def named_interpreter(head: bytes) -> str | None:
+    """The Python that the kernel runs a script with that begins like this: a path, "python3" for one found in PATH,
+    "./python3" for one beside the script. None for anything but a plain `python`."""
+    if found := _TRAMPOLINE.match(head):
+        return f"./{os.fsdecode(found[1])}"
     words = os.fsdecode(head.partition(b"\n")[0]).removeprefix("#!").split()
     if not head.startswith(b"#!") or not words:
         return None
-    if words[0].endswith("/env") and len(words) == 2 and _PYTHON.fullmatch(words[1]):
-        found = _find(words[1], Path("/"), environment)
-        return found.parent if found else None
-    return Path(words[0]).parent if len(words) == 1 and _PYTHON.fullmatch(Path(words[0]).name) else None
+    if words[0].endswith("/env") and len(words) == 2:
+        return words[1] if _PYTHON.fullmatch(words[1]) else None
+    return words[0] if len(words) == 1 and is_interpreter(words[0]) else None
+
+
+def _interpreter_of(script: Path, environment: Mapping[str, str]) -> Path | None:
+    """The folder of the Python that the kernel runs a script with."""
+    try:
+        with script.open("rb") as file:
+            name = named_interpreter(file.read(512))
+    except OSError:
+        return None
+    if name is None:
+        return None
+    if name.startswith("./"):
+        return script.resolve().parent
+    found = Path(name) if "/" in name else _find(name, Path("/"), environment)
+    return found.parent if found else None
 
 
 def _find(program: str, cwd: Path, environment: Mapping[str, str]) -> Path | None:

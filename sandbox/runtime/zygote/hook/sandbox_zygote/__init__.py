@@ -8,6 +8,7 @@ import os
 import sys
 
 from .become import Place
+from .hold import FOLDER, hold
 from .preload import Doubt, Preload
 from .serve import RECORD, Line, serve
 
@@ -16,12 +17,15 @@ LINE = "SANDBOX_ZYGOTE"
 
 
 def run(here: "str") -> "bool":
-    """Returns in a child, which goes on; never in the zygote. Whether the user has a `sitecustomize`."""
+    """Returns in what goes on with the user's command: a zygote's child, or a standby. Whether the user has a
+    `sitecustomize`."""
+    if FOLDER in os.environ:
+        return hold(lambda: restore_path(here))
     file = int(os.environ.pop(LINE))
     record = os.environ.pop(RECORD)
     os.set_inheritable(file, False)
     os.write(file, b"here\n")
-    _restore_path(here)
+    restore_path(here)
     place = Place()
     preload = Preload(record)
     try:
@@ -36,7 +40,7 @@ def run(here: "str") -> "bool":
     return preload.customized
 
 
-def _restore_path(here: "str") -> "None":
+def restore_path(here: "str") -> "None":
     rest = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry != here]
     if any(rest):
         os.environ["PYTHONPATH"] = os.pathsep.join(rest)

@@ -29,7 +29,8 @@ class Doubt(Exception):
 class Preload:
     """`read` are the variables that imports looked at, `missed` the modules they asked for in vain."""
 
-    def __init__(self, record: "str") -> "None":
+    def __init__(self, record: "str", *, guessed: "bool" = False) -> "None":
+        """`guessed`: the record may name what is not there, or the user's own modules, which are left alone."""
         self.base = frozenset(name.partition(".")[0] for name in sys.modules)
         self.read: set[str] = set()
         self.missed: set[str] = set()
@@ -37,6 +38,7 @@ class Preload:
         self.environment = _variables()
         self.signature: dict[str, object] = {}
         self._names, self._left_out = _read(record)
+        self._guessed = guessed
         self._roots = (os.path.dirname(os.__file__), *(e for e in sys.path if e.endswith(FOLDERS)))  # noqa: PTH120
 
     def run(self) -> "None":
@@ -68,7 +70,11 @@ class Preload:
             raise Doubt(EVERYTHING, "the interpreter starts with threads")
         self._step("sitecustomize", quiet, self._customize)
         for name in self._names:
-            if name not in sys.modules and not self._is_left_out(name):
+            if (
+                name not in sys.modules
+                and not self._is_left_out(name)
+                and not (self._guessed and self._is_not_there(name))
+            ):
                 self._step(name, quiet, __import__)
 
     def _customize(self, name: "str") -> "None":
@@ -103,6 +109,21 @@ class Preload:
             if file and not file.startswith(self._roots):
                 return f"it imports {name} from outside the environment"
         return None
+
+    def _is_not_there(self, name: "str") -> "bool":
+        """Whether no library has a file for the module."""
+        import _imp
+
+        endings = ("", ".py", *_imp.extension_suffixes())
+        places = [os.path.join(root, *name.split(".")) for root in self._places()]  # noqa: PTH118
+        return name not in sys.builtin_module_names and not any(
+            os.path.exists(place + ending)  # noqa: PTH110
+            for place in places
+            for ending in endings
+        )
+
+    def _places(self) -> "tuple[str, ...]":
+        return (*self._roots, os.path.join(self._roots[0], "lib-dynload"))  # noqa: PTH118
 
     def _is_left_out(self, name: "str") -> "bool":
         parts = name.split(".")

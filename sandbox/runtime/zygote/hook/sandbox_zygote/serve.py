@@ -11,6 +11,10 @@ import sys
 from .become import MARK, Place, become
 from .preload import Preload
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 RECORD = "SANDBOX_ZYGOTE_RECORD"
 """The variable that holds the path of our `record`."""
 
@@ -129,12 +133,19 @@ def objection(request: "Command", was: "Command", preload: "Preload") -> "str | 
         return "the command is another one"
     before = {**was.environment, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     after = {"PYTHONPATH": "", **request.environment, RECORD: before.get(RECORD)}
+    return stale(before, after, request.cwd, preload)
+
+
+def stale(
+    before: "Mapping[str, str | None]", after: "Mapping[str, str | None]", cwd: "str", preload: "Preload"
+) -> "str | None":
+    """Why a start with the variables `after` would import something else than we did with those `before`."""
     for name in sorted(set(before) | set(after)):
         if before.get(name) == after.get(name):
             continue
         if name in preload.read or name.startswith(PRECIOUS) or name in ALSO_PRECIOUS:
             return f"the variable {name} has changed"
-    hidden = _hidden(request.cwd, preload)
+    hidden = _hidden(cwd, preload)
     if hidden:
         return f"the service has a module {hidden} of its own"
     changed = preload.changed()

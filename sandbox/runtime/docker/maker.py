@@ -1,0 +1,78 @@
+"""Making containers of instances, ready to be started, and removing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sandbox.errors import RuntimeFailure
+from sandbox.runtime.base import InstanceSpec
+from sandbox.runtime.docker import labels
+from sandbox.runtime.docker.containers import container_name
+from sandbox.runtime.docker.engine import Conflict, Engine, NotThere
+
+
+class Maker:
+    """Of one project, whose `id` is unique on this machine."""
+
+    def __init__(self, engine: Engine, id: str) -> None:
+        self._engine = engine
+        self._id = id
+
+    async def make(self, spec: InstanceSpec, body: Mapping[str, Any]) -> str:
+        """The new container's id, with what its image lacks of the newest files. What has the name is left over,
+        since we know of no such instance. RuntimeFailure."""
+        container = await self._create(spec, body)
+        if spec.artifact.overlay is not None:
+            try:
+                await self.put(container, _file(spec.artifact.overlay), spec.id)
+            except RuntimeFailure:
+                await self.remove(container)
+                raise
+        return container
+
+    async def put(self, container: str, archive: Callable[[], bytes], place: str) -> None:
+        """Unpack a tar archive over the container's root."""
+        await self._engine.call(lambda api: api.put_archive(container, "/", archive()), place=place)
+
+    async def remove(self, container: str) -> None:
+        """With its anonymous volumes."""
+        try:
+            await self._engine.call(lambda api: api.remove_container(container, v=True, force=True))
+        except NotThere:
+            pass
+        except Conflict as error:
+            if "already in progress" not in error.message:
+                raise
+
+    async def _create(self, spec: InstanceSpec, body: Mapping[str, Any]) -> str:
+        name = container_name(self._id, spec.id)
+        for attempt in (1, 2):
+            try:
+                made = await self._engine.call(lambda api: api.create_container_from_config(body, name), place=spec.id)
+                return str(made["Id"])
+            except Conflict:
+                if attempt == 2:
+                    raise
+                await self._remove_left_over(name)
+            except NotThere as error:
+                hint = "build it again: sandbox restart"
+                raise RuntimeFailure(f"its image is gone: {error.message}", place=spec.id, hint=hint) from error
+        raise AssertionError("unreachable")
+
+    async def _remove_left_over(self, name: str) -> None:
+        try:
+            found = await self._engine.call(lambda api: api.inspect_container(name))
+        except NotThere:
+            return
+        if (found["Config"].get("Labels") or {}).get(labels.PROJECT) != self._id:
+            raise RuntimeFailure(
+                f"there is a container {name} that is not ours", place="docker", hint=f"remove it: docker rm -f {name}"
+            )
+        await self.remove(str(found["Id"]))
+
+
+def _file(path: Path) -> Callable[[], bytes]:
+    """Read where the engine is talked to, in a thread."""
+    return path.read_bytes

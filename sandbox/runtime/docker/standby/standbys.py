@@ -1,0 +1,269 @@
+"""One container standing by for each version that is being worked on: had ready, taken, renewed, let go.
+
+All of it happens in the background and delays no start: one that finds nothing ready, or not what it needs, is cold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sandbox.errors import RuntimeFailure
+from sandbox.runtime.base import InstanceSpec, Running
+from sandbox.runtime.docker.builds.context import ignored, scan
+from sandbox.runtime.docker.engine import Engine
+from sandbox.runtime.docker.maker import Maker
+from sandbox.runtime.docker.networks import Attachment, Networks
+from sandbox.runtime.docker.records import Records, running_of
+from sandbox.runtime.docker.standby import held
+from sandbox.runtime.docker.standby.command import modules_of
+from sandbox.runtime.docker.standby.mould import fits, named, next_number, standing_by
+from sandbox.runtime.zygote.sources import imported
+from sandbox.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+SETTLE = 1.0
+"""Seconds of quiet after a version's last start or end, for the next start has its processor and its number then."""
+
+LINGER = 900.0
+"""Seconds without a save after which nothing stands by any more."""
+
+HERE_WITHIN = 10.0
+"""Seconds after which a program that has not said `here` is taken for one that runs, and ended."""
+
+READY_WITHIN = 60.0
+GOES_ON_WITHIN = 3.0
+
+MOST_REFUSALS = 3
+"""Failures in a row before a version is given up."""
+
+_MOST_SOURCES = 2000
+_LARGEST_SOURCE = 1024 * 1024
+
+Describe = Callable[[InstanceSpec, Attachment], dict[str, Any]]
+"""The body of a request for an instance's container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    container: str
+    spec: InstanceSpec  # that it was made for; the start's own is like it but for variables and newer files
+    body: Mapping[str, Any]
+    attachment: Attachment
+
+
+@dataclass(slots=True)
+class Site:
+    """One version of a service."""
+
+    spec: InstanceSpec  # of its newest start
+    standby: Standby | None = None
+    refusals: int = 0
+    used: float = field(default_factory=time.monotonic)
+    working: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Standbys:
+    """`lock` is the one under which an instance with that id is made, ended and removed."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        maker: Maker,
+        networks: Networks,
+        records: Records,
+        describe: Describe,
+        lock: Callable[[str], asyncio.Lock],
+    ) -> None:
+        self._engine = engine
+        self._maker = maker
+        self._networks = networks
+        self._records = records
+        self._describe = describe
+        self._lock = lock
+        self._sites: dict[tuple[str, str], Site] = {}
+        self._holding: set[str] = set()  # containers, from their making to their start
+        self._tasks = Tasks()
+
+    def holds(self, container: str) -> bool:
+        """Whether it is one that stands by."""
+        return container in self._holding
+
+    async def close(self) -> None:
+        """What stands by is left to whoever takes over, or clears."""
+        await self._tasks.close()
+
+    # --- starts and ends of instances ---------------------------------------------------------------------------
+
+    async def claim(self, spec: InstanceSpec) -> Standby | None:
+        """One that can become this instance; from now on it is the caller's. To be called under the instance's lock."""
+        site = self._sites.get(_key(spec))
+        standby = site.standby if site is not None else None
+        if site is None or standby is None or standby.spec.id != spec.id:
+            return None
+        site.standby = None
+        if spec.workload.warm and fits(standby.body, self._hooked(spec, standby)):
+            return standby
+        await self._remove(standby)
+        return None
+
+    async def let_go(self, standby: Standby, spec: InstanceSpec) -> Running:
+        """The newest files and variables into it, and on it goes. RuntimeFailure: it is removed."""
+        container = standby.container
+        try:
+            if spec.artifact.overlay is not None:
+                await self._maker.put(container, spec.artifact.overlay.read_bytes, spec.id)
+            await self._maker.put(container, lambda: held.start(spec.environment), spec.id)
+            at = time.time()
+            self._holding.discard(container)
+            await self._engine.call(lambda api: api.kill(container, "SIGCONT"), place=spec.id)
+            start, why = await self._hear(container, ("warm", "cold"), GOES_ON_WITHIN, spec.id)
+            details = await self._engine.call(lambda api: api.inspect_container(container), place=spec.id)
+        except (RuntimeFailure, OSError) as error:
+            await self._remove(standby)
+            self._refused(spec, str(error))
+            raise RuntimeFailure(f"nothing stands by any more: {error}", place=spec.id) from error
+        if why:
+            log.info("%s is started cold: %s", spec.id, why)
+        return replace(running_of(details, standby.attachment.address), start=start, started_at=at)
+
+    def started(self, spec: InstanceSpec) -> None:
+        """An instance runs: have something stand by for the next one, once the service has been saved."""
+        site = self._sites.get(_key(spec))
+        if site is None:
+            if spec.artifact.overlay is None:
+                return
+            site = self._sites[_key(spec)] = Site(spec)
+        site.spec, site.used = spec, time.monotonic()
+        self._soon(site)
+
+    def ended(self, service: str, version: str) -> None:
+        """An instance is gone, so that the next one may get its number."""
+        site = self._sites.get((service, version))
+        if site is not None:
+            self._soon(site)
+
+    # --- in the background --------------------------------------------------------------------------------------
+
+    def _soon(self, site: Site) -> None:
+        self._tasks.spawn(self._tend(site, SETTLE), name=f"have a start of {site.spec.service} ready")
+
+    async def _tend(self, site: Site, pause: float) -> None:
+        await asyncio.sleep(pause)
+        async with site.working:
+            wanted = self._wanted(site)
+            if site.standby is not None and (wanted is None or not self._fits(site.standby, wanted)):
+                standby, site.standby = site.standby, None
+                async with self._lock(standby.spec.id):
+                    await self._remove(standby)
+            if wanted is not None and site.standby is None:
+                site.standby = await self._prepare(site, wanted)
+                self._tasks.spawn(self._tend(site, LINGER), name=f"forget {wanted.id} that stands by")
+
+    def _wanted(self, site: Site) -> InstanceSpec | None:
+        """The next instance, as far as can be told; None when nothing is to stand by."""
+        spec = site.spec
+        taken = self._records.numbers(spec.service, named(spec, 0).removesuffix("0"))
+        is_used = time.monotonic() - site.used < LINGER
+        may = spec.workload.warm and not spec.workload.version.read_only and site.refusals < MOST_REFUSALS
+        if not taken or not is_used or not may:
+            return None
+        number = next_number(taken)
+        return replace(spec, id=named(spec, number), index=number)
+
+    def _fits(self, standby: Standby, wanted: InstanceSpec) -> bool:
+        return standby.spec.id == wanted.id and fits(standby.body, self._hooked(wanted, standby))
+
+    def _hooked(self, spec: InstanceSpec, standby: Standby) -> dict[str, Any]:
+        return standing_by(self._describe(spec, standby.attachment), {})
+
+    async def _prepare(self, site: Site, spec: InstanceSpec) -> Standby | None:
+        async with self._lock(spec.id):
+            if self._records.alive(spec.id) is not None:
+                return None
+            try:
+                return await self._make(spec)
+            except (RuntimeFailure, OSError, TimeoutError) as error:
+                self._refused(spec, str(error) or type(error).__name__)
+                return None
+
+    async def _make(self, spec: InstanceSpec) -> Standby | None:
+        image = await self._engine.call(lambda api: api.inspect_image(spec.artifact.image), place=spec.id)
+        given = dict(entry.partition("=")[::2] for entry in (image.get("Config") or {}).get("Env") or ())
+        attachment = await self._networks.attach(spec.id, spec.service)
+        body = standing_by(self._describe(spec, attachment), given)
+        container = await self._maker.make(spec, body)
+        self._holding.add(container)
+        standby = Standby(container, spec, body, attachment)
+        try:
+            if await self._hold(standby):
+                return standby
+        except BaseException:
+            await asyncio.shield(self._remove(standby))
+            raise
+        await self._remove(standby)
+        return None
+
+    async def _hold(self, standby: Standby) -> bool:
+        """Start it, up to where our hook holds it. Whether it can be."""
+        container, spec = standby.container, standby.spec
+        modules = await self._engine.call(lambda api: modules_of(api, container), place=spec.id)
+        if modules is None:
+            self._give_up(spec, "its command is no Python program that can be held")
+            return False
+        modules |= await asyncio.to_thread(_imports, spec)
+        await self._maker.put(container, lambda: held.preparations(modules), spec.id)
+        await self._engine.call(lambda api: api.start(container), place=spec.id)
+        await self._hear(container, ("here", "hopeless"), HERE_WITHIN, spec.id)
+        word, why = await self._hear(container, ("ready", "hopeless"), READY_WITHIN, spec.id)
+        if word == "hopeless":
+            self._give_up(spec, why)
+        return word == "ready"
+
+    async def _hear(self, container: str, words: tuple[str, ...], within: float, place: str) -> tuple[str, str]:
+        try:
+            return await held.heard(self._engine, container, words, within, place)
+        except TimeoutError:
+            raise RuntimeFailure(f"it does not say {words[0]}", place=place) from None
+
+    async def _remove(self, standby: Standby) -> None:
+        await self._maker.remove(standby.container)
+        self._holding.discard(standby.container)
+        await self._networks.detach(standby.spec.id)
+
+    def _refused(self, spec: InstanceSpec, why: str) -> None:
+        log.info("no warm start for %s: %s", spec.id, why)
+        self._sites[_key(spec)].refusals += 1
+
+    def _give_up(self, spec: InstanceSpec, why: str) -> None:
+        self._refused(spec, why)
+        self._sites[_key(spec)].refusals = MOST_REFUSALS
+
+
+def _key(spec: InstanceSpec) -> tuple[str, str]:
+    return spec.service, spec.workload.version.name
+
+
+def _imports(spec: InstanceSpec) -> frozenset[str]:
+    """What the service's sources import that is not their own."""
+    build = spec.workload.version.build
+    if build is None:
+        return frozenset()
+    entries = scan(build.context, ignored(build.context, None)).entries
+    sources = [entry.path for entry in entries if entry.name.endswith(".py")][:_MOST_SOURCES]
+    own = {part.partition(".")[0] for entry in entries for part in entry.name.split("/")}
+    names = imported(text for path in sources if (text := _text(path)) is not None)
+    return frozenset(name for name in names if name.partition(".")[0] not in own)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text() if path.stat().st_size <= _LARGEST_SOURCE else None
+    except (OSError, UnicodeDecodeError):
+        return None
