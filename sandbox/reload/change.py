@@ -62,7 +62,6 @@ class Notice:
     message: str
     hint: str
     service: str | None = None
-    path: Path | None = None
 
 
 SHOWN = 20

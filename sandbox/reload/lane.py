@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.reload import notices
 from sandbox.reload.change import SHOWN, Action, Change, Notice, Reaction
 from sandbox.reload.decide import Changed, decide
-from sandbox.reload.flaps import Flaps
+from sandbox.reload.flaps import Flaps, subject_of
 from sandbox.reload.layout import Layout
 from sandbox.reload.settle import STREAM_FROM, Save, Settle, Signature
 
 _NO_RELOAD = frozenset({Action.SYNC, Action.SYNC_EXEC})
+
+_OWED = 1000
+"""Files of one service whose last change is kept while they are held; a reload because of any of them brings in all."""
+
+
+@dataclass(slots=True)
+class _Owed:
+    """A held file: what it was when the service last reloaded, and what it is."""
+
+    changed: Changed
+    subject: str
+    before: Signature | None
+    now: Signature | None
 
 
 @dataclass(slots=True)
@@ -21,8 +35,11 @@ class Lane:
 
     service: str | None
     settle: Settle = field(default_factory=Settle)
-    flaps: Flaps = field(default_factory=Flaps)
+    _flaps: Flaps = field(default_factory=Flaps)
     _files: dict[str, Changed] = field(default_factory=dict)
+    _subjects: dict[str, str] = field(default_factory=dict)
+    _owed: dict[str, _Owed] = field(default_factory=dict)
+    _warned: set[str] = field(default_factory=set)
     _under_way: bool = False
     _is_told: bool = False
 
@@ -30,22 +47,54 @@ class Lane:
         """What the last change asked for is done, or has failed. Whoever never says so has no reload under way."""
         self._under_way, self._is_told = False, True
 
-    def note(self, changed: Changed, before: Signature | None, after: Signature | None, now: float) -> None:
-        if not self.flaps.held(changed.path, now):
-            self.settle.note(changed.path, before, after, now)
-            if changed.path in self.settle.pending:
-                self._files[changed.path] = changed
+    def reloads_by_hand(self, now: float) -> None:
+        """Whatever is held is brought in by that."""
+        self._under_way = self._is_told
+        applied = set(self._flaps.reloaded_by_hand(now))
+        self._owed = {path: owed for path, owed in self._owed.items() if owed.subject not in applied}
 
-    def take(self, layout: Layout, now: float, to_wall: Callable[[float], float]) -> tuple[Change | None, list[Notice]]:
+    def drop(self, now: float) -> None:
+        """What was saved until now is not to be told."""
+        self.settle.take(now)
+        self._files, self._subjects = {}, {}
+
+    def note(self, changed: Changed, before: Signature | None, after: Signature | None, now: float) -> None:
+        path, subject = changed.path, subject_of(changed.path, is_new=before is None)
+        if path not in self.settle.pending and self._flaps.held(subject, now, during=self._under_way):
+            known = self._owed.pop(path, None)
+            if len(self._owed) < _OWED:
+                self._owed[path] = _Owed(changed, subject, known.before if known else before, after)
+        else:
+            self._hand_on(changed, subject, before, after, now)
+
+    def let_go(self, now: float) -> None:
+        """What was held, and has been quiet for long enough, counts as saved now."""
+        self._pay(self._flaps.let_go(now), now)
+
+    def new_rules(self, now: float) -> None:
+        """Nothing is held any more."""
+        self._pay(self._flaps.let_all_go(), now)
+        self._flaps.forget()
+
+    def due(self) -> float | None:
+        """When `let_go` has something to do."""
+        return self._flaps.due()
+
+    def take(self, layout: Layout, now: float, to_wall: Callable[[float], float]) -> Change | None:
         """What is over: None when there is nothing to do after all."""
-        save, files = self.settle.take(now), self._files
-        self._files = {}
+        save, files, subjects = self.settle.take(now), self._files, self._subjects
+        self._files, self._subjects = {}, {}
         if save is None:
-            return None, []
+            return None
         reactions = self._reactions(layout, save, files)
         if self.service is not None and not reactions:
-            return None, []
-        change = Change(
+            return None
+        if len(save.paths) + save.more < STREAM_FROM and any(
+            one.action not in _NO_RELOAD for one in reactions.values()
+        ):
+            during, self._under_way = self._under_way, self._is_told
+            self._flaps.reloads([subjects[path] for path in save.paths], now, during=during)
+        return Change(
             service=self.service,
             reactions=reactions,
             paths=tuple(Path(path) for path in save.paths[:SHOWN]),
@@ -53,24 +102,36 @@ class Lane:
             seen=to_wall(save.first),
             decided=to_wall(now),
         )
-        return change, list(self._held_from_now_on(save, change, now))
+
+    def standing(self, layout: Layout, now: float) -> Iterator[Notice]:
+        """What a person should do something about, for as long as that is so."""
+        for subject in self._flaps.standing(now):
+            yield notices.flaps(self.service or "", subject, layout)
+
+    def news(self, layout: Layout, now: float) -> list[Notice]:
+        """What is standing and was not told yet."""
+        standing = list(self.standing(layout, now))
+        new = [notice for notice in standing if notice.message not in self._warned]
+        self._warned = {notice.message for notice in standing}
+        return new
+
+    def _hand_on(
+        self, changed: Changed, subject: str, before: Signature | None, after: Signature | None, now: float
+    ) -> None:
+        self.settle.note(changed.path, before, after, now)
+        if changed.path in self.settle.pending:
+            self._files[changed.path] = changed
+            self._subjects.setdefault(changed.path, subject)
+
+    def _pay(self, subjects: Iterable[str], now: float) -> None:
+        let_go = set(subjects)
+        for path, owed in list(self._owed.items()):
+            if owed.subject in let_go:
+                del self._owed[path]
+                self._hand_on(owed.changed, owed.subject, owed.before, owed.now, now)
 
     def _reactions(self, layout: Layout, save: Save, files: dict[str, Changed]) -> dict[str, Reaction]:
         if self.service is None:
             return {}
         changed = [files[path] for path in save.paths]
         return dict(decide(layout, self.service, changed, incomplete=save.more > 0))
-
-    def _held_from_now_on(self, save: Save, change: Change, now: float) -> Iterator[Notice]:
-        reloads = any(reaction.action not in _NO_RELOAD for reaction in change.reactions.values())
-        if not reloads or change.count >= STREAM_FROM:
-            return
-        during, self._under_way = self._under_way, self._is_told
-        for path in self.flaps.reloads(save.paths, now, during=during):
-            yield Notice(
-                message=f"{self.service} seems to change {Path(path).name} itself, and reloads because of it",
-                hint=f"add {Path(path).name} to the service's develop.watch ignore or to .gitignore; until then, or "
-                f"until it is quiet for a minute, its changes reload nothing",
-                service=self.service,
-                path=Path(path),
-            )

@@ -69,6 +69,12 @@ class Layout:
     def services(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(watched.service for watched in self.versions))
 
+    def within(self, service: str, path: str) -> str:
+        """The path as seen from the service's own folder, where it lies in it."""
+        folders = [one.context for one in self.versions if one.service == service and one.context]
+        around = max((folder for folder in folders if is_below(path, folder)), key=len, default="/")
+        return posixpath.relpath(path, around) if around != "/" else path
+
 
 def lay_out(project: Project, built: Built) -> Layout:
     """Without the versions whose `reload.watch` is off."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.model import Project, Service, Version
+from sandbox.reload import notices
 from sandbox.reload.change import Change, Notice
 from sandbox.reload.decide import Changed, owners
 from sandbox.reload.ground import Difference, Ground
@@ -63,7 +64,7 @@ class Watcher:
         self._notifier = Notifier(self._inbox.put, self._poll_instead, open_source)
         self._watched: tuple[frozenset[str], int] = (frozenset(), 0)
         self._next: Project | None = None
-        self._warned: set[str] = set()
+        self._standing: dict[str, Notice] = {}
         self._look_every: float | None = None  # polling when set
         self._looked = 0.0
         self.paused = False
@@ -106,7 +107,14 @@ class Watcher:
 
     def reloaded(self, service: str) -> None:
         """The reload that the service's last change asked for is over, one way or the other."""
-        self._lanes.setdefault(service, Lane(service)).reloaded()
+        self._lane(service).reloaded()
+
+    def reloads_by_hand(self, service: str) -> None:
+        """The service reloads though nothing told of it. What is held, or was saved in a pause, comes in with that."""
+        lane, now = self._lane(service), time.monotonic()
+        if self.paused:
+            lane.drop(now)
+        lane.reloads_by_hand(now)
 
     def pause(self) -> None:
         """Tell nothing. What is saved meanwhile is remembered."""
@@ -116,6 +124,18 @@ class Watcher:
         """Tell what was saved since `pause`, once for each service."""
         self.paused = False
         self._inbox.wake()
+
+    @property
+    def waiting(self) -> dict[str | None, int]:
+        """How many files were saved that nothing was told of yet, by service; None: the project's own files."""
+        return {name: len(lane.settle.pending) for name, lane in self._lanes.items() if lane.settle.pending}
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What a person should know as long as it is so."""
+        now = time.monotonic()
+        held = [notice for lane in self._lanes.values() for notice in lane.standing(self._layout, now)]
+        return [*self._standing.values(), *notices.not_there(self._layout), *held]
 
     # --- one turn --------------------------------------------------------------------------------------------------
 
@@ -137,6 +157,9 @@ class Watcher:
             await self._watch_all()
         if not self.paused:
             await self._finish()
+        for lane in self._lanes.values():
+            for notice in lane.news(self._layout, time.monotonic()):
+                self._warn(notice)
 
     async def _move(self, project: Project) -> None:
         self._next = None
@@ -145,7 +168,7 @@ class Watcher:
         await asyncio.to_thread(ground.survey)
         missed, self._layout, self._ground = ground.since(self._ground), layout, ground
         for lane in self._lanes.values():
-            lane.flaps.forget()
+            lane.new_rules(time.monotonic())
         self._locks = await asyncio.to_thread(git_locks, [area.root for area in layout.areas])
         self._note(await asyncio.to_thread(self._with_owners, missed))
 
@@ -186,12 +209,16 @@ class Watcher:
         now = time.monotonic()
         for difference, changed, services in findings:
             for service in services:
-                lane = self._lanes.setdefault(service, Lane(service))
-                lane.note(changed, difference.before, difference.now, now)
+                self._lane(service).note(changed, difference.before, difference.now, now)
+
+    def _lane(self, service: str | None) -> Lane:
+        return self._lanes.setdefault(service, Lane(service))
 
     # --- saves that are over ---------------------------------------------------------------------------------------
 
     async def _finish(self) -> None:
+        for lane in self._lanes.values():
+            lane.let_go(time.monotonic())
         ripe = [lane for lane in self._lanes.values() if self._is_over(lane) or lane.settle.held_open]
         paths = {path for lane in ripe if len(lane.settle.pending) <= _CLOSER for path in lane.settle.pending}
         if paths:
@@ -221,29 +248,28 @@ class Watcher:
 
     def _tell_of(self, lane: Lane) -> None:
         offset = time.time() - time.monotonic()
-        change, notices = lane.take(self._layout, time.monotonic(), lambda steady: steady + offset)
+        change = lane.take(self._layout, time.monotonic(), lambda steady: steady + offset)
         if change is not None:
             self._tell(change)
-        for notice in notices:
-            self._warn(notice)
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
     def _pause(self) -> float | None:
         """Seconds until something is to be done though nothing comes."""
         now = time.monotonic()
-        times = [] if self.paused else [when for lane in self._lanes.values() if (when := self._alarm(lane, now))]
+        times = [] if self.paused else [when for lane in self._lanes.values() for when in self._alarms(lane, now)]
         if self._look_every is not None:
             times.append(self._looked + self._look_every)
         return max(0.0, min(times) - now) if times else None
 
-    def _alarm(self, lane: Lane, now: float) -> float | None:
-        due = lane.settle.due()
-        if due is None:
-            return None
-        if lane.settle.held_open:
-            return min(due, now + _CLOSED)
-        return due if due > now else now + _UNLOCKED
+    def _alarms(self, lane: Lane, now: float) -> Iterator[float]:
+        due, let_go = lane.settle.due(), lane.due()
+        if let_go is not None:
+            yield let_go
+        if due is not None and lane.settle.held_open:
+            yield min(due, now + _CLOSED)
+        elif due is not None:
+            yield due if due > now else now + _UNLOCKED
 
     def _polled_long_ago(self) -> bool:
         return self._look_every is not None and time.monotonic() >= self._looked + self._look_every
@@ -254,17 +280,13 @@ class Watcher:
         self._look_every = self._look_every or POLL
         self._notifier.close()
         self._inbox.wake()
-        self._warn_once(f"{error.message}; looking for changes every {POLL} s instead", error.hint)
+        self._warn_once(notices.polls(error, POLL))
 
     def _say_what_is_left_out(self) -> None:
         if (folder := self._ground.left_out) is not None:
-            self._warn_once(
-                f"too many folders to watch; {folder} and others are left out",
-                "add what no service reads to .gitignore or to develop.watch ignore",
-                Path(folder),
-            )
+            self._warn_once(notices.left_out(folder))
 
-    def _warn_once(self, message: str, hint: str, path: Path | None = None) -> None:
-        if message not in self._warned:
-            self._warned.add(message)
-            self._warn(Notice(message=message, hint=hint, path=path))
+    def _warn_once(self, notice: Notice) -> None:
+        if notice.message not in self._standing:
+            self._standing[notice.message] = notice
+            self._warn(notice)

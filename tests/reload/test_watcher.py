@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.model import ReloadSettings, WatchRule
-from sandbox.reload import ground, lane, settle
+from sandbox.reload import flaps, ground, lane, settle
 from sandbox.reload.change import Action
 from sandbox.reload.flaps import IN_A_ROW
 from sandbox.reload.notify import open_source
-from tests.reload.stage import LONG, project_of, version, watching
+from tests.reload.stage import LONG, Stage, project_of, version, watching
 
 
 def make(root: Path, *names: str) -> Path:
@@ -199,22 +199,75 @@ async def test_paused_it_remembers(tmp_path: Path) -> None:
 async def test_a_service_that_writes_its_own_folder_is_named(tmp_path: Path) -> None:
     folder = make(tmp_path / "orders", "app.py", "state.json")
     async with watching(project_of(tmp_path, {"orders": folder})) as stage:
-        rounds = 0
-        while not stage.notices:  # as a service does that writes when it starts
-            rounds += 1
-            (folder / "state.json").write_text(f"started {rounds}")
-            await stage.told(rounds)
-        assert rounds == IN_A_ROW
+        await starts_again_and_again(stage, folder / "state.json")
         (folder / "state.json").write_text("started once more")
         await stage.fence()
-        assert len(stage.changes) == rounds
+        assert len(stage.changes) == IN_A_ROW
         (folder / "app.py").write_text("two")
-        assert (await stage.told(rounds + 1))[-1].paths == (folder / "app.py",)
+        assert (await stage.told(IN_A_ROW + 1))[-1].paths == (folder / "app.py",)
+        assert stage.watcher.notices == stage.notices
 
     [notice] = stage.notices
-    assert (notice.service, notice.path) == ("orders", folder / "state.json")
-    assert "state.json" in notice.message
-    assert "ignore" in notice.hint
+    assert notice.service == "orders"
+    assert notice.message == "orders changes state.json itself, and reloads because of it"
+    assert 'add "state.json" to .gitignore' in notice.hint
+
+
+async def starts_again_and_again(stage: Stage, *files: Path) -> None:
+    """As a service does that writes when it starts: the next of the files at each start, until that is noticed."""
+    rounds = 0
+    while not stage.notices:
+        files[rounds % len(files)].write_text(f"started {rounds}")
+        rounds += 1
+        await stage.told(rounds)
+        await stage.fence()
+    assert rounds == IN_A_ROW
+
+
+async def test_what_was_held_is_told_when_it_has_been_quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flaps, "HOLD", 0.3)
+    folder = make(tmp_path / "orders", "app.py", "state.json")
+    async with watching(project_of(tmp_path, {"orders": folder})) as stage:
+        await starts_again_and_again(stage, folder / "state.json")
+        (folder / "state.json").write_text("by hand")
+        await stage.told(IN_A_ROW + 1)
+        assert stage.changes[-1].paths == (folder / "state.json",)
+
+
+async def test_what_was_held_comes_in_with_a_reload_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flaps, "HOLD", 0.3)
+    folder = make(tmp_path / "orders", "app.py", "state.json")
+    async with watching(project_of(tmp_path, {"orders": folder})) as stage:
+        await starts_again_and_again(stage, folder / "state.json")
+        (folder / "state.json").write_text("by hand")
+        while stage.watcher._lanes["orders"]._owed == {}:
+            await asyncio.sleep(0.005)
+        stage.watcher.reloads_by_hand("orders")
+        await asyncio.sleep(0.5)
+        await stage.fence()
+        assert len(stage.changes) == IN_A_ROW
+
+
+async def test_a_service_that_makes_a_new_file_at_each_start_is_named(tmp_path: Path) -> None:
+    folder = make(tmp_path / "orders", "app.py", "run/0.json")
+    async with watching(project_of(tmp_path, {"orders": folder})) as stage:
+        await starts_again_and_again(stage, *(folder / "run" / f"{number}.json" for number in range(1, 9)))
+        make(folder, "run/more.json")
+        await stage.fence()
+        assert len(stage.changes) == IN_A_ROW
+    assert stage.notices[0].message == "orders makes new run/*.json itself, and reloads because of it"
+
+
+async def test_a_path_that_is_not_there_is_named_until_it_is(tmp_path: Path) -> None:
+    folder = make(tmp_path / "orders", "app.py")
+    rule = WatchRule(path=tmp_path / "static", action="restart")
+    async with watching(project_of(tmp_path, {"orders": version(folder, rule)})) as stage:
+        [notice] = stage.watcher.notices
+        assert str(tmp_path / "static") in notice.message
+        make(tmp_path, "static/page.html")
+        [change] = await stage.told()
+        assert change.service == "orders"
+        assert stage.watcher.notices == []
 
 
 async def test_a_thousand_random_saves_miss_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
