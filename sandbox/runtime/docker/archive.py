@@ -35,7 +35,7 @@ def pack(files: Mapping[str, File]) -> bytes:
 
 
 def read(api: APIClient, container: str, path: str, most: int) -> bytes:
-    """The first bytes of one file. Raises what the library does, such as for a file that is not there."""
+    """The first bytes of one file; nothing of what is no file. Raises what the library does, such as for a file that is not there."""
     chunks, _ = api.get_archive(container, path)
     data = bytearray()
     for chunk in chunks:
@@ -44,7 +44,6 @@ def read(api: APIClient, container: str, path: str, most: int) -> bytes:
             break
     with tarfile.open(fileobj=io.BytesIO(bytes(data)), mode="r|") as archive:
         for entry in archive:
-            file = archive.extractfile(entry)
-            if file is not None:
-                return file.read(most)
+            file = archive.extractfile(entry) if entry.isreg() else None
+            return file.read(most) if file is not None else b""
     return b""

@@ -90,6 +90,7 @@ class Standbys:
         self._sites: dict[tuple[str, str], Site] = {}
         self._holding: set[str] = set()  # containers, from their making to their start
         self._tasks = Tasks()
+        self._closed = False
 
     def holds(self, container: str) -> bool:
         """Whether it is one that stands by."""
@@ -97,6 +98,7 @@ class Standbys:
 
     async def close(self) -> None:
         """What stands by is left to whoever takes over, or clears."""
+        self._closed = True
         await self._tasks.close()
 
     # --- starts and ends of instances ---------------------------------------------------------------------------
@@ -152,6 +154,8 @@ class Standbys:
     # --- in the background --------------------------------------------------------------------------------------
 
     def _soon(self, site: Site) -> None:
+        if self._closed:
+            return
         self._tasks.spawn(self._tend(site, SETTLE), name=f"have a start of {site.spec.service} ready")
 
     async def _tend(self, site: Site, pause: float) -> None:
