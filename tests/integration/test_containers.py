@@ -196,7 +196,13 @@ def read_until(terminal: int, text: str) -> str:
 
 def test_logs_are_those_of_the_containers(mesh: Cluster) -> None:
     get(mesh.ps()["gateway"] + "/via/stock/a-sack-of-flour")
-    eventually(lambda: "a-sack-of-flour" in mesh.run("logs", "stock"), 10)
+
+    def is_told() -> bool:
+        told = mesh.run("logs", "stock")
+        assert "a-sack-of-flour" in told, told
+        return True
+
+    eventually(is_told, 10)
 
 
 def test_what_the_file_says_is_what_the_container_gets(empty: Cluster) -> None:
