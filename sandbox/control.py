@@ -8,7 +8,7 @@ Every method may raise NotRunningError; those that take names raise NotFoundErro
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -64,6 +64,22 @@ class ProxyStatus:
     rejected: tuple[str, ...]  # what Envoy refused and still has not accepted, in its own words
 
 
+class WatchState(StrEnum):
+    ON = "on"
+    PAUSED = "paused"  # what is saved waits for being resumed
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchStatus:
+    """Whether services reload when their files are saved."""
+
+    state: WatchState = WatchState.ON
+    folders: int = 0  # that are watched
+    polling: bool = False  # the system has no more watches to give
+    waiting: Mapping[str, int] = field(default_factory=dict)  # saved files by service; "": the project's own
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectStatus:
     project: str
@@ -78,6 +94,8 @@ class ProjectStatus:
     supervisor_pid: int
     services: tuple[ServiceStatus, ...]
     proxy: ProxyStatus
+    watch: WatchStatus
+    warnings: tuple[str, ...]  # what is wrong until somebody mends it
     notices: tuple[str, ...]  # what was moved, guessed or skipped
 
 
@@ -177,6 +195,25 @@ class UpRequest:
     watch: bool = True  # reload services when their files are saved
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadTicket:
+    """Events after `after` tell, with a report of this generation or a later one, how each version's reload went."""
+
+    service: str
+    generations: Mapping[str, int]  # by version
+    after: int
+
+
+class ReloadControl(Protocol):
+    async def reload(self, service: str, version: str | None = None) -> ReloadTicket:
+        """As if its source had been saved; without a version, all of them. UsageError when it is stopped."""
+        ...
+
+    async def watch(self, on: bool) -> None:
+        """Hold back what is saved from now on, or apply what was held back and go on. Remembered by the project."""
+        ...
+
+
 class ConfigurationControl(Protocol):
     async def apply(self, request: UpRequest) -> None:
         """Read the configuration again and reconcile to it. ConfigError leaves everything as it was."""
@@ -198,6 +235,13 @@ class ExecControl(Protocol):
 
 
 class Control(
-    StatusControl, LifecycleControl, ConfigurationControl, LogsControl, TelemetryControl, ExecControl, Protocol
+    StatusControl,
+    LifecycleControl,
+    ReloadControl,
+    ConfigurationControl,
+    LogsControl,
+    TelemetryControl,
+    ExecControl,
+    Protocol,
 ):
     """All of it, for the client and the supervisor; a screen asks for the part it needs."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -51,6 +51,19 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadReport:
+    """One version's new instances in the place of its old ones, or why not."""
+
+    version: str
+    generation: int  # of the new instances; grows with every reload
+    files: tuple[str, ...]  # the first of those that were saved; empty when it was asked for by hand
+    count: int  # of all that were saved
+    seconds: Mapping[str, float]  # since the save, of each step: seen, started, ready, switched, drained
+    start: str | None = None  # cold | warm, of the new instances
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     kind: Kind
     message: str  # one plain sentence, no trailing full stop
@@ -60,6 +73,7 @@ class Event:
     detail: str = ""  # more lines, such as the last log lines
     at: float = field(default_factory=time.time)  # seconds since the epoch
     sequence: int = 0  # given by the bus, counts from 1
+    reload: ReloadReport | None = None  # of service_reloaded and reload_failed
 
 
 class Subscription:
@@ -101,6 +115,11 @@ class Bus:
         for subscription in self._subscriptions:
             subscription.push(event)
         return event
+
+    @property
+    def sequence(self) -> int:
+        """Of the newest event."""
+        return self._sequence
 
     def history(self, after: int = 0) -> tuple[Event, ...]:
         return tuple(event for event in self._history if event.sequence > after)

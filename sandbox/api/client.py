@@ -21,8 +21,10 @@ from sandbox.api.shapes import (
     Dropped,
     ExecRequest,
     LoginLink,
+    ReloadRequest,
     ScaleRequest,
     ServicesRequest,
+    WatchRequest,
 )
 from sandbox.control import (
     Control,
@@ -30,6 +32,7 @@ from sandbox.control import (
     LogLine,
     LogQuery,
     ProjectStatus,
+    ReloadTicket,
     TelemetrySnapshot,
     UpRequest,
 )
@@ -95,6 +98,13 @@ class Client(Control):
 
     async def scale(self, service: str, replicas: int, version: str | None = None) -> None:
         await self._send("PUT", f"/api/services/{quote(service, safe='')}/scale", ScaleRequest(replicas, version))
+
+    async def reload(self, service: str, version: str | None = None) -> ReloadTicket:
+        target = f"/api/services/{quote(service, safe='')}/reload"
+        return _decode(await self._send("POST", target, ReloadRequest(version)), ReloadTicket)
+
+    async def watch(self, on: bool) -> None:
+        await self._send("PUT", "/api/watch", WatchRequest(on))
 
     async def down(self) -> None:
         await self._send("POST", "/api/down", any_version=True)

@@ -11,9 +11,11 @@ from sandbox.api.shapes import (
     ExecRequest,
     LoginLink,
     LogsQuery,
+    ReloadRequest,
     ScaleRequest,
     ServicesRequest,
     VersionInfo,
+    WatchRequest,
 )
 from sandbox.control import (
     Control,
@@ -21,6 +23,7 @@ from sandbox.control import (
     LogLine,
     LogQuery,
     ProjectStatus,
+    ReloadTicket,
     TelemetrySnapshot,
     UpRequest,
 )
@@ -72,6 +75,14 @@ class Handlers:
     async def restart_service(self, name: str) -> None:
         """Restart a service."""
         await self._control.restart([name])
+
+    async def reload(self, name: str, body: ReloadRequest) -> ReloadTicket:
+        """Reload a service, or one of its versions, as if its source had been saved."""
+        return await self._control.reload(name, body.version)
+
+    async def watch(self, body: WatchRequest) -> None:
+        """Hold back what is saved from now on, or apply what was held back and go on."""
+        await self._control.watch(body.on)
 
     async def scale(self, name: str, body: ScaleRequest) -> None:
         """Change how many instances of a service, or of one of its versions, are wanted."""

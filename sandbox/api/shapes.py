@@ -40,6 +40,14 @@ class ScaleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str | None = None
 
 
+class ReloadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: str | None = None  # none means all
+
+
+class WatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    on: bool
+
+
 class ExecRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: str  # a service, or an instance's id
     argv: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]

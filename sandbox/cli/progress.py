@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
+from sandbox.cli.events import as_line
 from sandbox.cli.style import Style
 from sandbox.control import Control, ProjectStatus, ServiceStatus, Status
-from sandbox.events import Event, Severity
 
 _MARKS = {
     Status.HEALTHY: ("✓", "green"),
@@ -40,7 +40,7 @@ class Reporter:
             self._print(self._style.paint(f"  {status.runtime}: {status.runtime_reason}", "grey"))
 
     def see(self, status: ProjectStatus) -> None:
-        for notice in status.notices:
+        for notice in (*status.warnings, *status.notices):
             if notice not in self._notices:
                 self._notices.add(notice)
                 self._print(f"  {self._style.paint('!', 'yellow', bold=True)} {notice}")
@@ -102,10 +102,4 @@ async def follow(control: Control, stream: TextIO) -> None:
     style = Style.of(stream)
     after = max([event.sequence async for event in control.events()], default=0)
     async for event in control.events(after=after, follow=True):
-        print(_event_line(event, style), file=stream, flush=True)
-
-
-def _event_line(event: Event, style: Style) -> str:
-    clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-    colour = {Severity.INFO: "grey", Severity.WARNING: "yellow", Severity.ERROR: "red"}[event.severity]
-    return f"{style.paint(clock, 'grey')} {style.paint(event.message, colour)}"
+        print(as_line(event, style), file=stream, flush=True)

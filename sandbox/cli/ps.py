@@ -15,7 +15,8 @@ from sandbox.cli.project import talk
 from sandbox.cli.style import Style
 from sandbox.cli.table import display_width, render
 from sandbox.cli.times import age
-from sandbox.control import Control, InstanceStatus, ProjectStatus, ServiceStatus, Status
+from sandbox.cli.watch import held_back
+from sandbox.control import Control, InstanceStatus, ProjectStatus, ServiceStatus, Status, WatchState
 
 STATUS_COLOURS: Mapping[str, str] = {
     Status.HEALTHY: "green",
@@ -82,6 +83,10 @@ def _notes(status: ProjectStatus) -> Iterator[str]:
         yield f"proxy: {status.proxy.status}" + (f": {status.proxy.reason}" if status.proxy.reason else "")
     for words in status.proxy.rejected:
         yield f"proxy refused: {words}"
+    for warning in status.warnings:
+        yield f"warning: {warning}"
+    if status.watch.state is WatchState.PAUSED:
+        yield f"watching is paused: {held_back(status.watch)}"
     for notice in status.notices:
         yield f"note: {notice}"
 

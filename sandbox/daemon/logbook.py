@@ -14,9 +14,6 @@ from sandbox.runtime.shim.journal import Journal
 from sandbox.supervisor.cluster import Cluster
 from sandbox.supervisor.desired import VersionKey, instance_id
 
-_EVIDENCE_LINES = 10
-
-
 _BUILD = "build"
 _BUILD_LIMIT = 2 * 1024 * 1024
 _REMEMBERED = 5000  # lines
@@ -39,8 +36,9 @@ class Logbook:
     def lines(self, query: LogQuery) -> AsyncIterator[LogLine]:
         return merge(self._folder, self._sources, query)
 
-    def last_lines(self, instance: str) -> str:
-        return "\n".join(last_lines(self._folder / f"{instance}.log", _EVIDENCE_LINES))
+    def printed(self, instance: str, since: float, count: int) -> list[str]:
+        """The newest `count` lines of an instance, without those older than `since` (seconds since the epoch)."""
+        return last_lines(self._folder / f"{instance}.log", count, since)
 
     @contextmanager
     def of_build(self, key: VersionKey) -> Iterator[Output]:

@@ -39,6 +39,7 @@ from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.control import LocalControl, Sources, reconfigured
 from sandbox.supervisor.desired import Desired, Wishes
+from sandbox.supervisor.evidence import Evidence
 from sandbox.supervisor.memory import Memory, MemoryFile, remember
 from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
@@ -102,7 +103,6 @@ class Daemon:
         self._memory = MemoryFile(paths.memory)
         self._complaint = ""
         self._scraper: Scraper | None = None
-        self._reloading: Reloading | None = None
 
     # --- the beginning ------------------------------------------------------------------------------------------
 
@@ -127,9 +127,11 @@ class Daemon:
         self._cluster = Cluster(self._driver, desired, wired.surroundings, self._bus, self._hooks())
         self._logbook.of(self._cluster)
         stack.push_async_callback(self._cluster.close)
+        self._reloading = self._new_reloading()
+        stack.push_async_callback(self._reloading.close)
         self._keep_notices(wired)
         await self._begin(remembered, envoy, wired)
-        self._open_reloading(stack)
+        self._reloading.watch(self._request.watch)
         # Services start meanwhile: what follows takes its time to import.
         await self._open_api(stack)
         await self._open_telemetry(stack)
@@ -151,7 +153,8 @@ class Daemon:
             kept = last_good(self._paths)
             if kept is None:
                 raise
-            self._complaint = f"{error}; what was in force before goes on. Mend it, then: sandbox up"
+            then = "it is read again when it is saved" if self._request.watch else "then: sandbox up"
+            self._complain(f"{_told(error)}; what was in force before goes on. Mend it; {then}")
             return kept
         self._keep(project)
         return project
@@ -200,19 +203,15 @@ class Daemon:
         await receiver.start(self._front.otlp, *more)
         stack.push_async_callback(receiver.close)
 
-    def _open_reloading(self, stack: AsyncExitStack) -> None:
-        if not self._request.watch:
-            return
-        self._reloading = Reloading(
+    def _new_reloading(self) -> Reloading:
+        return Reloading(
             self._paths,
             self._cluster,
             self._bus,
-            last_lines=self._logbook.last_lines,
+            last_lines=Evidence(self._logbook.printed).last_lines,
             is_image=lambda service, version: self._grounds.is_container(service.name),
             reread=self._reread,
         )
-        stack.push_async_callback(self._reloading.close)
-        self._reloading.open()
 
     async def _watch_shim(self) -> None:
         try:
@@ -239,6 +238,8 @@ class Daemon:
             logs=self._logbook.lines,
             telemetry=self._telemetry,
             exec_spec=self._exec_spec,
+            reload=self._reloading.reload,
+            watch=self._watch,
             apply=self._apply,
             down=self.down_asked.set,
         )
@@ -248,7 +249,7 @@ class Daemon:
             endpoints_changed=lambda endpoints: self._proxy.publish(endpoints=endpoints),
             endpoints_served=self._proxy.served,
             state_changed=self._state_changed,
-            last_lines=self._logbook.last_lines,
+            printed=self._logbook.printed,
             claim_ports=self._addresses.of_instance,
             build_output=self._logbook.of_build,
             dial=self._envoy.dial,
@@ -274,8 +275,8 @@ class Daemon:
         desired = self._cluster.desired
         wished = reconfigured(desired, project, self._cluster.state)
         self._cluster.wish(replace(desired, project=project) if keep_wishes else wished, wired.surroundings)
-        if self._reloading is not None:
-            self._reloading.follow(project)
+        self._reloading.follow(project)
+        self._reloading.watch(request.watch)
         self._bus.publish(Event(kind=Kind.POLICY_APPLIED, message="the configuration was read again"))
 
     async def _reread(self, change: Change) -> None:
@@ -284,9 +285,21 @@ class Daemon:
         try:
             await self._apply(self._request, keep_wishes=True)
         except SandboxError as error:
-            hint = f"; {error.hint}" if error.hint else ""
-            message = f"{cause} was saved and can't be used, so nothing changes: {error}{hint}"
-            self._bus.publish(Event(kind=Kind.RELOAD_FAILED, severity=Severity.ERROR, message=message))
+            self._complain(f"{cause} was saved and can't be used, so nothing changes: {_told(error)}")
+
+    def _complain(self, message: str) -> None:
+        """It stands until the configuration is read without fault."""
+        self._complaint = message
+        self._bus.publish(Event(kind=Kind.RELOAD_FAILED, severity=Severity.ERROR, message=message))
+
+    def _watch(self, on: bool) -> None:
+        """A new supervisor does as was asked last."""
+        self._reloading.watch(on)
+        self._request = replace(self._request, watch=on)
+        try:
+            save_request(self._paths, self._request)
+        except OSError as error:
+            self._notices.warn(f"a new supervisor will not know that watching was changed: {error}")
 
     async def _hear_envoy(self) -> None:
         try:
@@ -297,8 +310,7 @@ class Daemon:
 
     def _state_changed(self) -> None:
         self._remember()
-        if self._reloading is not None:
-            self._reloading.look()
+        self._reloading.look()
 
     def _remember(self) -> None:
         """Save what a new supervisor needs. A full disk is said once for each change, and changes nothing else."""
@@ -328,6 +340,8 @@ class Daemon:
             supervisor_pid=os.getpid(),
             services=views.services(desired, state, self._gateway.port),
             proxy=self._proxy.status(),
+            watch=self._reloading.status(),
+            warnings=(*filter(None, [self._complaint]), *self._reloading.warnings()),
             notices=self._notices.kept,
         )
 
@@ -343,7 +357,7 @@ class Daemon:
 
     def _keep_notices(self, wired: Wired) -> None:
         self._gateway = wired.gateway
-        others = (*wired.remarks, *filter(None, [self._memory.notice, self._complaint]))
+        others = (*wired.remarks, *filter(None, [self._memory.notice]))
         self._notices.keep((*self._front.notices, *wired.notices), others)
 
     def _announce(self, *, recovered: bool) -> None:
@@ -380,3 +394,9 @@ class Daemon:
             ending = self._tasks.spawn(shim.shut_down(_SHUTDOWN_GRACE), name="end the shim")
             waiting = self._tasks.spawn(told.wait(), name="wait to be told to end")
             await asyncio.wait([ending, waiting], return_when=asyncio.FIRST_COMPLETED)
+
+
+def _told(error: SandboxError) -> str:
+    more = len(error.problems) - 1 if isinstance(error, ConfigError) else 0
+    hint = f"; {error.hint}" if error.hint else ""
+    return f"{error}{hint}{f' (and {more} more)' if more else ''}"

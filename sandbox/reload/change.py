@@ -46,7 +46,8 @@ class Change:
     reactions: Mapping[str, Reaction]  # by version; empty for the project's own files
     paths: tuple[Path, ...]  # the first of them, in order; `count` says how many there were
     count: int
-    seen: float  # when the first of it was noticed
+    saved: float  # when the first of it was written, as far as that can be told
+    seen: float  # when that was noticed
     decided: float
 
     @property

@@ -15,6 +15,8 @@ from sandbox.reload.settle import STREAM_FROM, Save, Settle, Signature
 
 _NO_RELOAD = frozenset({Action.SYNC, Action.SYNC_EXEC})
 
+_NOTICED_WITHIN = 1.0
+
 _OWED = 1000
 """Files of one service whose last change is kept while they are held; a reload because of any of them brings in all."""
 
@@ -99,6 +101,7 @@ class Lane:
             reactions=reactions,
             paths=tuple(Path(path) for path in save.paths[:SHOWN]),
             count=len(save.paths) + save.more,
+            saved=_saved(save, to_wall(save.first)),
             seen=to_wall(save.first),
             decided=to_wall(now),
         )
@@ -135,3 +138,8 @@ class Lane:
             return {}
         changed = [files[path] for path in save.paths]
         return dict(decide(layout, self.service, changed, incomplete=save.more > 0))
+
+
+def _saved(save: Save, seen: float) -> float:
+    """Files may come with any time of modification; one shortly before they were noticed is that of the save."""
+    return min((at for at in save.modified if seen - _NOTICED_WITHIN <= at <= seen), default=seen)

@@ -57,11 +57,15 @@ class _Pending:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """A save that is over. `paths` are in the order in which they were noticed; `more` were not kept."""
+    """A save that is over. `paths` are in the order in which they were noticed; `more` were not kept.
+
+    modified: the times of modification of what is there now, in seconds since the epoch.
+    """
 
     paths: tuple[str, ...]
     more: int
     first: float
+    modified: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,8 @@ class Settle:
     def take(self, at: float) -> Save | None:
         """Empty it. None when all is as it was: a temporary file came and went."""
         changed = {path: item for path, item in self._pending.items() if item.before != item.now}
-        save = Save(tuple(changed), self._more, self._first) if changed or self._more else None
+        modified = tuple(item.now.modified / 1e9 for item in changed.values() if item.now is not None)
+        save = Save(tuple(changed), self._more, self._first, modified) if changed or self._more else None
         for path, item in changed.items():
             self._remember(path, item)
         self._pending, self._more = {}, 0

@@ -11,7 +11,7 @@ import heapq
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from sandbox.control import LogLine, LogQuery
@@ -28,13 +28,14 @@ _BUDGET = 1024 * 1024  # bytes read of one log before others have their turn
 _BREATH = 256  # lines after which the event loop gets a turn
 
 
-def last_lines(path: Path, count: int) -> list[str]:
-    """The newest `count` lines of a log, oldest first; empty when there is none."""
+def last_lines(path: Path, count: int, since: float = 0.0) -> list[str]:
+    """The newest `count` lines of a log, oldest first, without those older than `since` (seconds since the epoch);
+    empty when there are none."""
     with _opened(path, "", "") as log:
-        starts = list(islice(log.newest_first(), count))
+        starts = list(takewhile(lambda found: found[0] >= since, islice(log.newest_first(), count)))
         if starts:
             log.seek(*starts[-1][1:])
-        return [line.text for line in log.rest()][-count:] if starts else []
+        return [line.text for line in log.rest()][-len(starts) :] if starts else []
 
 
 async def merge(logs: Path, sources: Sources, query: LogQuery) -> AsyncIterator[LogLine]:

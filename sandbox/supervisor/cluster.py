@@ -25,6 +25,7 @@ from sandbox.supervisor import state as facts
 from sandbox.supervisor.buildlog import BuildLog
 from sandbox.supervisor.desired import Desired, VersionKey
 from sandbox.supervisor.drain import drained
+from sandbox.supervisor.evidence import Evidence, Printed
 from sandbox.supervisor.narrate import narrate
 from sandbox.supervisor.plan import Action, next_deadline, plan
 from sandbox.supervisor.probes import Probes
@@ -61,7 +62,7 @@ class Hooks:
     endpoints_changed: Callable[[Endpoints], None]
     endpoints_served: Callable[[], Awaitable[None]]  # until the proxy serves the newest endpoints
     state_changed: Callable[[], None]
-    last_lines: Callable[[str], str]  # instance → the end of its log
+    printed: Printed
     claim_ports: Callable[[str, tuple[int, ...]], dict[int, int]]  # instance, declared ports → given ones
     build_output: Callable[[VersionKey], AbstractContextManager[Output]] = _nowhere  # where what a build prints goes
     dial: health.Dial = health.connect  # how instances are reached for health checks
@@ -76,6 +77,7 @@ class Cluster:
         self._bus = bus
         self._hooks = hooks
         self._tasks = Tasks(self._task_failed)
+        self._evidence = Evidence(hooks.printed)
         self._probes = Probes(driver, self.tell, hooks.dial)
         self._changed = asyncio.Event()
         self._ending = False
@@ -314,12 +316,14 @@ class Cluster:
 
     def _exited(self, instance: InstanceState, exit: Exit) -> None:
         if (version := self._version(instance)) is not None:
-            self.tell(facts.Exited(exit, version.restart))
+            culprit = self._evidence.culprit(instance, version, self.desired.project.root, exit)
+            self.tell(facts.Exited(exit, version.restart, culprit))
 
     def _with_evidence(self, event: Event) -> Event:
         if event.severity is Severity.INFO or event.instance is None:
             return event
-        return replace(event, detail=self._hooks.last_lines(event.instance))
+        instance = self.state.instances.get(event.instance)
+        return replace(event, detail=self._evidence.last_lines(instance)) if instance else event
 
     def _tell_endpoints(self) -> None:
         endpoints = endpoints_of(self.state)

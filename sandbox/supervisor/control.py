@@ -10,6 +10,7 @@ from sandbox.control import (
     LogLine,
     LogQuery,
     ProjectStatus,
+    ReloadTicket,
     Status,
     TelemetrySnapshot,
     UpRequest,
@@ -33,6 +34,8 @@ class Sources:
     logs: Callable[[LogQuery], AsyncIterator[LogLine]]
     telemetry: Callable[[], TelemetrySnapshot]
     exec_spec: Callable[[str, Sequence[str]], ExecSpec]
+    reload: Callable[[frozenset[VersionKey]], None]
+    watch: Callable[[bool], None]
     apply: Callable[[UpRequest], Awaitable[None]]
     down: Callable[[], None]
 
@@ -95,6 +98,22 @@ class LocalControl:
         key = VersionKey(name, self._version(self._project_service(name), version))
         self._wish(self._wishes.with_started(frozenset({name})).scaled(key, replicas))
         self._say(Kind.SERVICE_SCALED, f"{key} is scaled to {replicas}", name)
+
+    async def reload(self, service: str, version: str | None = None) -> ReloadTicket:
+        (name,) = self._services([service])
+        known = self._project_service(name)
+        versions = [one.name for one in known.versions] if version is None else [self._version(known, version)]
+        counts = self._cluster.desired.counts()
+        keys = frozenset(key for one in versions if counts[key := VersionKey(name, one)])
+        if not keys:
+            raise UsageError("is stopped", place=name, hint=f"start it: sandbox start {name}")
+        after = self._bus.sequence
+        self._sources.reload(keys)
+        generations = {key.version: self._cluster.desired.generation(key) for key in keys}
+        return ReloadTicket(service=name, generations=generations, after=after)
+
+    async def watch(self, on: bool) -> None:
+        self._sources.watch(on)
 
     async def down(self) -> None:
         self._sources.down()

@@ -45,6 +45,7 @@ class InstanceState:
     restarts: int = 0
     streak: int = 0  # short lives in a row
     retry_at: float | None = None  # when in backoff
+    ended: str | None = None  # how its last process did, which never got healthy since: "app.py:3: KeyError: 'x'"
     completed: bool = False  # ended by itself with exit code 0
 
     @property
@@ -133,6 +134,7 @@ class Probed:
 class Exited:
     exit: Exit
     policy: RestartPolicy
+    culprit: str | None = None  # the line of its own code that ended it, and the error
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,7 @@ def _start_asked(state: ClusterState, fact: StartAsked) -> ClusterState:
         generation=fact.generation,
         restarts=before.restarts + 1 if before is not None and again else 0,
         streak=before.streak if before is not None and again else 0,
+        ended=before.ended if before is not None and again else None,
     )
     return _with_instance(state, instance)
 
@@ -258,7 +261,7 @@ def _probed(instance: InstanceState, fact: Probed) -> InstanceState:
     if instance.status not in LIVE or instance.pid != fact.pid:
         return instance
     if fact.healthy:
-        return replace(instance, status=Status.HEALTHY, ready=True, reason=None)
+        return replace(instance, status=Status.HEALTHY, ready=True, reason=None, ended=None)
     return replace(instance, status=fact.status, ready=False, reason=fact.reason)
 
 
@@ -266,14 +269,24 @@ def _exited(instance: InstanceState, fact: Exited) -> InstanceState:
     exit = fact.exit
     if instance.status is Status.STOPPING or instance.pid != exit.pid:
         return instance  # its stop is under way, or this is the end of an earlier process
-    why = exit.describe()
+    ended = fact.culprit or exit.describe()
+    why = f"{fact.culprit} ({exit.describe()})" if fact.culprit else ended
     if fact.policy is RestartPolicy.NO or (fact.policy is RestartPolicy.ON_FAILURE and exit.code == 0):
         done = exit.code == 0
         status = Status.STOPPED if done else Status.FAILED
         text = "finished with exit code 0" if done else f"ended: {why}; its restart policy is no"
-        return replace(instance, status=status, ready=False, reason=text, pid=None, ports={}, completed=done)
+        return replace(
+            instance,
+            status=status,
+            ready=False,
+            reason=text,
+            pid=None,
+            ports={},
+            completed=done,
+            ended=None if done else ended,
+        )
     lived = exit.at - (instance.started_at or exit.at)
-    return _ended(instance, why, exit.at, short_lived=lived < SETTLED_AFTER)
+    return replace(_ended(instance, why, exit.at, short_lived=lived < SETTLED_AFTER), ended=ended)
 
 
 def _ended(instance: InstanceState, why: str, at: float, *, short_lived: bool) -> InstanceState:
@@ -288,4 +301,5 @@ def _ended(instance: InstanceState, why: str, at: float, *, short_lived: bool) -
         ports={},
         streak=streak,
         retry_at=at + delay,
+        ended=why,
     )

@@ -25,6 +25,10 @@ WORST_FIRST = (
 )
 """A service is as well as the least well of its instances."""
 
+SERVES_ON = "; the previous one serves on"
+
+_NO_GOOD = (Status.BACKOFF, Status.FAILED, Status.UNHEALTHY)
+
 
 def services(desired: Desired, state: ClusterState, gateway_port: int | None) -> tuple[ServiceStatus, ...]:
     return tuple(_service(service, desired, state, gateway_port) for service in desired.project.services.values())
@@ -64,14 +68,14 @@ def _instances(service: Service, desired: Desired, state: ClusterState) -> tuple
         leaving += [one for one in known if one.status is Status.STOPPING]
         missing = max(0, desired.replicas(service, version) - len(staying))
         numbers = islice(free_numbers([one.index for one in known]), missing)
-        rows += [_known(one) for one in staying]
+        rows += [_known(one, state) for one in staying]
         rows += [_pending(seat(key, number).id, key, desired, state) for number in numbers]
     versions = {version.name for version in service.versions}
     leaving += [one for one in state.of_service(service.name) if one.version not in versions]
-    return (*rows, *(_known(one) for one in leaving))
+    return (*rows, *(_known(one, state) for one in leaving))
 
 
-def _known(instance: InstanceState) -> InstanceStatus:
+def _known(instance: InstanceState, state: ClusterState) -> InstanceStatus:
     port = next(iter(instance.ports.values()), None)
     return InstanceStatus(
         id=instance.id,
@@ -83,8 +87,22 @@ def _known(instance: InstanceState) -> InstanceStatus:
         start=instance.start,
         restarts=instance.restarts,
         started_at=_rfc3339(instance.started_at) if instance.started_at is not None else None,
-        reason=instance.reason,
+        reason=_reason(instance, state),
     )
+
+
+def _reason(instance: InstanceState, state: ClusterState) -> str | None:
+    """Of one that keeps ending, how it did last, whatever it is at now; and whether another serves in its place."""
+    if instance.status not in _NO_GOOD and instance.ended is None:
+        return instance.reason
+    reason = instance.reason or ""
+    if instance.status is Status.STARTING:
+        reason = f"starts again after it ended: {instance.ended}"
+    serves = any(
+        one.ready and one.key == instance.key and one.generation < instance.generation
+        for one in state.instances.values()
+    )
+    return f"{instance.ended or reason}{SERVES_ON}" if serves else reason
 
 
 def _pending(name: str, key: VersionKey, desired: Desired, state: ClusterState) -> InstanceStatus:
@@ -117,7 +135,7 @@ def _overall(
     service: Service, instances: tuple[InstanceStatus, ...], desired: Desired, state: ClusterState
 ) -> tuple[Status, str | None]:
     broken = [
-        version.reason
+        f"{version.reason}{SERVES_ON if any(one.ready and one.key == key for one in state.instances.values()) else ''}"
         for key, version in state.versions.items()
         if key.service == service.name and version.status is Status.FAILED
     ]

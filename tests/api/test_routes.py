@@ -28,6 +28,7 @@ APPLY = {"files": ["/apps/bakery/sandbox.yaml"], "profiles": ["lite"]}
         ("POST", "/api/services/orders/restart", None, ("restart", ("orders",))),
         ("PUT", "/api/services/orders/scale", {"replicas": 3}, ("scale", "orders", 3, None)),
         ("PUT", "/api/services/steamer/scale", {"replicas": 0, "version": "v2"}, ("scale", "steamer", 0, "v2")),
+        ("PUT", "/api/watch", {"on": False}, ("watch", False)),
         ("POST", "/api/down", None, ("down",)),
     ],
 )
@@ -75,6 +76,13 @@ async def test_events_after_a_sequence(doors: Doors) -> None:
 async def test_logs(doors: Doors, query: str, services: list[str]) -> None:
     answer = await doors.ask("GET", f"/api/logs{query}")
     assert [json.loads(line)["service"] for line in answer.text.splitlines() if line] == services
+
+
+@pytest.mark.parametrize(("body", "version"), [(None, None), ({"version": "v2"}, "v2")])
+async def test_reload(doors: Doors, control: FakeControl, body: Any, version: str | None) -> None:
+    answer = await doors.ask("POST", "/api/services/steamer/reload", json=body)
+    assert answer.json == {"service": "steamer", "generations": {version or "v1": 3}, "after": 3}
+    assert control.calls == [("reload", "steamer", version)]
 
 
 async def test_apply_is_local(doors: Doors, control: FakeControl) -> None:

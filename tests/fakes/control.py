@@ -13,6 +13,7 @@ from sandbox.control import (
     LogLine,
     LogQuery,
     ProjectStatus,
+    ReloadTicket,
     TelemetrySnapshot,
     UpRequest,
 )
@@ -27,6 +28,7 @@ class FakeControl(Control):
     statuses: what `status` answers, one after the other; the last one again and again.
     calls: (method, arguments…) of each wish, in order.
     failures: method name → what it raises instead of answering.
+    reports: service → events that its reload leads to.
     following: how many streams are being followed, so that a test can wait until one is.
     """
 
@@ -41,6 +43,7 @@ class FakeControl(Control):
         self.snapshot = telemetry or data.telemetry()
         self.calls: list[tuple[Any, ...]] = []
         self.failures: dict[str, BaseException] = {}
+        self.reports: dict[str, Sequence[Event]] = {}
         self.following = 0
         self._bus = Bus()
         self._lines = list(lines)
@@ -94,6 +97,20 @@ class FakeControl(Control):
             raise UsageError(f"can't have {replicas} replicas", place=service, hint="choose a number from 0 to 100")
         self._fail("scale")
         self.calls.append(("scale", service, replicas, version))
+
+    async def reload(self, service: str, version: str | None = None) -> ReloadTicket:
+        """`reports` happen as soon as it is asked for."""
+        self._known([service])
+        self._fail("reload")
+        self.calls.append(("reload", service, version))
+        ticket = ReloadTicket(service=service, generations={version or "v1": 3}, after=self._bus.sequence)
+        for event in self.reports.pop(service, ()):
+            self.publish(event)
+        return ticket
+
+    async def watch(self, on: bool) -> None:
+        self._fail("watch")
+        self.calls.append(("watch", on))
 
     async def down(self) -> None:
         self._fail("down")

@@ -12,6 +12,7 @@ from sandbox.control import (
     Signals,
     Status,
     TelemetrySnapshot,
+    WatchStatus,
 )
 from sandbox.events import Event, Kind, Severity
 
@@ -69,7 +70,12 @@ def services() -> tuple[ServiceStatus, ...]:
     )
 
 
-def project(*found: ServiceStatus, notices: tuple[str, ...] = ()) -> ProjectStatus:
+def project(
+    *found: ServiceStatus,
+    notices: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
+    watch: WatchStatus | None = None,
+) -> ProjectStatus:
     """The bakery with the given services, or with its three healthy ones."""
     return ProjectStatus(
         project="bakery",
@@ -84,6 +90,8 @@ def project(*found: ServiceStatus, notices: tuple[str, ...] = ()) -> ProjectStat
         supervisor_pid=4000,
         services=found or services(),
         proxy=ProxyStatus(status=Status.HEALTHY, reason=None, pid=4001, version="1.40.0", rejected=()),
+        watch=watch or WatchStatus(folders=3),
+        warnings=warnings,
         notices=notices,
     )
 

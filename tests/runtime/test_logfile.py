@@ -163,6 +163,13 @@ async def test_a_log_without_an_index_still_reads(logs: Logs) -> None:
     assert await logs.texts() == ["hello"]
 
 
+def test_the_last_lines_of_one_life(logs: Logs) -> None:
+    for at, text in [(1001, "one\n"), (1002, "two\n"), (1003, "three\n")]:
+        logs.say("orders-1", at, text)
+    found = [last_lines(logs.folder / "orders-1.log", 9, since) for since in (1001, 1001.5, 1003, 1004)]
+    assert found == [["one", "two", "three"], ["two", "three"], ["three"], []]
+
+
 def test_the_last_lines_of_a_crash(logs: Logs) -> None:
     logs.say("orders-1", 1001, "".join(f"line {number}\n" for number in range(100_000)) + "no line end")
     assert last_lines(logs.folder / "orders-1.log", 3) == ["line 99998", "line 99999", "no line end"]

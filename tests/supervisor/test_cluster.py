@@ -56,6 +56,7 @@ class Stage:
     def __init__(self, desired: Desired) -> None:
         self.host, self.bus = FakeHost(), Bus()
         self.endpoints: list[Endpoints] = []
+        self.words: dict[str, list[str]] = {}
         self.changed = asyncio.Event()
         self.tasks = Tasks()
         self.cluster = self.new_cluster(desired)
@@ -66,7 +67,7 @@ class Stage:
             endpoints_changed=self.endpoints.append,
             endpoints_served=lambda: asyncio.sleep(0),
             state_changed=self.changed.set,
-            last_lines=lambda name: f"last words of {name}",
+            printed=lambda name, since, count: self.words.get(name, [f"last words of {name}"]),
             claim_ports=lambda name, declared: {port: 20000 + index for index, port in enumerate(declared)},
         )
         return Cluster(self.driver(self.host), desired, around, self.bus, hooks)

@@ -21,6 +21,13 @@ def _logs(parser: ArgumentParser) -> None:
     output_option("table", "json")(parser)
 
 
+def _events(parser: ArgumentParser) -> None:
+    services_argument(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="keep printing new ones until interrupted")
+    parser.add_argument("-n", "--tail", type=_line_count, default=None, metavar="N", help="only the newest N")
+    output_option("table", "json")(parser)
+
+
 def _line_count(text: str) -> int:
     number = int(text)
     if number < 0:
@@ -46,6 +53,14 @@ GROUP = Group(
             "sandbox.cli.logs:run",
             _logs,
             ("sandbox logs -f", "sandbox logs orders --tail 50 -t", "sandbox logs --since 5m -o json"),
+            follows=True,
+        ),
+        Command(
+            "events",
+            "what happened: starts, reloads, failures",
+            "sandbox.cli.events:run",
+            _events,
+            ("sandbox events -n 20", "sandbox events -f orders"),
             follows=True,
         ),
         Command(
