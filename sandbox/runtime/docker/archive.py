@@ -35,7 +35,8 @@ def pack(files: Mapping[str, File]) -> bytes:
 
 
 def read(api: APIClient, container: str, path: str, most: int) -> bytes:
-    """The first bytes of one file; nothing of what is no file. Raises what the library does, such as for a file that is not there."""
+    """The first bytes of one file; nothing of what is no file. Raises what the library does, such as where there is
+    nothing."""
     chunks, _ = api.get_archive(container, path)
     data = bytearray()
     for chunk in chunks:

@@ -93,7 +93,9 @@ class DockerDriver:
         )
         self._maker = Maker(self._engine, self._paths.id)
         self._lives = Lives(self._engine, self._watch, self._records, self._logs, self._discard)
-        self._standbys = Standbys(self._engine, self._maker, self.networks, self._records, self._body, self._lock)
+        self._standbys = Standbys(
+            self._engine, self._streams, self._maker, self.networks, self._records, self._body, self._lock
+        )
         await self._watch.open()
 
     async def lacking(self, wanted: Collection[str]) -> str | None:

@@ -1,7 +1,8 @@
 """File names in the memory of a process of ours: what it imported, found out without its noticing.
 
 CPython keeps the file name of every module's code as plain bytes that end with NUL. We may read the memory of what
-descends from us (ptrace(2), Yama's scope 1), which nobody else may.
+descends from us (ptrace(2), Yama's scope 1), which nobody else may. In a container, the service's
+own user reads: there it depends on the kernel's settings.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 
-from sandbox.runtime.shim.loop import Loop
+TYPE_CHECKING = False  # `typing` takes a while to import
+if TYPE_CHECKING:
+    from sandbox.runtime.shim.loop import Loop
 
 MOST_READ = 512 * 1024 * 1024
 """Bytes looked at in all."""
@@ -44,6 +47,15 @@ class Look:
         for prefix in self._prefixes:
             self._found |= names(data, prefix)
         self._loop.later(_PAUSE, self._next)
+
+
+def look(pids: Sequence[int], folders: Sequence[str]) -> set[bytes]:
+    """File names below the folders, all at once."""
+    found: set[bytes] = set()
+    for data in _slices(pids):
+        for folder in folders:
+            found |= names(data, os.fsencode(folder) + b"/")
+    return found
 
 
 def names(data: bytes, prefix: bytes) -> set[bytes]:

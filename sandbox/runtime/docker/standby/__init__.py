@@ -7,6 +7,7 @@ mounted, and nothing is forked: what is held is what will run, with the limits, 
 
   standbys   one for each version that is being worked on: had ready, taken, renewed, let go
   mould      whether a container that stands by is the one that a start would make (pure)
+  look       what a running instance has imported
   command    whether a container's command is a Python program that would stop in our hook
   held       what is put into the container, and what it and we tell each other
 """

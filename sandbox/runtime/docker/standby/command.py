@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from docker import APIClient
@@ -16,33 +18,42 @@ from sandbox.runtime.zygote.sources import imported, of_command
 _SCRIPT = 64 * 1024
 """Bytes of a program that are read: console scripts have some hundred."""
 
-Read = Callable[[str], bytes | None]
+Find = Callable[[str], tuple[str, bytes] | None]
+"""Where a program is, and how it begins."""
 
 
-def modules_of(api: APIClient, container: str) -> frozenset[str] | None:
-    """What the command itself imports; None when it is not certain to stop in our hook. The container was made and
-    need not run. Talks to the engine."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    interpreter: str  # as a program to run in the container
+    modules: frozenset[str]  # that the command itself imports
+
+
+def command_of(api: APIClient, container: str) -> Command | None:
+    """None when it is not certain to stop in our hook. The container need not run. Talks to the engine."""
     details: Mapping[str, Any] = api.inspect_container(container)
     config = details["Config"]
     environment = dict(one.partition("=")[::2] for one in config.get("Env") or ())
-    argv = (str(details["Path"]), *details["Args"])
+    folder = str(config.get("WorkingDir") or "/")
 
-    def find(program: str) -> bytes | None:
-        for place in candidates(program, environment.get("PATH", ""), str(config.get("WorkingDir") or "/")):
+    def find(program: str) -> tuple[str, bytes] | None:
+        for place in candidates(program, environment.get("PATH", ""), folder):
             try:
-                return archive.read(api, container, place, _SCRIPT)
+                return place, archive.read(api, container, place, _SCRIPT)
             except APIError as error:
                 if error.status_code != 404:
                     raise
         return None
 
-    return None if prevents(environment) else _modules(argv, find)
+    return None if prevents(environment) else _command((str(details["Path"]), *details["Args"]), find)
 
 
-def _modules(argv: Sequence[str], find: Read) -> frozenset[str] | None:
+def _command(argv: Sequence[str], find: Find) -> Command | None:
     if is_interpreter(argv[0]):
-        return of_command(argv[1:]) if flags_allow(argv[1:]) else None
-    script = find(argv[0])
-    if script is None or named_interpreter(script) is None:
+        return Command(argv[0], of_command(argv[1:])) if flags_allow(argv[1:]) else None
+    place, script = find(argv[0]) or ("", b"")
+    interpreter = named_interpreter(script)
+    if interpreter is None:
         return None
-    return imported([script.decode(errors="replace")])
+    if interpreter.startswith("./"):
+        interpreter = posixpath.join(posixpath.dirname(place), interpreter)
+    return Command(interpreter, imported([script.decode(errors="replace")]))

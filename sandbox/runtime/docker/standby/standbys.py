@@ -17,12 +17,15 @@ from sandbox.errors import RuntimeFailure
 from sandbox.runtime.base import InstanceSpec, Running
 from sandbox.runtime.docker.builds.context import ignored, scan
 from sandbox.runtime.docker.engine import Engine
+from sandbox.runtime.docker.inside import Inside
 from sandbox.runtime.docker.maker import Maker
 from sandbox.runtime.docker.networks import Attachment, Networks
 from sandbox.runtime.docker.records import Records, running_of
 from sandbox.runtime.docker.standby import held
-from sandbox.runtime.docker.standby.command import modules_of
+from sandbox.runtime.docker.standby.command import command_of
+from sandbox.runtime.docker.standby.look import modules_in
 from sandbox.runtime.docker.standby.mould import fits, named, next_number, standing_by
+from sandbox.runtime.docker.stream import Streams
 from sandbox.runtime.zygote.sources import imported
 from sandbox.tasks import Tasks
 
@@ -75,6 +78,7 @@ class Standbys:
     def __init__(
         self,
         engine: Engine,
+        streams: Streams,
         maker: Maker,
         networks: Networks,
         records: Records,
@@ -82,6 +86,7 @@ class Standbys:
         lock: Callable[[str], asyncio.Lock],
     ) -> None:
         self._engine = engine
+        self._streams = streams
         self._maker = maker
         self._networks = networks
         self._records = records
@@ -192,12 +197,28 @@ class Standbys:
             if self._records.alive(spec.id) is not None:
                 return None
             try:
-                return await self._make(spec)
+                modules = await self._modules(site)
+                return await self._make(spec, modules) if modules is not None else None
             except (RuntimeFailure, OSError, TimeoutError) as error:
                 self._refused(spec, str(error) or type(error).__name__)
                 return None
 
-    async def _make(self, spec: InstanceSpec) -> Standby | None:
+    async def _modules(self, site: Site) -> frozenset[str] | None:
+        """What is to be imported ahead of time, told by an instance that runs; None when nothing can be."""
+        spec = site.spec
+        running = self._records.alive(spec.id)
+        if running is None:
+            return None
+        container = running.container
+        command = await self._engine.call(lambda api: command_of(api, container), place=spec.id)
+        if command is None:
+            self._give_up(spec, "its command is no Python program that can be held")
+            return None
+        inside = Inside(self._engine, self._streams, container, spec.id)
+        seen = await modules_in(self._engine, inside, container, command.interpreter, spec.id)
+        return command.modules | seen | await asyncio.to_thread(_imports, spec)
+
+    async def _make(self, spec: InstanceSpec, modules: frozenset[str]) -> Standby | None:
         image = await self._engine.call(lambda api: api.inspect_image(spec.artifact.image), place=spec.id)
         given = dict(entry.partition("=")[::2] for entry in (image.get("Config") or {}).get("Env") or ())
         attachment = await self._networks.attach(spec.id, spec.service)
@@ -206,7 +227,7 @@ class Standbys:
         self._holding.add(container)
         standby = Standby(container, spec, body, attachment)
         try:
-            if await self._hold(standby):
+            if await self._hold(standby, modules):
                 return standby
         except BaseException:
             await asyncio.shield(self._remove(standby))
@@ -214,14 +235,9 @@ class Standbys:
         await self._remove(standby)
         return None
 
-    async def _hold(self, standby: Standby) -> bool:
+    async def _hold(self, standby: Standby, modules: frozenset[str]) -> bool:
         """Start it, up to where our hook holds it. Whether it can be."""
         container, spec = standby.container, standby.spec
-        modules = await self._engine.call(lambda api: modules_of(api, container), place=spec.id)
-        if modules is None:
-            self._give_up(spec, "its command is no Python program that can be held")
-            return False
-        modules |= await asyncio.to_thread(_imports, spec)
         await self._maker.put(container, lambda: held.preparations(modules), spec.id)
         await self._engine.call(lambda api: api.start(container), place=spec.id)
         await self._hear(container, ("here", "hopeless"), HERE_WITHIN, spec.id)
