@@ -35,7 +35,7 @@ def last_lines(path: Path, count: int, since: float = 0.0) -> list[str]:
         starts = list(takewhile(lambda found: found[0] >= since, islice(log.newest_first(), count)))
         if starts:
             log.seek(*starts[-1][1:])
-        return [line.text for line in log.rest()][-len(starts) :] if starts else []
+        return [line.text for line in log.rest()][-count:] if starts else []
 
 
 async def merge(logs: Path, sources: Sources, query: LogQuery) -> AsyncIterator[LogLine]:
