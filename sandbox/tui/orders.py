@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from sandbox.control import LifecycleControl, ServiceStatus, Status
+from typing import Protocol
+
+from sandbox.control import LifecycleControl, ReloadControl, ServiceStatus, Status, WatchState, WatchStatus
 from sandbox.errors import UsageError
 
 _GONE = frozenset({Status.STOPPING, Status.STOPPED})
 
 
+class Ordered(LifecycleControl, ReloadControl, Protocol):
+    """What orders need of the control."""
+
+
 class Orders:
     """Each order returns what to tell the user, and raises SandboxError when it can't be given."""
 
-    def __init__(self, control: LifecycleControl) -> None:
+    def __init__(self, control: Ordered) -> None:
         self._control = control
         self._wished: dict[tuple[str, str | None], int] = {}
 
@@ -22,6 +28,15 @@ class Orders:
     async def restart(self, service: ServiceStatus) -> str:
         await self._control.restart((service.name,))
         return f"restarting {service.name}"
+
+    async def pause_or_resume(self, watch: WatchStatus) -> str:
+        if watch.state is WatchState.ON:
+            await self._control.watch(False)
+            return "saves wait from now on; press w again to apply them"
+        await self._control.watch(True)
+        return (
+            "saves reload services again" if watch.state is WatchState.PAUSED else "saves reload services from now on"
+        )
 
     async def stop_or_start(self, service: ServiceStatus) -> str:
         if service.status in _GONE:

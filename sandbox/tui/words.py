@@ -8,7 +8,15 @@ from __future__ import annotations
 import time
 from enum import StrEnum
 
-from sandbox.control import InstanceStatus, ProjectStatus, ServiceStatus, Status, TelemetrySnapshot
+from sandbox.control import (
+    InstanceStatus,
+    ProjectStatus,
+    ServiceStatus,
+    Status,
+    TelemetrySnapshot,
+    WatchState,
+    WatchStatus,
+)
 from sandbox.events import Event, Severity
 
 
@@ -158,6 +166,28 @@ def hint(status: ProjectStatus, telemetry: TelemetrySnapshot | None) -> str:
     if public.status is not Status.HEALTHY:
         return ""
     return f"no traffic yet: open {public.url}"
+
+
+def watch(status: WatchStatus) -> str:
+    """Why saves reload nothing, and the key that changes it; nothing where they do."""
+    match status.state:
+        case WatchState.ON:
+            return ""
+        case WatchState.OFF:
+            return "‖ not watching: saves reload nothing · w watches"
+    files = sum(status.waiting.values())
+    if not files:
+        return "‖ paused: saves wait · w resumes"
+    owners = ", ".join(service or "configuration" for service in status.waiting)
+    return f"‖ paused: {files} saved {'file waits' if files == 1 else 'files wait'} ({owners}) · w applies and resumes"
+
+
+def warning(status: ProjectStatus) -> str:
+    """What is wrong until it is mended: the first of it, and how much more there is."""
+    if not status.warnings:
+        return ""
+    more = len(status.warnings) - 1
+    return f"▲ {f'(1 of {more + 1}) ' if more else ''}{status.warnings[0]}"
 
 
 def event_line(event: Event) -> tuple[str, Tone]:

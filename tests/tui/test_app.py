@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.control import Status, TelemetrySnapshot
+from sandbox.control import Status, TelemetrySnapshot, WatchState, WatchStatus
 from sandbox.errors import NotRunningError
 from sandbox.events import Event, Kind
 from sandbox.tui.app import SandboxApp, TuiResult
@@ -209,6 +209,29 @@ async def test_e_lists_what_happened_and_keeps_listing() -> None:
         await stage.reads("something new")
         await stage.press("escape")
         await stage.until(lambda: "newest first" not in stage.text())
+
+
+async def test_w_pauses_reloading_and_resumes_it_in_sight() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        assert "‖" not in stage.text()
+        control.statuses[0] = data.project(watch=WatchStatus(state=WatchState.PAUSED, waiting={"orders": 2}))
+        await stage.press("w")
+        await stage.reads("‖ paused: 2 saved files wait (orders) · w applies and resumes")
+        control.statuses[0] = data.project()
+        await stage.press("w")
+        await stage.until(lambda: "‖" not in stage.text())
+    assert control.calls == [("watch", False), ("watch", True)]
+
+
+async def test_what_is_wrong_stands_until_it_is_mended() -> None:
+    control = a_control()
+    control.statuses[0] = data.project(warnings=("sandbox.yaml:3:1: is broken", "orders changes state.json itself"))
+    async with on_stage(control) as stage:
+        await stage.reads("▲ (1 of 2) sandbox.yaml:3:1: is broken")
+        control.statuses[0] = data.project()
+        control.publish(Event(kind=Kind.NOTICE, message="mended", at=data.NOW))
+        await stage.until(lambda: "is broken" not in stage.text())
 
 
 async def test_slash_filters_until_escape() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.control import Status, TelemetrySnapshot
+from sandbox.control import Status, TelemetrySnapshot, WatchState, WatchStatus
 from sandbox.tui import words
 from sandbox.tui.words import Tone
 from tests.fakes import data
@@ -107,6 +107,26 @@ def test_before_any_traffic_the_first_step_is_told() -> None:
         words.hint(data.project(data.service("storefront", status=Status.STARTING, url="http://x/")), NO_TRAFFIC) == ""
     )
     assert "public: true" in words.hint(data.project(data.service("orders")), NO_TRAFFIC)
+
+
+@pytest.mark.parametrize(
+    ("watch", "said"),
+    [
+        (WatchStatus(), ""),
+        (WatchStatus(state=WatchState.OFF), "‖ not watching: saves reload nothing · w watches"),
+        (WatchStatus(state=WatchState.PAUSED), "‖ paused: saves wait · w resumes"),
+        (
+            WatchStatus(state=WatchState.PAUSED, waiting={"orders": 1}),
+            "‖ paused: 1 saved file waits (orders) · w applies and resumes",
+        ),
+        (
+            WatchStatus(state=WatchState.PAUSED, waiting={"orders": 1, "": 1}),
+            "‖ paused: 2 saved files wait (orders, configuration) · w applies and resumes",
+        ),
+    ],
+)
+def test_why_saves_reload_nothing(watch: WatchStatus, said: str) -> None:
+    assert words.watch(watch) == said
 
 
 def test_an_event_has_its_time_and_a_symbol() -> None:

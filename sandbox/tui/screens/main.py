@@ -15,7 +15,6 @@ from textual.widgets import Footer
 
 from sandbox.control import (
     InstanceStatus,
-    LifecycleControl,
     LogLine,
     LogsControl,
     ProjectStatus,
@@ -28,7 +27,7 @@ from sandbox.tui import words
 from sandbox.tui.feed import Feed, Watched
 from sandbox.tui.logstream import Choice, LogStream
 from sandbox.tui.messages import EventsArrived, StatusArrived, SupervisorAway, TelemetryArrived
-from sandbox.tui.orders import Orders
+from sandbox.tui.orders import Ordered, Orders
 from sandbox.tui.screens.confirm import ConfirmScreen
 from sandbox.tui.screens.events import EventsScreen
 from sandbox.tui.screens.help import HelpScreen
@@ -51,6 +50,7 @@ KEYS = (
     ("l", "go to the log; ← → scroll it sideways, end follows it again"),
     ("c", "copy the log line (while following: the newest)"),
     ("e", "everything that happened"),
+    ("w", "pause reloading by saves, or apply what was saved and resume"),
     ("/", "show only services whose name contains…"),
     ("esc", "back to the table; clears the filter"),
     ("t", "another theme"),
@@ -60,7 +60,7 @@ KEYS = (
 """Shown by `?`."""
 
 
-class Steered(Watched, LifecycleControl, LogsControl, Protocol):
+class Steered(Watched, Ordered, LogsControl, Protocol):
     """What the screen needs of the control."""
 
 
@@ -75,6 +75,7 @@ class MainScreen(Screen[None]):
         Binding("l", "read_log", "log"),
         Binding("e", "list_events", "events"),
         Binding("slash", "filter", "filter"),
+        Binding("w", "pause_or_resume", "pause", show=False),
         Binding("c", "copy_line", "copy", show=False),
         Binding("escape", "back", "back", show=False),
         Binding("D", "down", "down", show=False),
@@ -83,7 +84,7 @@ class MainScreen(Screen[None]):
     MainScreen {
         layout: vertical;
         ServiceTable { max-height: 55%; }
-        #away { background: $warning 30%; text-style: bold; }
+        #away, #watch { background: $warning 30%; text-style: bold; }
         #event { background: $panel; }
     }
     """
@@ -102,6 +103,8 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Headline()
         yield Line(id="away", classes="-fleeting")
+        yield Line(id="watch", classes="-fleeting")
+        yield Line(id="warning", classes="-fleeting -wrapping")
         yield ServiceTable()
         yield FilterLine()
         yield Line(id="detail", classes="-wrapping")
@@ -111,7 +114,7 @@ class MainScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        for name in ("#away", "#hint"):
+        for name in ("#away", "#watch", "#warning", "#hint"):
             self.query_one(name, Line).display = False
         self.query_one(ServiceTable).focus()
         self._feed.open()
@@ -131,6 +134,8 @@ class MainScreen(Screen[None]):
         self._status = message.status
         self._orders.heard()
         self._say("#away", "")
+        self._say("#watch", words.watch(message.status.watch), Tone.BUSY)
+        self._say("#warning", words.warning(message.status), Tone.BUSY)
         self.query_one(Headline).status = message.status
         self._show_services()
 
@@ -210,6 +215,10 @@ class MainScreen(Screen[None]):
         row = self.query_one(ServiceTable).row
         if self._selected and row:
             self._give(self._orders.scale(self._selected[0], row.version, by))
+
+    def action_pause_or_resume(self) -> None:
+        if self._status:
+            self._give(self._orders.pause_or_resume(self._status.watch))
 
     @work
     async def _give(self, order: Awaitable[str]) -> None:
