@@ -153,8 +153,8 @@ class Daemon:
             kept = last_good(self._paths)
             if kept is None:
                 raise
-            then = "it is read again when it is saved" if self._request.watch else "then: sandbox up"
-            self._complain(f"{_told(error)}; what was in force before goes on. Mend it; {then}")
+            then = "" if self._request.watch else " and `sandbox up` is run again"
+            self._complain(f"{_told(error, kept)}; what was in force before goes on until it is mended{then}")
             return kept
         self._keep(project)
         return project
@@ -281,11 +281,12 @@ class Daemon:
 
     async def _reread(self, change: Change) -> None:
         """The project's own files were saved. What is wrong with them is said, and changes nothing."""
-        cause = change.paths[0].name
         try:
             await self._apply(self._request, keep_wishes=True)
         except SandboxError as error:
-            self._complain(f"{cause} was saved and can't be used, so nothing changes: {_told(error)}")
+            self._complain(
+                f"{_told(error, self._cluster.desired.project)}; nothing changes until {change.paths[0].name} is mended"
+            )
 
     def _complain(self, message: str) -> None:
         """It stands until the configuration is read without fault."""
@@ -396,7 +397,8 @@ class Daemon:
             await asyncio.wait([ending, waiting], return_when=asyncio.FIRST_COMPLETED)
 
 
-def _told(error: SandboxError) -> str:
+def _told(error: SandboxError, project: Project) -> str:
+    """In one sentence, with places as seen from the project's folder."""
     more = len(error.problems) - 1 if isinstance(error, ConfigError) else 0
     hint = f"; {error.hint}" if error.hint else ""
-    return f"{error}{hint}{f' (and {more} more)' if more else ''}"
+    return f"{str(error).removeprefix(f'{project.root}/')}{hint}{f' (and {more} more)' if more else ''}"

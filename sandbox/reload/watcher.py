@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.errors import SandboxError
@@ -67,6 +68,7 @@ class Watcher:
         self._standing: dict[str, Notice] = {}
         self._look_every: float | None = None  # polling when set
         self._looked = 0.0
+        self._resumed = 0.0
         self.paused = False
         self.ready = asyncio.Event()
 
@@ -121,8 +123,9 @@ class Watcher:
         self.paused = True
 
     def resume(self) -> None:
-        """Tell what was saved since `pause`, once for each service."""
+        """Tell what was saved since `pause`, once for each service, as if it were saved now."""
         self.paused = False
+        self._resumed = time.time()
         self._inbox.wake()
 
     @property
@@ -250,7 +253,8 @@ class Watcher:
         offset = time.time() - time.monotonic()
         change = lane.take(self._layout, time.monotonic(), lambda steady: steady + offset)
         if change is not None:
-            self._tell(change)
+            saved, seen = max(change.saved, self._resumed), max(change.seen, self._resumed)
+            self._tell(replace(change, saved=saved, seen=seen))
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 

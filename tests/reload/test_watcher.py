@@ -37,7 +37,7 @@ async def test_a_plain_save_is_told_in_a_moment(tmp_path: Path) -> None:
             (folder / "app.py").write_text(f"print({'x' * number})")
             change = (await stage.told(number + 1))[-1]
             took.append(change.decided - saved)
-            assert saved <= change.seen <= change.decided
+            assert saved - 0.01 <= change.saved <= change.seen <= change.decided
     assert statistics.median(took) < 0.100  # 0.02 on a machine with nothing else to do
 
 
@@ -191,8 +191,10 @@ async def test_paused_it_remembers(tmp_path: Path) -> None:
             await asyncio.sleep(0.05)
         assert stage.changes == []
 
+        resumed = time.time()
         stage.watcher.resume()
         [change] = await stage.told()
+        assert resumed <= change.saved <= change.decided
         assert set(change.paths) == {folder / "app.py", folder / "b.py"}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.control import Status, TelemetrySnapshot, WatchState, WatchStatus
 from sandbox.errors import NotRunningError
-from sandbox.events import Event, Kind
+from sandbox.events import Event, Kind, ReloadReport
 from sandbox.tui.app import SandboxApp, TuiResult
 from sandbox.tui.capture import screenshot_svg
 from sandbox.tui.logview import MOST_LINES
@@ -232,6 +232,20 @@ async def test_what_is_wrong_stands_until_it_is_mended() -> None:
         control.statuses[0] = data.project()
         control.publish(Event(kind=Kind.NOTICE, message="mended", at=data.NOW))
         await stage.until(lambda: "is broken" not in stage.text())
+
+
+async def test_a_reload_is_told_in_the_log_of_its_service() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.reads("listening on 127.0.0.1:43121")
+        report = ReloadReport(version="v1", generation=1, files=("app.py",), count=1, seconds={})
+        told = "storefront reloaded in 0.12 s after a save of app.py"
+        control.publish(
+            Event(kind=Kind.SERVICE_RELOADED, service="storefront", message=told, at=data.NOW + 3, reload=report)
+        )
+        await stage.reads(f"↻ {told}")
+        await stage.press("j")
+        await stage.until(lambda: "↻" not in stage.text())
 
 
 async def test_slash_filters_until_escape() -> None:

@@ -28,6 +28,7 @@ from sandbox.tui.feed import Feed, Watched
 from sandbox.tui.logstream import Choice, LogStream
 from sandbox.tui.messages import EventsArrived, StatusArrived, SupervisorAway, TelemetryArrived
 from sandbox.tui.orders import Ordered, Orders
+from sandbox.tui.reloadlines import ReloadLines
 from sandbox.tui.screens.confirm import ConfirmScreen
 from sandbox.tui.screens.events import EventsScreen
 from sandbox.tui.screens.help import HelpScreen
@@ -99,6 +100,7 @@ class MainScreen(Screen[None]):
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._opened: set[str] = set()
         self._choice: Choice | None = None
+        self._reloads: ReloadLines | None = None  # among the lines of the log that is shown
 
     def compose(self) -> ComposeResult:
         yield Headline()
@@ -146,6 +148,8 @@ class MainScreen(Screen[None]):
     def on_events_arrived(self, message: EventsArrived) -> None:
         self._events.extend(message.events)
         self._say("#event", *words.event_line(self._events[-1]))
+        if self._reloads is not None and (lines := self._reloads.new(message.events)):
+            self.query_one(LogPane).show(lines)
         if isinstance(self.app.screen, EventsScreen):
             self.app.screen.events = tuple(self._events)
 
@@ -188,6 +192,7 @@ class MainScreen(Screen[None]):
             self._choice = choice
             pane.source = choice.title
             pane.clear("nothing logged yet")
+            self._begin_reloads(choice)
             self._logs.choose(choice)
 
     @on(ServiceTable.Opened)
@@ -197,9 +202,15 @@ class MainScreen(Screen[None]):
 
     def _begin_log(self) -> None:
         self.query_one(LogPane).clear()
+        if self._choice is not None:
+            self._begin_reloads(self._choice)
+
+    def _begin_reloads(self, choice: Choice) -> None:
+        self._reloads = None if choice.instance else ReloadLines(choice.service)
 
     def _show_log(self, lines: Sequence[LogLine]) -> None:
-        self.query_one(LogPane).show(lines)
+        shown = lines if self._reloads is None else self._reloads.among(lines, self._events)
+        self.query_one(LogPane).show(shown)
 
     # --- orders -------------------------------------------------------------------------------------------------
 
