@@ -314,6 +314,22 @@ async def test_warm_starts_can_be_turned_off(stages: Make, warm: bool) -> None:
     assert stage.host.specs["mill-v1-1"].workload.warm is warm
 
 
+async def test_the_line_that_ended_new_code_is_found_in_what_it_printed(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    stage.words["mill-v1-2"] = ['  File "/app/grind.py", line 7, in <module>', "KeyError: 'stone'"]
+    stage.host.behaviours["mill-v1-2"] = Behaviour(exits_with=1)
+    stage.wish(Wishes(reloads={VersionKey("mill", "v1"): 1}))
+    await stage.until(lambda: "mill-v1-2" in stage.cluster.state.instances and stage.the("mill-v1-2").streak > 1)
+    assert stage.the("mill-v1-2").ended == "grind.py:7: KeyError: 'stone'"
+    told = stage.said(Kind.INSTANCE_BACKOFF)[0]
+    assert told == "mill-v1-2 ended: grind.py:7: KeyError: 'stone' (exit code 1); next start in 0.25 s"
+    del stage.host.behaviours["mill-v1-2"]
+    await stage.healthy("mill-v1-2")
+    assert stage.the("mill-v1-2").ended is None
+
+
 async def test_a_new_supervisor_takes_over_what_the_old_one_started(stages: Make) -> None:
     stage = stages(desire(a_mill()))
     stage.begin()

@@ -1,0 +1,56 @@
+"""What is shown of a service in trouble."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sandbox.control import ServiceStatus, Status
+from sandbox.supervisor import views
+from sandbox.supervisor.desired import VersionKey
+from sandbox.supervisor.state import ClusterState, InstanceState, VersionState
+from tests.supervisor.build import a_service, an_instance, desire, prepared, with_instances
+
+OLD = an_instance("mill-v1-1", generation=1)
+ENDED = replace(
+    an_instance("mill-v1-2", Status.BACKOFF, generation=2, index=2),
+    reason="ended: app.py:3: KeyError: 'x' (exit code 1); next start in 1 s",
+    ended="app.py:3: KeyError: 'x'",
+)
+
+
+def shown(state: ClusterState) -> ServiceStatus:
+    (service,) = views.services(desire(a_service("mill")), state, 8080)
+    return service
+
+
+def of(*instances: InstanceState) -> ServiceStatus:
+    return shown(with_instances(prepared(("mill", "v1")), *instances))
+
+
+def test_new_code_that_ends_is_named_and_that_the_old_serves() -> None:
+    service = of(OLD, ENDED)
+    assert (service.status, service.ready) == (Status.BACKOFF, 1)
+    assert service.reason == "app.py:3: KeyError: 'x'; the previous one serves on"
+
+
+def test_it_is_so_too_while_it_is_tried_again() -> None:
+    again = replace(ENDED, status=Status.STARTING, reason="not ready yet: nothing listens on port 8000")
+    assert of(OLD, again).reason == "app.py:3: KeyError: 'x'; the previous one serves on"
+    assert of(again).reason == "starts again after it ended: app.py:3: KeyError: 'x'"
+
+
+def test_with_nothing_before_it_it_says_what_comes_next() -> None:
+    assert of(ENDED).reason == ENDED.reason
+
+
+def test_an_ordinary_start_is_no_trouble() -> None:
+    new = replace(an_instance("mill-v1-2", Status.STARTING, generation=2, index=2), reason="starts")
+    assert of(OLD, new).reason == "starts"
+
+
+def test_what_can_not_be_prepared_says_whether_the_old_serves() -> None:
+    broken = VersionState(status=Status.FAILED, workload="w", reason="npm install failed")
+    state = ClusterState(versions={VersionKey("mill", "v1"): broken})
+    assert shown(state).reason == "npm install failed"
+    service = shown(with_instances(state, OLD))
+    assert (service.status, service.reason) == (Status.FAILED, "npm install failed; the previous one serves on")
