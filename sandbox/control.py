@@ -193,6 +193,7 @@ class UpRequest:
     runtime: str | None = None  # None: as the files and profiles say
     project: str | None = None  # overrides the file's name
     watch: bool = True  # reload services when their files are saved
+    environment: Mapping[str, str] = field(default_factory=dict)  # of whoever asks; empty: that of the last who did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from multidict import MultiMapping
 from sandbox.api.errors import Refused, status_of, to_answer
 from sandbox.errors import SandboxError, UsageError
 
-BODY_LIMIT = 64 * 1024
+BODY_LIMIT = 512 * 1024
 BODY_TIMEOUT = 10.0
 
 T = TypeVar("T")

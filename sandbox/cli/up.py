@@ -25,7 +25,7 @@ from sandbox.config.locate import find_project_file, resolve_app
 from sandbox.config.profiles import absolute
 from sandbox.control import Status, UpRequest
 from sandbox.daemon.launch import launch_daemon
-from sandbox.daemon.request import save_request
+from sandbox.daemon.request import is_text, save_request
 from sandbox.errors import ExitCode, NotRunningError, ProxyError, UsageError
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths, project_id, sandbox_home
@@ -69,6 +69,7 @@ def _plan(options: Namespace) -> Plan:
         runtime=runtime,
         project=options.project,
         watch=not options.no_watch,
+        environment={name: value for name, value in os.environ.items() if is_text(name + value)},
     )
     paths = ProjectPaths(home=sandbox_home(), id=project_id(project.name, project.root))
     return Plan(project, request, paths)

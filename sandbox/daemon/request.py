@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from sandbox.errors import SandboxError
 from sandbox.files import write_atomic
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
+from sandbox.runtime.shim.proctable import MARK
 
 
 def save_request(paths: ProjectPaths, request: UpRequest) -> None:
@@ -29,12 +31,35 @@ def read_request(paths: ProjectPaths) -> UpRequest:
         raise SandboxError(f"can't be read: {error}", place=str(paths.request), hint="run: sandbox up") from error
 
 
+_OUR_OWN = frozenset({MARK, "SANDBOX_HOME", "GRPC_ENABLE_FORK_SUPPORT"})
+"""Variables that make this process the one it is."""
+
+
+def environment_of(request: UpRequest) -> dict[str, str]:
+    """The variables under which the project is to be seen: those of whoever asked for it."""
+    if not request.environment:
+        return dict(os.environ)
+    kept = {name: value for name, value in os.environ.items() if name in _OUR_OWN or not is_text(name + value)}
+    return {**request.environment, **kept}
+
+
+def enter(environment: Mapping[str, str]) -> None:
+    """Make them this process's own, for all that is started and asked from here on."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def is_text(value: str) -> bool:
+    """Whether it can be sent: a variable may hold any bytes."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def load_project(request: UpRequest) -> Project:
     """ConfigError when the files are not a valid project."""
     return load(
         [Path(file) for file in request.files],
         profiles=request.profiles,
-        environment=os.environ,
+        environment=environment_of(request),
         project=request.project,
     )
 

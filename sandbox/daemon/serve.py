@@ -22,7 +22,16 @@ from sandbox.daemon.logbook import Logbook
 from sandbox.daemon.notices import Notices
 from sandbox.daemon.proxyside import envoy_for, envoy_runs, relay_sockets
 from sandbox.daemon.reloading import Reloading
-from sandbox.daemon.request import forget_good, keep_good, last_good, load_project, read_request, save_request
+from sandbox.daemon.request import (
+    enter,
+    environment_of,
+    forget_good,
+    keep_good,
+    last_good,
+    load_project,
+    read_request,
+    save_request,
+)
 from sandbox.daemon.wire import Wire, Wired
 from sandbox.errors import ConfigError, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
@@ -110,6 +119,7 @@ class Daemon:
         """Take over what runs, start the rest. SandboxError when the project can't be served at all."""
         self._request = read_request(self._paths)
         project = self._read_project()
+        enter(environment_of(self._request))
         remembered = self._memory.load()
         self._shim = await ShimClient.connect(self._paths.shim_socket)
         stack.push_async_callback(self._shim.close)
@@ -262,6 +272,7 @@ class Daemon:
         if self.down_asked.is_set():
             raise SandboxError("is being stopped", place=self._paths.id, hint="run: sandbox up, in a moment")
         project = load_project(request)
+        enter(environment_of(request))
         self._choice, ground = await self._grounds.prepare(project, request.runtime or project.settings.runtime)
         wired = self._wire.connect(project, ground)
         save_request(self._paths, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -145,6 +146,24 @@ def test_up_again_applies_what_changed(sandbox: Sandbox, shop: Path) -> None:
     wrong = sandbox.run("up", shop, "-d", check=2)
     assert "sandbox.yaml:" in wrong.stderr
     assert sandbox.ps(shop)["services"][0]["status"] == "healthy"
+
+
+def test_up_again_from_another_shell_sees_its_variables(sandbox: Sandbox, shop: Path) -> None:
+    file = shop / "sandbox.yaml"
+    file.write_text(file.read_text().replace("    build: ./stock\n", "    build: ./stock\n    environment: [GRAIN]\n"))
+    sandbox.environment["GRAIN"] = "rye"
+    sandbox.up(shop)
+    web = instances(sandbox.ps(shop), "web")[0]["pid"]
+
+    sandbox.environment |= {"GRAIN": "oats", "COLOUR": "blue"}
+    sandbox.up(shop)
+    eventually(lambda: sandbox.run("exec", "stock", "--", "printenv", "GRAIN", cwd=shop).stdout == "oats\n")
+    assert instances(sandbox.ps(shop), "web")[0]["pid"] == web
+
+    stock = {one["pid"] for one in instances(sandbox.ps(shop), "stock")}
+    os.kill(sandbox.ps(shop)["supervisor_pid"], signal.SIGKILL)
+    eventually(lambda: sandbox.ps(shop)["notices"] is not None)
+    assert {one["pid"] for one in instances(sandbox.ps(shop), "stock")} == stock
 
 
 def test_nothing_of_the_users_environment_is_needed(sandbox: Sandbox, shop: Path) -> None:
