@@ -114,7 +114,14 @@ class Grounds:
         )
 
     async def _docker(self) -> DockerDriver:
-        """The library takes a while to import, which a project of processes need not wait for."""
+        """The library takes a while to import, which a project of processes need not wait for. UsageError when the
+        user's environment leads to another engine than that of the containers that run."""
+        if self.docker is not None and not self.docker.is_of(os.environ):
+            raise UsageError(
+                "the containers can't move to another engine while they run",
+                place="DOCKER_HOST",
+                hint="run: sandbox down, then sandbox up",
+            )
         if self.docker is None:
             from sandbox.runtime.docker.driver import DockerDriver
 

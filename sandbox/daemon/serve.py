@@ -39,6 +39,7 @@ from sandbox.model import Project
 from sandbox.paths import ProjectPaths
 from sandbox.ports import LOOPBACK, Ports
 from sandbox.reload.change import Change
+from sandbox.runtime.choice import Choice
 from sandbox.runtime.client import ShimClient, ShimLost
 from sandbox.runtime.mixed import MixedDriver
 from sandbox.runtime.process import ProcessDriver
@@ -52,7 +53,7 @@ from sandbox.supervisor.evidence import Evidence
 from sandbox.supervisor.memory import Memory, MemoryFile, remember
 from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
-from sandbox.supervisor.wiring import OTLP_NAME, PROCESS, ports_of
+from sandbox.supervisor.wiring import OTLP_NAME, PROCESS, Ground, ports_of
 from sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -272,8 +273,7 @@ class Daemon:
         if self.down_asked.is_set():
             raise SandboxError("is being stopped", place=self._paths.id, hint="run: sandbox up, in a moment")
         project = load_project(request)
-        enter(environment_of(request))
-        self._choice, ground = await self._grounds.prepare(project, request.runtime or project.settings.runtime)
+        self._choice, ground = await self._ground_for(project, request)
         wired = self._wire.connect(project, ground)
         save_request(self._paths, request)
         self._keep(project)
@@ -289,6 +289,15 @@ class Daemon:
         self._reloading.follow(project)
         self._reloading.watch(request.watch)
         self._bus.publish(Event(kind=Kind.POLICY_APPLIED, message="the configuration was read again"))
+
+    async def _ground_for(self, project: Project, request: UpRequest) -> tuple[Choice, Ground]:
+        before = dict(os.environ)
+        enter(environment_of(request))
+        try:
+            return await self._grounds.prepare(project, request.runtime or project.settings.runtime)
+        except BaseException:
+            enter(before)
+            raise
 
     async def _reread(self, change: Change) -> None:
         """The project's own files were saved. What is wrong with them is said, and changes nothing."""

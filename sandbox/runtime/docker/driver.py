@@ -22,6 +22,7 @@ from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.builds import Builder
 from sandbox.runtime.docker.builds.pull import find_image
 from sandbox.runtime.docker.containers import Frame, payload, to_create
+from sandbox.runtime.docker.endpoint import find
 from sandbox.runtime.docker.engine import Engine, EngineGone
 from sandbox.runtime.docker.inside import Inside
 from sandbox.runtime.docker.layout import EngineFacts, Mesh, facts
@@ -97,6 +98,10 @@ class DockerDriver:
             self._engine, self._streams, self._maker, self.networks, self._records, self._body, self._lock
         )
         await self._watch.open()
+
+    def is_of(self, host: Mapping[str, str]) -> bool:
+        """Whether this user's environment leads to the engine that is in use."""
+        return find(host).url == self._engine.endpoint.url
 
     async def lacking(self, wanted: Collection[str]) -> str | None:
         """Why not all of these images can be had, in a sentence; None when they can."""

@@ -4,6 +4,7 @@ that follow each other."""
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 
@@ -205,3 +206,9 @@ async def test_what_runs_is_taken_over_with_its_place_and_its_end(either: Stage)
     await second.stop(running.id, grace=0.0)
     exit = await either.exit()
     assert (exit.id, exit.pid, exit.signal) == (running.id, running.pid, signal.SIGTERM)
+
+
+async def test_an_environment_may_lead_to_another_engine(theatre: Stage) -> None:
+    given = theatre.engine.variables
+    assert theatre.driver.is_of({**os.environ, **given})
+    assert not theatre.driver.is_of({**os.environ, **given, "DOCKER_HOST": "unix:///nowhere/docker.sock"})
