@@ -184,8 +184,8 @@ def test_a_new_supervisor_that_finds_the_file_broken_goes_on_with_what_was_in_fo
     eventually(lambda: supervisor_pid(sandbox) != before)
     ps = sandbox.ps(shop)
     assert {one["status"] for one in ps["services"]} == {"healthy"}
-    assert any("buld" in notice and "sandbox.yaml:" in notice for notice in ps["notices"])
+    assert any("buld" in warning and "sandbox.yaml:" in warning for warning in ps["warnings"])
     assert get(ps["gateway"] + "/via/stock/")["instance"].startswith("stock")
     (shop / "sandbox.yaml").write_text(good)
     sandbox.up(shop)
-    assert sandbox.ps(shop)["notices"] == []
+    assert sandbox.ps(shop)["warnings"] == []

@@ -76,7 +76,9 @@ function showProject(status) {
   place("about").textContent = `runtime: ${status.runtime} · proxy: Envoy ${status.proxy.version ?? ""} ${status.proxy.status}`;
   if (status.gateway) place("places").replaceChildren(link(status.gateway, "open the app"));
   const rejected = status.proxy.rejected.map((words) => `the proxy refused: ${words}`);
-  place("notices").replaceChildren(...[...rejected, ...status.notices].map((text) => element("li", text)));
+  const paused = status.watch.state === "paused" ? ["watching is paused: what is saved waits"] : [];
+  const told = [...rejected, ...status.warnings, ...paused, ...status.notices];
+  place("notices").replaceChildren(...told.map((text) => element("li", text)));
 }
 
 function showEvents(events) {
