@@ -3,8 +3,9 @@
 A program that writes when it starts, or by a timer, changes the same file after every reload and after nearly the same
 time. People do so, too, with the file they work on, so more is asked of code: that the reload before was not even over.
 
-A file that flaps is held: its changes reload nothing until it has been quiet for a while. Then it is let go, and what
-was saved last is applied, so that nobody's save is lost. If it flaps again at once, it is held for twice as long.
+A file that flaps is held: its changes reload nothing until it has been quiet for a while, or was held for long. Then it
+is let go, and what was saved last is applied, so that nobody's save is lost. If it flaps again at once, it is held for
+twice as long.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ ALIKE, SLACK = 1.25, 0.3
 HOLD, HOLD_OF_CODE = 10.0, 2.0
 """Seconds without a change after which a held file is let go for the first time."""
 LONGEST_HOLD = 3600.0
+AT_MOST = 6
+"""So many times as long a file is held that is never quiet."""
 
 CODE = frozenset(
     {
@@ -68,9 +71,14 @@ class _Run:
 
 @dataclass(slots=True)
 class _Held:
+    since: float
     last: float  # when it last changed
     hold: float
     pause: float  # the longest of its loop
+
+    @property
+    def due(self) -> float:
+        return min(self.last + self.hold, self.since + AT_MOST * self.hold)
 
 
 @dataclass(slots=True)
@@ -100,7 +108,7 @@ class Flaps:
         if trial is None or not _goes_on(trial, subject, at, during):
             return False
         del self._trials[subject]
-        self._held[subject] = _Held(at, min(LONGEST_HOLD, 2 * trial.hold), trial.pause)
+        self._held[subject] = _Held(at, at, min(LONGEST_HOLD, 2 * trial.hold), trial.pause)
         return True
 
     def reloads(self, subjects: Iterable[str], at: float, *, during: bool = False) -> None:
@@ -115,11 +123,11 @@ class Flaps:
 
     def due(self) -> float | None:
         """When the next one is to be let go."""
-        return min((held.last + held.hold for held in self._held.values()), default=None)
+        return min((held.due for held in self._held.values()), default=None)
 
     def let_go(self, at: float) -> tuple[str, ...]:
-        """Those that have been quiet for long enough: what was saved last is to be applied now."""
-        return self._release(lambda held: held.last + held.hold <= at)
+        """Those that were held for long enough: what was saved last is to be applied now."""
+        return self._release(lambda held: held.due <= at)
 
     def let_all_go(self) -> tuple[str, ...]:
         return self._release(lambda held: True)
@@ -166,7 +174,7 @@ class Flaps:
         else:
             run.last, run.pauses = at, [*run.pauses, pause][-enough:]
         if len(run.pauses) == enough and max(run.pauses) <= min(run.pauses) * ALIKE + SLACK:
-            self._held[subject] = _Held(at, HOLD_OF_CODE if code else HOLD, max(run.pauses))
+            self._held[subject] = _Held(at, at, HOLD_OF_CODE if code else HOLD, max(run.pauses))
         else:
             self._runs[subject] = run
             _bound(self._runs)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.reload.flaps import (
+    AT_MOST,
     HOLD,
     HOLD_OF_CODE,
     IN_A_ROW,
@@ -57,6 +58,13 @@ def test_it_is_let_go_when_it_was_quiet() -> None:
     assert flaps.let_go(18.9) == ()
     assert flaps.let_go(19.0) == ("state.json",)
     assert flaps.due() is None
+
+
+def test_what_is_never_quiet_is_let_go_all_the_same() -> None:
+    flaps = a_loop()
+    for number in range(200):
+        assert flaps.held("state.json", 4.0 + number)
+    assert flaps.due() == 4.0 + AT_MOST * HOLD
 
 
 def test_what_goes_on_is_held_for_twice_as_long() -> None:
