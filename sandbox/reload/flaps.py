@@ -87,7 +87,7 @@ class _Trial:
 
     hold: float
     pause: float
-    since: float | None = None  # the newest reload because of it
+    since: float  # when it was let go, or the newest reload because of it
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class Flaps:
         """The service reloads because of these; `during`: while it still did because of the ones before."""
         for subject in dict.fromkeys(subjects):
             trial = self._trials.get(subject)
-            if trial is not None and (trial.since is None or at - trial.since <= WITHIN):
+            if trial is not None and at - trial.since <= WITHIN:
                 trial.since = at
             else:
                 self._trials.pop(subject, None)
@@ -127,22 +127,23 @@ class Flaps:
 
     def let_go(self, at: float) -> tuple[str, ...]:
         """Those that were held for long enough: what was saved last is to be applied now."""
-        return self._release(lambda held: held.due <= at)
+        return self._release(lambda held: held.due <= at, at)
 
-    def let_all_go(self) -> tuple[str, ...]:
-        return self._release(lambda held: True)
-
-    def reloaded_by_hand(self, at: float) -> tuple[str, ...]:
-        """The service reloads anyway. Returns what is applied by that."""
-        applied = self.let_all_go()
-        for subject in applied:
-            self._trials[subject].since = at
-        return applied
+    def let_all_go(self, at: float) -> tuple[str, ...]:
+        return self._release(lambda held: True, at)
 
     def forget(self) -> None:
         """Somebody changed the rules."""
         self._runs.clear()
         self._trials.clear()
+
+    def drop(self, is_ignored: Callable[[str], bool]) -> tuple[str, ...]:
+        """Without those that are to be ignored from now on, which are returned. Asked of the subjects."""
+        found = tuple(subject for subject in (*self._held, *self._trials) if is_ignored(subject))
+        for subject in found:
+            self._held.pop(subject, None)
+            self._trials.pop(subject, None)
+        return found
 
     def standing(self, at: float) -> Iterator[str]:
         """Those that a person should do something about. Code that flapped once may have been saved by a person."""
@@ -151,16 +152,16 @@ class Flaps:
                 yield subject
         for subject, trial in self._trials.items():
             again = not is_code(subject) or trial.hold > HOLD_OF_CODE
-            if again and trial.since is not None and at - trial.since <= WITHIN:
+            if again and at - trial.since <= WITHIN:
                 yield subject
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _release(self, which: Callable[[_Held], bool]) -> tuple[str, ...]:
+    def _release(self, which: Callable[[_Held], bool], at: float) -> tuple[str, ...]:
         found = tuple(subject for subject, held in self._held.items() if which(held))
         for subject in found:
             held = self._held.pop(subject)
-            self._trials[subject] = _Trial(held.hold, held.pause)
+            self._trials[subject] = _Trial(held.hold, held.pause, at)
         _bound(self._trials)
         return found
 
@@ -181,8 +182,6 @@ class Flaps:
 
 
 def _goes_on(trial: _Trial, subject: str, at: float, during: bool) -> bool:
-    if trial.since is None:
-        return False
     expected = WITHIN if is_code(subject) else min(WITHIN, trial.pause * ALIKE + SLACK)
     return at - trial.since <= expected and (during or not is_code(subject))
 

@@ -15,6 +15,9 @@ from sandbox.reload.settle import STREAM_FROM, Save, Settle, Signature
 
 _NO_RELOAD = frozenset({Action.SYNC, Action.SYNC_EXEC})
 
+_CLOSED, _UNLOCKED = 0.015, 0.030
+"""Seconds after which it is asked again whether a file is still written, and whether git is still at work."""
+
 _NOTICED_WITHIN = 1.0
 
 _OWED = 1000
@@ -52,7 +55,7 @@ class Lane:
     def reloads_by_hand(self, now: float) -> None:
         """Whatever is held is brought in by that."""
         self._under_way = self._is_told
-        applied = set(self._flaps.reloaded_by_hand(now))
+        applied = set(self._flaps.let_all_go(now))
         self._owed = {path: owed for path, owed in self._owed.items() if owed.subject not in applied}
 
     def drop(self, now: float) -> None:
@@ -75,12 +78,23 @@ class Lane:
 
     def new_rules(self, now: float) -> None:
         """Nothing is held any more."""
-        self._pay(self._flaps.let_all_go(), now)
+        self._pay(self._flaps.let_all_go(now), now)
         self._flaps.forget()
 
-    def due(self) -> float | None:
-        """When `let_go` has something to do."""
-        return self._flaps.due()
+    def forget_ignored(self, is_ignored: Callable[[str], bool]) -> None:
+        """Ignore files changed: what they cover now is nobody's business."""
+        self._flaps.drop(lambda subject: is_ignored(subject.replace("*", "any")))
+        self._owed = {path: owed for path, owed in self._owed.items() if not is_ignored(path)}
+
+    def alarms(self, now: float) -> Iterator[float]:
+        """When something is to be done though nothing comes."""
+        due, let_go = self.settle.due(), self._flaps.due()
+        if let_go is not None:
+            yield let_go
+        if due is not None and self.settle.held_open:
+            yield min(due, now + _CLOSED)
+        elif due is not None:
+            yield due if due > now else now + _UNLOCKED
 
     def take(self, layout: Layout, now: float, to_wall: Callable[[float], float]) -> Change | None:
         """What is over: None when there is nothing to do after all."""

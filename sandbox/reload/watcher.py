@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sandbox.reload import notices
 from sandbox.reload.change import Change, Notice
 from sandbox.reload.decide import Changed, owners
 from sandbox.reload.ground import Difference, Ground
-from sandbox.reload.ignorefiles import git_locks
+from sandbox.reload.ignorefiles import DOCKERIGNORE, GITIGNORE, git_locks
 from sandbox.reload.inbox import Inbox
 from sandbox.reload.lane import Lane
 from sandbox.reload.layout import Built, Layout, lay_out
@@ -25,8 +26,6 @@ POLL = 0.3
 """Seconds between two looks at everything where the system's watches are used up; more where a look takes long."""
 
 _POLL_SHARE = 10
-_CLOSED = 0.015
-_UNLOCKED = 0.030
 _CLOSER = 200
 
 _Finding = tuple[Difference, Changed, tuple[str | None, ...]]
@@ -170,6 +169,7 @@ class Watcher:
         ground = Ground(layout, self._own)
         await asyncio.to_thread(ground.survey)
         missed, self._layout, self._ground = ground.since(self._ground), layout, ground
+        self._forget_ignored()
         for lane in self._lanes.values():
             lane.new_rules(time.monotonic())
         self._locks = await asyncio.to_thread(git_locks, [area.root for area in layout.areas])
@@ -213,6 +213,12 @@ class Watcher:
         for difference, changed, services in findings:
             for service in services:
                 self._lane(service).note(changed, difference.before, difference.now, now)
+            if posixpath.basename(difference.path) in (GITIGNORE, DOCKERIGNORE):
+                self._forget_ignored()
+
+    def _forget_ignored(self) -> None:
+        for lane in self._lanes.values():
+            lane.forget_ignored(lambda path: not self._ground.areas_of(path))
 
     def _lane(self, service: str | None) -> Lane:
         return self._lanes.setdefault(service, Lane(service))
@@ -261,19 +267,10 @@ class Watcher:
     def _pause(self) -> float | None:
         """Seconds until something is to be done though nothing comes."""
         now = time.monotonic()
-        times = [] if self.paused else [when for lane in self._lanes.values() for when in self._alarms(lane, now)]
+        times = [] if self.paused else [when for lane in self._lanes.values() for when in lane.alarms(now)]
         if self._look_every is not None:
             times.append(self._looked + self._look_every)
         return max(0.0, min(times) - now) if times else None
-
-    def _alarms(self, lane: Lane, now: float) -> Iterator[float]:
-        due, let_go = lane.settle.due(), lane.due()
-        if let_go is not None:
-            yield let_go
-        if due is not None and lane.settle.held_open:
-            yield min(due, now + _CLOSED)
-        elif due is not None:
-            yield due if due > now else now + _UNLOCKED
 
     def _polled_long_ago(self) -> bool:
         return self._look_every is not None and time.monotonic() >= self._looked + self._look_every

@@ -62,6 +62,12 @@ class Stage:
                 self._told.clear()
                 await self._told.wait()
 
+    async def until_not(self, condition: Callable[[], object]) -> None:
+        """Of what nothing is told about."""
+        async with asyncio.timeout(LONG):
+            while condition():
+                await asyncio.sleep(0.01)
+
     async def told(self, count: int = 1) -> list[Change]:
         await self.until(lambda: len(self.changes) >= count)
         return self.changes

@@ -131,16 +131,23 @@ def test_it_stands_until_a_reload_is_not_followed_by_another_change() -> None:
 
 def test_a_reload_by_hand_applies_it_and_what_follows_is_still_the_loop() -> None:
     flaps = a_loop()
-    assert flaps.reloaded_by_hand(6.0) == ("state.json",)
+    assert flaps.let_all_go(6.0) == ("state.json",)
     assert flaps.due() is None
     assert flaps.held("state.json", 7.0)
 
 
 def test_rules_that_change_let_it_go() -> None:
     flaps = a_loop()
-    assert flaps.let_all_go() == ("state.json",)
+    assert flaps.let_all_go(4.1) == ("state.json",)
     flaps.forget()
     assert not flaps.held("state.json", 4.5)
+
+
+def test_what_is_ignored_from_now_on_is_forgotten() -> None:
+    flaps = a_loop()
+    assert flaps.drop(lambda subject: subject == "other.json") == ()
+    assert flaps.drop(lambda subject: subject == "state.json") == ("state.json",)
+    assert (flaps.due(), list(flaps.standing(5.0))) == (None, [])
 
 
 def test_a_person_saves_at_odd_moments() -> None:

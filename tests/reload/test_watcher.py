@@ -236,6 +236,24 @@ async def test_what_was_held_is_told_when_it_has_been_quiet(tmp_path: Path, monk
         assert stage.changes[-1].paths == (folder / "state.json",)
 
 
+async def test_it_is_said_once_and_until_the_file_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flaps, "HOLD", 0.1)
+    folder = make(tmp_path / "orders", "app.py", "state.json")
+    async with watching(project_of(tmp_path, {"orders": folder})) as stage:
+        await starts_again_and_again(stage, folder / "state.json")
+        for rounds in range(2):  # let go, it goes on
+            (folder / "state.json").write_text(f"again {rounds}")
+            await stage.told(IN_A_ROW + 1 + rounds)
+        (folder / "state.json").write_text("and again")
+        await stage.fence()
+        assert len(stage.notices) == len(stage.watcher.notices) == 1
+        (folder / ".gitignore").write_text("state.json\n")
+        await stage.until_not(lambda: stage.watcher.notices)
+        (folder / "state.json").write_text("and again and again")
+        await stage.fence()
+        assert len(stage.changes) == IN_A_ROW + 2
+
+
 async def test_what_was_held_comes_in_with_a_reload_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flaps, "HOLD", 0.3)
     folder = make(tmp_path / "orders", "app.py", "state.json")
