@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import stat
 import tarfile
 import tempfile
@@ -16,12 +15,12 @@ from typing import IO
 from docker.utils.build import PatternMatcher
 
 from sandbox.errors import RuntimeFailure
+from sandbox.runtime.docker.builds.digests import Digests
 
 DOCKERFILE = ".sandbox.Dockerfile"
 """The name of the Dockerfile in the archive. The engine removes it again, because the archive's .dockerignore says so
 (that is also how the docker command sends a Dockerfile from elsewhere)."""
 
-_BLOCK = 1024 * 1024
 _EXECUTABLE = 0o111
 
 USELESS = (
@@ -42,6 +41,8 @@ class Entry:
     name: str  # relative, with slashes
     path: Path
     mode: int
+    size: int = 0
+    content: str = ""  # of a file: its digest; of a link: where it leads
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,10 @@ def _own_patterns(folder: Path, dockerfile: str | None) -> tuple[str, ...] | Non
     return None
 
 
-def scan(folder: Path, patterns: Iterable[str]) -> Context:
-    """RuntimeFailure when something in it can't be read."""
+def scan(folder: Path, patterns: Iterable[str], digests: Digests | None = None) -> Context:
+    """RuntimeFailure when something in it can't be read. `digests` are those of earlier scans."""
     names = sorted(PatternMatcher(list(patterns)).walk(str(folder)))
-    return _context(folder, names)
+    return _context(folder, names, digests or Digests())
 
 
 def only(folder: Path, names: Iterable[str]) -> Context:
@@ -89,44 +90,43 @@ def only(folder: Path, names: Iterable[str]) -> Context:
                 place=str(folder),
                 hint="move it inside, or build from the folder above: build: {context: .., dockerfile: …}",
             )
-    return _context(folder, chosen)
+    return _context(folder, chosen, Digests())
 
 
-def _context(folder: Path, names: Iterable[str]) -> Context:
-    digest, entries, size = hashlib.sha256(), [], 0
+def _context(folder: Path, names: Iterable[str], digests: Digests) -> Context:
+    digest, entries = hashlib.sha256(), []
     try:
         for name in names:
-            path = folder / name
-            mode = path.lstat().st_mode
-            if stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode):
-                continue
-            entries.append(Entry(name, path, mode))
-            size += _digest(digest, name, path, mode)
+            entry = _entry(name, folder / name, digests)
+            if entry is not None:
+                entries.append(entry)
+                digest.update(_told(entry))
     except OSError as error:
         raise RuntimeFailure(
             f"can't be read: {error.strerror}",
             place=str(error.filename or folder),
             hint="make it readable, or name it in .dockerignore",
         ) from None
-    return Context(tuple(entries), digest.hexdigest(), size)
+    return Context(tuple(entries), digest.hexdigest(), sum(entry.size for entry in entries))
 
 
-def _digest(digest: hashlib._Hash, name: str, path: Path, mode: int) -> int:
-    """The bytes of the file."""
-    head = f"{name}\0{stat.S_IFMT(mode):o}{mode & _EXECUTABLE:o}\0".encode("utf-8", "surrogateescape")
+def _entry(name: str, path: Path, digests: Digests) -> Entry | None:
+    mode = path.lstat().st_mode
+    if stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode):
+        return None
     if stat.S_ISLNK(mode):
-        target = os.fsencode(path.readlink())
-        digest.update(head + len(target).to_bytes(8, "big") + target)
-        return 0
+        return Entry(name, path, mode, content=str(path.readlink()))
     if not stat.S_ISREG(mode):
-        digest.update(head)
-        return 0
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        digest.update(head + size.to_bytes(8, "big"))
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return size
+        return Entry(name, path, mode)
+    size, content = digests.of(path)
+    return Entry(name, path, mode, size, content)
+
+
+def _told(entry: Entry) -> bytes:
+    kind = f"{stat.S_IFMT(entry.mode):o}{entry.mode & _EXECUTABLE:o}" if not stat.S_ISLNK(entry.mode) else "link"
+    content = entry.content.encode("utf-8", "surrogateescape")
+    head = f"{entry.name}\0{kind}\0{entry.size}\0".encode("utf-8", "surrogateescape")
+    return head + len(content).to_bytes(8, "big") + content
 
 
 def archive(context: Context, dockerfile: str) -> IO[bytes]:

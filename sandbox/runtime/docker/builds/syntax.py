@@ -85,8 +85,7 @@ def final_line(found: Sequence[Stage], target: str | None) -> frozenset[int]:
     it copies as a whole."""
     if not found:
         return frozenset()
-    by_name = {str(stage.index): stage.index for stage in found}
-    by_name |= {stage.name: stage.index for stage in found if stage.name}
+    by_name = _by_name(found)
     line: set[int] = set()
     waiting = [_targeted(found, by_name, target)]
     while waiting:
@@ -95,6 +94,19 @@ def final_line(found: Sequence[Stage], target: str | None) -> frozenset[int]:
             line.add(stage.index)
             waiting += [by_name[name] for name in (stage.base.lower(), *stage.sources) if name in by_name]
     return frozenset(line)
+
+
+def descent(found: Sequence[Stage], target: str | None) -> tuple[Stage, ...]:
+    """The stages that the image's own layers come from, in order: the last one, or the target, after those that it
+    starts from."""
+    line: list[Stage] = []
+    by_name = _by_name(found)
+    index: int | None = _targeted(found, by_name, target) if found else None
+    while index is not None:
+        line.insert(0, found[index])
+        earlier = {stage.name: stage.index for stage in found[:index] if stage.name}
+        index = earlier.get(found[index].base.lower())
+    return tuple(line)
 
 
 def images(found: Sequence[Stage]) -> tuple[str, ...]:
@@ -111,6 +123,13 @@ def with_lines(text: str, found: Sequence[Stage], more: Callable[[Stage], Sequen
     for stage in reversed(found):
         lines[stage.end : stage.end] = more(stage)
     return "\n".join(lines) + "\n"
+
+
+def _by_name(found: Sequence[Stage]) -> dict[str, int]:
+    """Also by number, as `COPY --from` and a target may have it."""
+    return {str(stage.index): stage.index for stage in found} | {
+        stage.name: stage.index for stage in found if stage.name
+    }
 
 
 def _targeted(found: Sequence[Stage], by_name: Mapping[str, int], target: str | None) -> int:
