@@ -131,7 +131,9 @@ class DockerDriver:
         mesh = await self.networks.prepare(demand, self.facts)
         self._frame = Frame(id=self._paths.id, project=project, memory=self.facts.memory, names=names)
         self._log_limit = project.settings.log_max_bytes
-        self._builder = Builder(self._engine, self._paths.id, settings.images, self._host)
+        self._builder = Builder(
+            self._engine, self._paths.id, settings.images, self._host, self._paths.docker / "builds"
+        )
         if first:
             await self._take_over()
         return mesh
@@ -163,10 +165,11 @@ class DockerDriver:
         built = await self._builder.prepare(workload, output)
         self._prune_soon()
         return Artifact(
-            fingerprint=_fingerprint(built.image, built.argv, workload.version),
+            fingerprint=_fingerprint(built.contents, built.argv, workload.version),
             argv=built.argv,
             cwd=Path("/"),
             image=built.image,
+            overlay=built.overlay,
             origin=built.origin,
         )
 
@@ -402,10 +405,10 @@ def _filters_bridges() -> bool | None:
         return None
 
 
-def _fingerprint(image: str, argv: tuple[str, ...], version: Version) -> str:
+def _fingerprint(contents: str, argv: tuple[str, ...], version: Version) -> str:
     """Of all that a container is made from, but for its environment."""
     told = (
-        image,
+        contents,
         argv,
         version.entrypoint,
         version.user,
