@@ -185,7 +185,7 @@ def newcomer() -> Iterator[Sandbox]:
         sweep(ProjectPaths(user.state, folder.name))
     left = user.left_running()
     shutil.rmtree(home)
-    assert left == []
+    assert left == [], left
 
 
 def make_shop(folder: Path, *, name: str = "shop", gateway: int = 0, ui: int = 0, otlp: int = 0) -> Path:
