@@ -42,6 +42,7 @@ class Kind(StrEnum):
     SERVICE_SCALED = "service_scaled"
     SERVICE_RESTARTED = "service_restarted"
     SERVICE_RELOADED = "service_reloaded"
+    SERVICE_SYNCED = "service_synced"  # saved files were copied into its instances, which run on
     RELOAD_FAILED = "reload_failed"  # the previous instances serve on
     PROXY_STARTED = "proxy_started"
     PROXY_EXITED = "proxy_exited"
@@ -73,7 +74,7 @@ class Event:
     detail: str = ""  # more lines, such as the last log lines
     at: float = field(default_factory=time.time)  # seconds since the epoch
     sequence: int = 0  # given by the bus, counts from 1
-    reload: ReloadReport | None = None  # of service_reloaded and reload_failed
+    reload: ReloadReport | None = None  # of service_reloaded, service_synced and reload_failed
 
 
 class Subscription:

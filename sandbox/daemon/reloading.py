@@ -24,7 +24,8 @@ LastLines = Callable[[InstanceState], str]
 
 
 class Reloading:
-    """Watches one project's files, and reloads by hand. `reread` reads the project's own files again."""
+    """Watches one project's files, and reloads by hand. `reread` reads the project's own files again,
+    `sync` copies what was saved to where it is wanted."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Reloading:
         *,
         last_lines: LastLines,
         is_image: Callable[[Service, Version], bool],
+        sync: Callable[[Change], None],
         reread: Callable[[Change], Coroutine[None, None, None]],
     ) -> None:
         self._paths = paths
@@ -41,6 +43,7 @@ class Reloading:
         self._bus = bus
         self._last_lines = last_lines
         self._is_image = is_image
+        self._sync = sync
         self._reread = reread
         self._tasks = Tasks()
         self._under_way: dict[VersionKey, Reload] = {}
@@ -100,6 +103,7 @@ class Reloading:
         if change.service is None:
             self._tasks.spawn(self._reread(change), name="read the configuration again")
             return
+        self._sync(change)
         keys = {
             VersionKey(change.service, version)
             for version, reaction in change.reactions.items()

@@ -32,6 +32,8 @@ from sandbox.daemon.request import (
     read_request,
     save_request,
 )
+from sandbox.daemon.synced import Synced, SyncedDriver
+from sandbox.daemon.syncing import Syncing
 from sandbox.daemon.wire import Wire, Wired
 from sandbox.errors import ConfigError, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
@@ -41,7 +43,6 @@ from sandbox.ports import LOOPBACK, Ports
 from sandbox.reload.change import Change
 from sandbox.runtime.choice import Choice
 from sandbox.runtime.client import ShimClient, ShimLost
-from sandbox.runtime.mixed import MixedDriver
 from sandbox.runtime.process import ProcessDriver
 from sandbox.supervisor import views
 from sandbox.supervisor.addresses import Addresses
@@ -138,6 +139,8 @@ class Daemon:
         self._cluster = Cluster(self._driver, desired, wired.surroundings, self._bus, self._hooks())
         self._logbook.of(self._cluster)
         stack.push_async_callback(self._cluster.close)
+        self._syncing = Syncing(self._driver, self._cluster, self._bus, self._grounds.is_container)
+        stack.push_async_callback(self._syncing.close)
         self._reloading = self._new_reloading()
         stack.push_async_callback(self._reloading.close)
         self._keep_notices(wired)
@@ -151,7 +154,7 @@ class Daemon:
         processes = ProcessDriver(self._paths)
         await processes.open()
         stack.push_async_callback(processes.close)
-        self._driver = MixedDriver({PROCESS: processes})
+        self._driver = SyncedDriver({PROCESS: processes}, Synced(self._paths.docker))
         self._grounds = Grounds(self._paths, self._driver, self._notices.warn)
         stack.push_async_callback(self._grounds.close)
         stack.push_async_callback(self._driver.close)
@@ -221,6 +224,7 @@ class Daemon:
             self._bus,
             last_lines=Evidence(self._logbook.printed).last_lines,
             is_image=lambda service, version: self._grounds.is_container(service.name),
+            sync=self._syncing.take,
             reread=self._reread,
         )
 

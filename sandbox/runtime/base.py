@@ -136,6 +136,12 @@ class Driver(Protocol):
         """
         ...
 
+    async def copy(self, instance: str, archive: bytes) -> None:
+        """Unpack a tar archive of saved files, by their paths from the root, over what a running instance sees as its
+        own files. One that reads the machine's own files, such as a process, has them: nothing is done. RuntimeFailure.
+        """
+        ...
+
     def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         """How a client runs a command inside an instance itself. KeyError for an unknown instance."""
         ...

@@ -7,7 +7,9 @@ what a service or an instance does; `calls` records what was asked, in order.
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
+import tarfile
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -34,6 +36,8 @@ class Behaviour:
     exits_with: int | None = None  # ends by itself as soon as it runs
     ignores_sigterm: bool = False
     stop_gate: asyncio.Event | None = None
+    copy_error: RuntimeFailure | None = None
+    run_gate: asyncio.Event | None = None
     commands: Mapping[tuple[str, ...], tuple[int, str] | Exception] = field(default_factory=dict)
 
 
@@ -53,7 +57,8 @@ class FakeHost:
         return self.behaviours.get(instance) or self.behaviours.get(service) or Behaviour()
 
     def start(self, spec: InstanceSpec) -> Running:
-        running = Running(id=spec.id, pid=next(self._pids), container=None, started_at=time.time(), host=_LOOPBACK)
+        container = f"container-of-{spec.id}" if spec.workload.runtime == "docker" else None
+        running = Running(id=spec.id, pid=next(self._pids), container=container, started_at=time.time(), host=_LOOPBACK)
         self.running[spec.id], self.specs[spec.id] = running, spec
         return running
 
@@ -136,11 +141,20 @@ class FakeDriver:
         self.host.calls.append(f"run {instance} {' '.join(argv)}")
         if instance not in self.host.running:
             raise RuntimeFailure(f"{instance} is not running", place=instance)
-        commands = self.host.behaviour(self.host.specs[instance].service, instance).commands
-        answer = commands.get(tuple(argv), (0, ""))
+        behaviour = self.host.behaviour(self.host.specs[instance].service, instance)
+        await _pass(behaviour.run_gate)
+        answer = behaviour.commands.get(tuple(argv), (0, ""))
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    async def copy(self, instance: str, archive: bytes) -> None:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            self.host.calls.append(f"copy {instance} {' '.join(f'/{name}' for name in tar.getnames())}")
+        if instance not in self.host.running:
+            raise RuntimeFailure(f"{instance} is not running", place=instance)
+        if (error := self.host.behaviour(self.host.specs[instance].service, instance).copy_error) is not None:
+            raise error
 
     def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         if instance not in self.host.running:

@@ -76,6 +76,9 @@ class MixedDriver:
     async def run(self, instance: str, argv: Sequence[str], timeout: float) -> tuple[int, str]:
         return await self._of(instance).run(instance, argv, timeout)
 
+    async def copy(self, instance: str, archive: bytes) -> None:
+        await self._of(instance).copy(instance, archive)
+
     def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         if instance not in self._where:
             raise KeyError(instance)

@@ -53,6 +53,7 @@ class House:
             self.bus,
             last_lines=lambda instance: f"last words of {instance.id}",
             is_image=lambda service, version: False,
+            sync=lambda change: None,
             reread=self._reread,
         )
 

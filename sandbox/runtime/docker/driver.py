@@ -199,6 +199,12 @@ class DockerDriver:
             raise RuntimeFailure(f"{instance} is not running", place=instance)
         return await Inside(self._engine, self._streams, record.container, instance).run(argv, timeout)
 
+    async def copy(self, instance: str, archive: bytes) -> None:
+        record = self._records.alive(instance)
+        if record is None:
+            raise RuntimeFailure(f"{instance} is not running", place=instance)
+        await self._maker.put(record.container, lambda: archive, instance)
+
     def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         record = self._records.alive(instance)
         if record is None:
