@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from sandbox.tui.app import SandboxApp, TuiResult
@@ -49,6 +51,11 @@ class Stage:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
+
+    def type_at_once(self, text: str) -> None:
+        """As a terminal hands over what came in one piece: no key waits for what the one before leads to."""
+        for character in text:
+            self.app.post_message(Key(_character_to_key(character), character))
 
     async def until(self, condition: Callable[[], object]) -> None:
         ends = time.monotonic() + DEADLINE

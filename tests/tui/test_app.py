@@ -261,6 +261,13 @@ async def test_slash_filters_until_escape() -> None:
         assert "show only" not in stage.text()
 
 
+async def test_what_is_typed_right_behind_the_slash_is_text_however_fast() -> None:
+    async with on_stage(a_control()) as stage:
+        stage.type_at_once("/steq")
+        await stage.reads("show only steq")
+        assert stage.control.calls == []
+
+
 async def test_question_mark_tells_the_keys() -> None:
     async with on_stage(a_control(), size=(80, 40)) as stage:
         await stage.press("question_mark")

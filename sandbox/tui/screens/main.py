@@ -75,7 +75,7 @@ class MainScreen(Screen[None]):
         Binding("minus", "scale(-1)", "scale down", show=False),
         Binding("l", "read_log", "log"),
         Binding("e", "list_events", "events"),
-        Binding("slash", "filter", "filter"),
+        Binding("slash", "filter", "filter", priority=True),  # so that the keys right behind it are text already
         Binding("w", "pause_or_resume", "pause", show=False),
         Binding("c", "copy_line", "copy", show=False),
         Binding("escape", "back", "back", show=False),

@@ -38,8 +38,9 @@ class FilterLine(Horizontal):
         return self.query_one(Input).value.strip().lower()
 
     def ask(self) -> None:
+        """What is typed from now on is taken here, not only from the next turn on as with `focus`."""
         self.display = True
-        self.query_one(Input).focus()
+        self.screen.set_focus(self.query_one(Input))
 
     def drop(self) -> None:
         self.query_one(Input).value = ""
