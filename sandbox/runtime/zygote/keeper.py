@@ -49,10 +49,21 @@ class Site:
     working: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """At an instance that runs."""
+
+    site: Site
+    spec: InstanceSpec
+    argv: tuple[str, ...]
+    place: Path  # the Python environment
+
+
 class Zygotes:
     def __init__(self) -> None:
         self._sites: dict[str, Site] = {}
         self._fingerprints: dict[str, str] = {}  # by instance
+        self._due: dict[str, asyncio.TimerHandle] = {}  # the next look at an instance
         self._tasks = Tasks()
         self._client: ShimClient | None = None
 
@@ -62,6 +73,8 @@ class Zygotes:
         await asyncio.gather(*(client.stop(kept.id, 0.0) for kept in await client.list() if kept.role == "zygote"))
 
     async def close(self) -> None:
+        for due in self._due.values():
+            due.cancel()
         await self._tasks.close()
 
     async def fork(self, spec: InstanceSpec, argv: Sequence[str], log_file: Path) -> Running | None:
@@ -97,9 +110,11 @@ class Zygotes:
         site = self._sites.setdefault(fingerprint, Site())
         site.users.add(spec.id)
         self._fingerprints[spec.id] = fingerprint
-        self._tasks.spawn(self._learn(site, spec, tuple(argv), place), name=f"learn what {spec.id} imports")
+        self._look_later(Look(site, spec, tuple(argv), place), LOOKS)
 
     def ended(self, instance: str) -> None:
+        if (due := self._due.pop(instance, None)) is not None:
+            due.cancel()
         site = self._sites.get(self._fingerprints.pop(instance, ""))
         if site is not None:
             site.users.discard(instance)
@@ -113,24 +128,31 @@ class Zygotes:
 
     # --- in the background --------------------------------------------------------------------------------------
 
-    async def _learn(self, site: Site, spec: InstanceSpec, argv: tuple[str, ...], place: Path) -> None:
-        file = record_of(spec, place)
-        for pause in LOOKS:
-            await asyncio.sleep(pause)
-            async with site.working:
-                if spec.id not in site.users or site.refusals >= MOST_REFUSALS:
-                    return
-                known = records.load(file)
-                if known.hopeless:
-                    return
-                try:
-                    seen = await self._seen(spec, place)
-                    if not seen <= known.modules:
-                        records.save(file, known.seen(seen))
-                    if site.zygote is None or not seen <= known.modules:
-                        await self._renew(site, spec, argv, place)
-                except (SandboxError, OSError) as error:
-                    log.info("no warm start for %s: %s", spec.id, error)
+    def _look_later(self, look: Look, pauses: Sequence[float]) -> None:
+        if pauses:
+            due = asyncio.get_running_loop().call_later(pauses[0], self._look, look, pauses[1:])
+            self._due[look.spec.id] = due
+
+    def _look(self, look: Look, pauses: Sequence[float]) -> None:
+        del self._due[look.spec.id]
+        self._tasks.spawn(self._learn(look, pauses), name=f"learn what {look.spec.id} imports")
+
+    async def _learn(self, look: Look, pauses: Sequence[float]) -> None:
+        site, spec, file = look.site, look.spec, record_of(look.spec, look.place)
+        async with site.working:
+            known = records.load(file)
+            if spec.id not in site.users or site.refusals >= MOST_REFUSALS or known.hopeless:
+                return
+            try:
+                seen = await self._seen(spec, look.place)
+                if not seen <= known.modules:
+                    records.save(file, known.seen(seen))
+                if site.zygote is None or not seen <= known.modules:
+                    await self._renew(site, spec, look.argv, look.place)
+            except (SandboxError, OSError) as error:
+                log.info("no warm start for %s: %s", spec.id, error)
+        if spec.id in site.users:
+            self._look_later(look, pauses)
 
     async def _seen(self, spec: InstanceSpec, place: Path) -> frozenset[str]:
         folders = library_folders(place)
