@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox.errors import SandboxError
@@ -24,7 +25,7 @@ async def drained(driver: Driver, instance: InstanceState, limit: float) -> bool
     ports = frozenset(instance.ports.values())
     deadline = asyncio.get_running_loop().time() + limit
     pause = _FIRST_PAUSE
-    while ports and open_connections(await _table(driver, instance), ports):
+    while ports and await _open(driver, instance, ports):
         if asyncio.get_running_loop().time() >= deadline:
             return False
         await asyncio.sleep(pause)
@@ -32,27 +33,30 @@ async def drained(driver: Driver, instance: InstanceState, limit: float) -> bool
     return True
 
 
-def open_connections(table: str, ports: Collection[int]) -> int:
-    """Established connections that end at one of the local ports."""
+def open_connections(table: Iterable[str], ports: Collection[int]) -> int:
+    """Established connections that end at one of the local ports, from the lines of a table."""
     found = 0
-    for line in table.splitlines():
-        words = line.split()
+    for line in table:
+        words = line.split(maxsplit=4)
         if len(words) > 3 and words[3] == _ESTABLISHED and int(words[1].rpartition(":")[2], 16) in ports:
             found += 1
     return found
 
 
-async def _table(driver: Driver, instance: InstanceState) -> str:
+async def _open(driver: Driver, instance: InstanceState, ports: Collection[int]) -> int:
     if instance.container is None:
-        return await asyncio.to_thread(_own_tables)
+        return await asyncio.to_thread(_open_here, ports)
     try:
-        return (await driver.run(instance.id, ("cat", *_TABLES), _LOOK_WITHIN))[1]
+        _, table = await driver.run(instance.id, ("cat", *_TABLES), _LOOK_WITHIN)
     except (SandboxError, TimeoutError):
-        return ""
+        return 0
+    return open_connections(table.splitlines(), ports)
 
 
-def _own_tables() -> str:
-    try:
-        return "".join(Path(table).read_text() for table in _TABLES)
-    except OSError:
-        return ""
+def _open_here(ports: Collection[int]) -> int:
+    """Line by line: a busy machine's table is as large as half a megabyte."""
+    found = 0
+    for table in _TABLES:
+        with suppress(OSError), Path(table).open() as lines:
+            found += open_connections(lines, ports)
+    return found
