@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Set
 from typing import TextIO
 
+from sandbox.cli.ending import has_ended
 from sandbox.cli.events import as_line
 from sandbox.cli.style import Style
 from sandbox.control import Control, ProjectStatus, ServiceStatus, Status
@@ -16,18 +18,33 @@ _MARKS = {
     Status.UNHEALTHY: ("!", "yellow"),
     Status.FAILED: ("✗", "red"),
 }
-"""Statuses worth a line of their own; the others pass too quickly or say nothing."""
+"""Statuses worth a line of their own at once; the others usually pass too quickly."""
+
+_SLOW = 3.0
+"""Seconds after which a service that is neither well nor in trouble is told about, with what it waits for."""
 
 
 class Reporter:
-    """One line for each service that gets somewhere or runs into trouble."""
+    """One line for each service that gets somewhere, runs into trouble, or takes long.
 
-    def __init__(self, stream: TextIO, project: str) -> None:
+    declared_jobs: the services that are meant to end.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        project: str,
+        declared_jobs: Set[str] = frozenset(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stream = stream
         self._style = Style.of(stream)
         self._project = project
-        self._began = time.monotonic()
-        self._seen: dict[str, Status] = {}
+        self._jobs = declared_jobs
+        self._clock = clock
+        self._began = clock()
+        self._told: dict[str, tuple[Status, str | None]] = {}
+        self._since: dict[str, tuple[Status, float]] = {}
         self._notices: set[str] = set()
         self._proxy: Status | None = None
 
@@ -46,18 +63,36 @@ class Reporter:
                 self._print(f"  {self._style.paint('!', 'yellow', bold=True)} {notice}")
         width = max((len(service.name) for service in status.services), default=0)
         for service in status.services:
-            if self._seen.get(service.name) is not service.status:
-                self._seen[service.name] = service.status
-                self._service(service, width)
+            line = self._line(service)
+            if line is not None and self._is_new(service):
+                mark, colour, text = line
+                word = self._style.paint(f"{service.status:<9}", colour)
+                self._print(f"  {self._style.paint(mark, colour, bold=True)} {service.name:<{width}}  {word}  {text}")
 
-    def _service(self, service: ServiceStatus, width: int) -> None:
-        if service.status not in _MARKS:
-            return
-        mark, colour = _MARKS[service.status]
-        why = f"  {service.reason}" if service.reason and service.status is not Status.HEALTHY else ""
-        after = f"  {time.monotonic() - self._began:.1f} s" if service.status is Status.HEALTHY else ""
-        word = self._style.paint(f"{service.status:<9}", colour)
-        self._print(f"  {self._style.paint(mark, colour, bold=True)} {service.name:<{width}}  {word}{after}{why}")
+    def _is_new(self, service: ServiceStatus) -> bool:
+        """A new reason alone counts only of one that takes long."""
+        said = (service.status, None if service.status in _MARKS else service.reason)
+        known, self._told[service.name] = self._told.get(service.name), said
+        return known != said
+
+    def _line(self, service: ServiceStatus) -> tuple[str, str, str] | None:
+        """Mark, colour and words; None when there is nothing to tell."""
+        reason = service.reason or ""
+        if has_ended(service):
+            return ("✓", "green", reason) if service.name in self._jobs else ("!", "yellow", reason)
+        if service.status is Status.HEALTHY:
+            return (*_MARKS[Status.HEALTHY], f"{self._clock() - self._began:.1f} s")
+        if service.status in _MARKS:
+            return (*_MARKS[service.status], reason)
+        return ("…", "cyan", reason) if self._takes_long(service) else None
+
+    def _takes_long(self, service: ServiceStatus) -> bool:
+        now = self._clock()
+        status, since = self._since.get(service.name, (None, now))
+        if status is not service.status:
+            self._since[service.name] = (service.status, now)
+            return False
+        return now - since >= _SLOW and service.status in (Status.STARTING, Status.PENDING)
 
     def _print(self, line: str) -> None:
         print(line, file=self._stream, flush=True)

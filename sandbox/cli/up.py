@@ -13,12 +13,14 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from sandbox.api.client import Client
 from sandbox.cli import progress
 from sandbox.cli.down import bring_down, kill
+from sandbox.cli.ending import jobs, should_go_on
 from sandbox.cli.wait import is_healthy, wait_for
 from sandbox.config.loader import load
 from sandbox.config.locate import find_project_file, resolve_app
@@ -103,13 +105,14 @@ async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[boo
 
     async def bring_up() -> int:
         nonlocal started_here
-        report = progress.Reporter(sys.stdout, plan.project.name)
+        declared_jobs = jobs(plan.project)
+        report = progress.Reporter(sys.stdout, plan.project.name, declared_jobs)
         if not await _supervisor_took(plan):
             started_here = True  # an interrupt from here on ends what is being started
             started_here = await _start_supervisor(plan)
         async with Client(plan.paths.api_socket) as control:
             report.begin(await control.status(), started_here)
-            await wait_for(control, is_healthy, (), timeout, report.see)
+            await wait_for(control, is_healthy, (), timeout, report.see, partial(should_go_on, declared_jobs))
             await _until_proxy_serves(control, timeout)
             progress.print_summary(sys.stdout, await control.status(), await control.login_link())
             if stay:

@@ -6,6 +6,7 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 
+from sandbox.cli.ending import has_ended
 from sandbox.cli.project import talk
 from sandbox.cli.style import strip_colours
 from sandbox.control import Control, LogQuery, ProjectStatus, ServiceStatus, Status
@@ -14,6 +15,7 @@ from sandbox.errors import NotFoundError, SandboxError
 _POLL = 0.04  # seconds between two looks, each a fraction of a millisecond for the supervisor
 _LAST_LINES = 10
 _ENOUGH_RESTARTS = 3
+_IF_IT_IS_A_JOB = 'if it is meant to end, say `restart: "no"`; '
 
 Goal = Callable[[ServiceStatus], bool]
 
@@ -42,17 +44,20 @@ async def wait_for(
     services: Sequence[str] = (),
     timeout: float = 120.0,
     on_status: Callable[[ProjectStatus], None] = lambda status: None,
+    should_go_on: Callable[[ServiceStatus], bool] = lambda service: False,
 ) -> None:
     """Return once every chosen service meets `goal`; without `services`, every one that was not stopped on purpose.
 
-    on_status is told every status seen. Raises SandboxError naming the first guilty service, with its last log
-    lines, when one has failed for good, keeps ending, or `timeout` seconds have passed; NotFoundError for an unknown
-    service.
+    on_status is told every status seen. should_go_on: whether a service that ended well should not have ended at all.
+    Raises SandboxError naming the first guilty service, with its last log lines, when one has failed for good, keeps
+    ending, ended too soon, or `timeout` seconds have passed; NotFoundError for an unknown service.
     """
     deadline = asyncio.get_running_loop().time() + timeout
     while True:
         status = await control.status()
         on_status(status)
+        if ended := [service for service in status.services if has_ended(service) and should_go_on(service)]:
+            raise await blame(control, ended[0], "is not running", _IF_IT_IS_A_JOB)
         left = list(_left(_chosen(status, services, goal), goal))
         if not left:
             return
@@ -99,9 +104,9 @@ def _guiltiest(services: Sequence[ServiceStatus]) -> ServiceStatus:
     return services[0]
 
 
-async def blame(control: Control, service: ServiceStatus, what: str) -> SandboxError:
-    """The error that names a service, what is wrong and why, and its last log lines."""
+async def blame(control: Control, service: ServiceStatus, what: str, advice: str = "") -> SandboxError:
+    """The error that names a service, what is wrong and why, and its last log lines. advice: goes before its hint."""
     reason = f": {service.reason}" if service.reason else ""
     lines = [line.text async for line in control.logs(LogQuery(services=(service.name,), tail=_LAST_LINES))]
     said = "".join(f"\n  | {strip_colours(line)}" for line in lines)
-    return SandboxError(f"{what}{reason}{said}", place=service.name, hint=f"see `sandbox logs {service.name}`")
+    return SandboxError(f"{what}{reason}{said}", place=service.name, hint=f"{advice}see `sandbox logs {service.name}`")

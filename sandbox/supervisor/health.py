@@ -53,11 +53,14 @@ async def watch(
 ) -> None:
     """Ask until cancelled, and tell each change: a first success, `retries` failures in a row, a new reason."""
     judge = Judge(target.check, target.started_at, ready=target.ready)
+    explained: dict[str, str] = {}  # the last failure that was looked into, and what was found
     pause = QUICKEST
     while True:
         failure = await _ask(target, run, dial)
-        if failure is not None and not judge.ready and judge.deserves_explanation(time.time()):
-            failure = await explain() or failure
+        if failure is not None and not judge.ready:
+            if judge.deserves_explanation(time.time()):
+                explained = {failure: found} if (found := await explain()) else {}
+            failure = explained.get(failure, failure)
         verdict = judge.hear(failure, time.time())
         if verdict is not None:
             status, reason = verdict

@@ -58,6 +58,18 @@ async def test_until_stopped() -> None:
     await wait_for(control, is_stopped)
 
 
+async def test_who_ended_well_but_should_have_gone_on_ends_it_at_once() -> None:
+    ended = data.service("steamer", status=Status.STOPPED, reason="finished with exit code 0")
+    control = FakeControl(data.project(data.service("orders"), ended), lines=data.log_lines())
+
+    await wait_for(control, is_healthy, timeout=0)
+    with pytest.raises(SandboxError) as caught:
+        await wait_for(control, is_healthy, timeout=60, should_go_on=lambda service: service.name == "steamer")
+
+    assert str(caught.value) == "steamer: is not running: finished with exit code 0\n  | ready"
+    assert caught.value.hint == 'if it is meant to end, say `restart: "no"`; see `sandbox logs steamer`'
+
+
 async def test_a_service_that_failed_for_good_ends_it_at_once_with_its_last_words() -> None:
     failed = replace(data.service("steamer", status=Status.FAILED), reason="exit code 1, 5 times in a row")
     control = FakeControl(data.project(data.service("orders"), failed), lines=data.log_lines())

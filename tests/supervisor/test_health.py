@@ -90,6 +90,37 @@ async def first_verdict(probe: Probe, port: int, run: RunCommand = no_command) -
         watching.cancel()
 
 
+async def test_what_was_found_out_stands_as_long_as_the_failure_does() -> None:
+    asked = 0
+    told: list[Probed] = []
+    often_enough = asyncio.Event()
+
+    async def refuse(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        nonlocal asked
+        asked += 1
+        if asked == 5:
+            often_enough.set()
+        raise ConnectionRefusedError
+
+    async def explain() -> str | None:
+        return "it listens on 127.0.0.1:5000"
+
+    target = Target(
+        instance="mill-v1-1",
+        pid=1,
+        host="127.0.0.1",
+        port=8000,
+        started_at=time.time() - 3.0,
+        check=CHECK,
+        ready=False,
+    )
+    watching = asyncio.ensure_future(watch(target, told.append, no_command, explain, refuse))
+    await asyncio.wait_for(often_enough.wait(), 5)
+    watching.cancel()
+
+    assert [probed.reason for probed in told] == ["not ready yet: it listens on 127.0.0.1:5000"]
+
+
 async def server(answer: bytes | None) -> tuple[asyncio.Server, int]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
