@@ -98,16 +98,16 @@ class Reporter:
         print(line, file=self._stream, flush=True)
 
 
-def print_summary(stream: TextIO, status: ProjectStatus, login_link: str | None) -> None:
-    """At most five aligned lines, and one suggestion."""
+def print_summary(stream: TextIO, status: ProjectStatus, login_link: str | None, which: str = "") -> None:
+    """At most five aligned lines, and one suggestion. which: what a command needs to find this project."""
     style = Style.of(stream)
     print(file=stream)
-    for name, value in summary(status, login_link):
+    for name, value in summary(status, login_link, which):
         print(f"  {style.paint(f'{name:<6}', 'grey')}{value}", file=stream)
-    print(f"\n  {style.paint('next', 'cyan', bold=True)}  {suggestion(status)}", file=stream, flush=True)
+    print(f"\n  {style.paint('next', 'cyan', bold=True)}  {suggestion(status, which)}", file=stream, flush=True)
 
 
-def summary(status: ProjectStatus, login_link: str | None) -> list[tuple[str, str]]:
+def summary(status: ProjectStatus, login_link: str | None, which: str = "") -> list[tuple[str, str]]:
     """(label, value) of each line."""
     instances = sum(service.ready for service in status.services)
     app = next((service.url for service in status.services if service.url), None)
@@ -117,15 +117,15 @@ def summary(status: ProjectStatus, login_link: str | None) -> list[tuple[str, st
         ("proxy", f"{status.gateway}  Envoy {status.proxy.version}, {_plural(instances, 'instance')} behind it")
     )
     lines.append(("logs", f"{status.logs}"))
-    lines.append(("keys", "sandbox ps · sandbox logs -f · sandbox down"))
+    lines.append(("keys", f"sandbox ps{which} · sandbox logs -f{which} · sandbox down{which}"))
     return lines
 
 
-def suggestion(status: ProjectStatus) -> str:
+def suggestion(status: ProjectStatus, which: str = "") -> str:
     """The next command for somebody who has never done this."""
     if any(service.url for service in status.services):
         return f"curl {status.gateway}/"
-    return "sandbox ps"
+    return f"sandbox ps{which}"
 
 
 def _plural(count: int, noun: str) -> str:

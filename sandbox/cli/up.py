@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from sandbox.api.client import Client
 from sandbox.cli import progress
+from sandbox.cli.again import up_again, which
 from sandbox.cli.down import bring_down, kill
 from sandbox.cli.ending import jobs, should_go_on
 from sandbox.cli.wait import is_healthy, wait_for
@@ -46,6 +47,8 @@ class Plan:
     project: Project
     request: UpRequest
     paths: ProjectPaths
+    again: str  # the command that shows it again
+    which: str  # what other commands need to find it from here
 
 
 def run(options: Namespace) -> int:
@@ -74,7 +77,7 @@ def _plan(options: Namespace) -> Plan:
         environment={name: value for name, value in os.environ.items() if is_text(name + value)},
     )
     paths = ProjectPaths(home=sandbox_home(), id=project_id(project.name, project.root))
-    return Plan(project, request, paths)
+    return Plan(project, request, paths, again=up_again(options), which=which(project, Path.cwd()))
 
 
 def _files(options: Namespace) -> list[Path]:
@@ -114,7 +117,7 @@ async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[boo
             report.begin(await control.status(), started_here)
             await wait_for(control, is_healthy, (), timeout, report.see, partial(should_go_on, declared_jobs))
             await _until_proxy_serves(control, timeout)
-            progress.print_summary(sys.stdout, await control.status(), await control.login_link())
+            progress.print_summary(sys.stdout, await control.status(), await control.login_link(), plan.which)
             if stay:
                 await progress.follow(control, sys.stdout)
         return ExitCode.OK
@@ -217,7 +220,7 @@ def _screen(plan: Plan, started_here: bool) -> int:
         asyncio.run(bring_down(plan.paths))
         print(f"{plan.project.name} is stopped; nothing is left running")
     else:
-        print(f"{plan.project.name} keeps running. Look again: sandbox up · stop it: sandbox down")
+        print(f"{plan.project.name} keeps running. Look again: {plan.again} · stop it: sandbox down{plan.which}")
     return ExitCode.OK
 
 

@@ -1,0 +1,28 @@
+"""The words by which a person comes back to a project from where they are."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import Namespace
+from pathlib import Path
+
+from sandbox.config.locate import find_project_file
+from sandbox.model import Project
+
+
+def up_again(options: Namespace) -> str:
+    """The `sandbox up` that was typed, as far as it says what is to run."""
+    words = ["sandbox", "up", *([options.path] if options.path else [])]
+    named = (("-f", options.files), ("--profile", options.profiles), ("--project", [options.project]))
+    words += [word for option, values in named for value in values if value for word in (option, value)]
+    if options.runtime:
+        words += ["--runtime", options.runtime]
+    return shlex.join(words)
+
+
+def which(project: Project, here: Path) -> str:
+    """What other commands need to find the project: " --project NAME" where `here` is another one's folder, else ""."""
+    nearest = find_project_file(here)
+    if nearest is None or nearest.resolve() == project.files[0].resolve():
+        return ""
+    return f" --project {shlex.quote(project.name)}"
