@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from sandbox.control import Status
 from sandbox.model import Project
 from sandbox.runtime.base import Driver, Running
 from sandbox.supervisor.state import LIVE, Adopted, InstanceState
+
+_TAKEN_OVER = LIVE | {Status.STOPPING}
 
 
 async def adopt(driver: Driver, remembered: Iterable[InstanceState], project: Project) -> list[Adopted]:
     """A fact for each running instance that is known and still wanted in some form; the others are stopped.
 
     What was ready stays ready: its first failed health checks, not the change of supervisors, take it out of traffic.
+    What was being stopped may still finish what it was asked.
     """
-    known = {instance.id: instance for instance in remembered if instance.status in LIVE}
+    known = {instance.id: instance for instance in remembered if instance.status in _TAKEN_OVER}
     adopted, strangers = [], []
     for running in await driver.running():
         instance = known.get(running.id)

@@ -89,8 +89,11 @@ class Cluster:
     # --- what others call ---------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Keep reconciling until cancelled."""
+        """Keep reconciling until cancelled. What was adopted in the middle of its stop is stopped."""
         self._tasks.spawn(self._hear_exits(), name="hear exits")
+        for instance in self.state.instances.values():
+            if instance.status is Status.STOPPING:
+                self._tasks.spawn(self._stop(instance.id), name=f"stop {instance.id}")
         while True:
             self._changed.clear()
             self.reconcile()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -69,6 +70,7 @@ class ProxyKeeper:
         self._endpoints: Endpoints = {}
         self._published = 0
         self._applied = 0
+        self._first: float = 0  # of what was published, the first that can be in force
         self._wake = asyncio.Event()
         self._progress = asyncio.Condition()
         self._streak = 0
@@ -78,6 +80,8 @@ class ProxyKeeper:
     def open(self, running: EnvoyProcess | None) -> None:
         """Begin: take over an Envoy that runs, or start one."""
         self._process = running
+        if running is not None:  # it serves what an earlier supervisor said until it has asked us
+            self._first = math.inf
         self._tasks.spawn(self._write(), name="write to the proxy")
         self._tasks.spawn(self._bring_up(0.0, adopted=running is not None), name="start the proxy")
 
@@ -117,7 +121,7 @@ class ProxyKeeper:
         number = self._published
         with suppress(TimeoutError):
             async with asyncio.timeout(patience), self._progress:
-                await self._progress.wait_for(lambda: self._applied >= number)
+                await self._progress.wait_for(lambda: self._applied >= max(number, self._first))
 
     def exited(self, pid: int | None, why: str) -> None:
         """The Envoy process ended unasked: start another, which asks the control plane for everything anew."""
@@ -149,6 +153,7 @@ class ProxyKeeper:
             self._failed(error)
             return
         self.publish()
+        self._first = min(self._first, self._published)
         await self.served()
         self._connected = True
         self._judge()

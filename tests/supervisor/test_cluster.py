@@ -75,6 +75,15 @@ class Stage:
     def begin(self) -> None:
         self.tasks.spawn(self.cluster.run(), name="reconcile")
 
+    async def taken_over(self) -> None:
+        """A new cluster adopts what the old one remembers; it is still to begin."""
+        remembered = list(self.cluster.state.instances.values())
+        await self.cluster.close()
+        await self.tasks.close()
+        self.tasks, self.cluster = Tasks(), self.new_cluster(self.cluster.desired)
+        for fact in await adopt(self.driver(self.host), remembered, self.cluster.desired.project):
+            self.cluster.tell(fact)
+
     def wish(self, wishes: Wishes) -> None:
         self.cluster.wish(Desired(project=self.cluster.desired.project, wishes=wishes))
 
@@ -334,19 +343,42 @@ async def test_a_new_supervisor_takes_over_what_the_old_one_started(stages: Make
     stage = stages(desire(a_mill()))
     stage.begin()
     await stage.healthy("mill-v1-1")
-    remembered = list(stage.cluster.state.instances.values())
-    await stage.cluster.close()
-    await stage.tasks.close()
-
-    stage.tasks, stage.cluster = Tasks(), stage.new_cluster(stage.cluster.desired)
-    for fact in await adopt(FakeDriver(stage.host), remembered, stage.cluster.desired.project):
-        stage.cluster.tell(fact)
+    await stage.taken_over()
     assert stage.the("mill-v1-1").ready
     starts = stage.host.calls.count("start mill-v1-1")
     stage.begin()
     await stage.until(lambda: bool(stage.cluster.state.versions))
     await stage.healthy("mill-v1-1")
     assert stage.host.calls.count("start mill-v1-1") == starts == 1
+
+
+async def test_what_was_asked_to_stop_finishes_what_it_was_asked_under_a_new_supervisor(
+    stages: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drains, finished = list[str](), asyncio.Event()
+
+    async def drained(driver: Driver, instance: InstanceState, limit: float) -> bool:
+        drains.append(instance.id)
+        stage.changed.set()
+        return await finished.wait()
+
+    monkeypatch.setattr(clusters, "drained", drained)
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    stage.wish(Wishes(generations={"mill": 1}))
+    await stage.until(lambda: drains == ["mill-v1-1"])
+    await stage.taken_over()
+    assert "stop mill-v1-1" not in stage.host.calls
+
+    stage.begin()
+    await stage.until(lambda: drains == ["mill-v1-1", "mill-v1-1"])
+    assert stage.the("mill-v1-1").status is Status.STOPPING
+    assert [one.port for one in stage.endpoints[-1][EndpointKey("mill", "v1", 8000)]] == [20000]
+    assert set(stage.host.running) == {"mill-v1-1", "mill-v1-2"}
+    finished.set()
+    await stage.until(lambda: set(stage.cluster.state.instances) == {"mill-v1-2"})
+    assert set(stage.host.running) == {"mill-v1-2"}
 
 
 async def test_what_nobody_remembers_is_ended(stages: Make) -> None:

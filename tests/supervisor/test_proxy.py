@@ -53,8 +53,11 @@ class ScriptedPlane:
         self.gate = asyncio.Event()
         self.gate.set()
 
+        self.connected = asyncio.Event()
+        self.connected.set()
+
     async def wait_connected(self, timeout: float) -> None:
-        await asyncio.sleep(0)
+        await self.connected.wait()
 
     async def apply(self, topology: Topology, endpoints: Endpoints) -> None:
         await self.gate.wait()
@@ -103,6 +106,24 @@ async def test_an_envoy_that_runs_is_taken_over(stage: Stage) -> None:
     await stage.healthy()
     assert stage.envoy.starts == 0
     assert stage.keeper.pid == 7
+
+
+async def test_an_envoy_that_runs_serves_nothing_of_ours_before_it_has_asked_us(stage: Stage) -> None:
+    stage.plane.connected.clear()
+    stage.keeper.publish(topology=TOPOLOGY)
+    stage.keeper.open(EnvoyProcess(pid=7, started_at=time.time()))
+    served = asyncio.ensure_future(stage.keeper.served())
+    while not stage.plane.applied:  # a control plane without an Envoy takes everything
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not served.done()
+    stage.plane.gate.clear()
+    stage.plane.connected.set()
+    await asyncio.sleep(0)
+    assert not served.done()
+    stage.plane.gate.set()
+    await asyncio.wait_for(served, 1)
+    assert len(stage.plane.applied) == 2
 
 
 async def test_many_changes_in_a_row_end_with_the_newest(stage: Stage) -> None:
