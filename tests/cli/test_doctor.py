@@ -19,10 +19,12 @@ from sandbox.cli.doctor.checks import Finding, Level, findings
 from sandbox.cli.doctor.command import as_text, summary
 from sandbox.cli.doctor.engine import docker_engine
 from sandbox.cli.doctor.facts import Facts, Home, PortFact, gather
+from sandbox.cli.doctor.images import ImageFact, base_images
 from sandbox.cli.doctor.tool import Tool
 from sandbox.cli.main import main
 from sandbox.cli.style import Style
 from tests.cli.conftest import Place
+from tests.docker_engine import RealEngine
 
 HOME = Home(Path("/home/me/.local/state/sandbox"), exists=True, owned=True, writable=True, mode=0o700)
 
@@ -30,7 +32,8 @@ FINE = Facts(
     python=(3, 11, 2),
     uv=Tool(version="0.9.0"),
     envoy=Tool(version="1.40.0"),
-    docker=Tool(problem="none runs"),
+    docker=Tool(problem="none runs", fix="start one", absent=True),
+    images=(),
     ports=(PortFact(8080, "gateway"), PortFact(8090, "UI"), PortFact(4318, "OTLP receiver")),
     inotify=(524_288, 512),
     open_files=(1_048_576, 1_048_576),
@@ -69,8 +72,34 @@ def test_a_tool_that_does_not_run(name: str) -> None:
 def test_without_docker_all_is_well() -> None:
     found = about("docker")
 
-    assert found.level is Level.OK
-    assert "services run as processes" in found.message
+    assert (found.level, found.fix) == (Level.OK, "")
+    assert found.message == "none runs; services run as processes (for containers: start one)"
+
+
+def test_an_engine_that_was_to_answer_is_worth_a_look() -> None:
+    found = about("docker", docker=Tool(problem="no engine runs behind /run/e.sock", fix="start it"))
+
+    assert (found.level, found.fix) == (Level.WARN, "start it")
+
+
+def test_images_that_are_here_or_will_be() -> None:
+    images = (ImageFact("python", "python:3", here=True), ImageFact("node", "node:22", here=False))
+
+    found = about("images", images=images)
+    assert found == Finding("images", Level.OK, "here: python; pulled when they are needed: node")
+
+
+def test_images_that_can_not_be_had() -> None:
+    images = (
+        ImageFact("python", "python:3", here=True),
+        ImageFact("node", "node:22", here=False, problem="no such host"),
+        ImageFact("go", "golang:1", here=False, problem="no such host"),
+    )
+
+    found = about("images", images=images)
+    assert found.level is Level.WARN
+    assert found.message.startswith("node:22, golang:1 are not here and can't be pulled (no such host)")
+    assert "SANDBOX_IMAGE_NODE" in found.fix
 
 
 def test_a_taken_port_names_its_owner() -> None:
@@ -234,6 +263,19 @@ def test_no_engine(place: Place) -> None:
     found = docker_engine({"DOCKER_HOST": f"unix://{place.apps}/none.sock"})
     assert (found.problem, found.fix) == (
         f"there is no engine at {place.apps}/none.sock",
-        "install Docker or Podman, or start it",
+        "install Docker or Podman, or start it; or unset DOCKER_HOST, which names it",
     )
     assert "another machine" in docker_engine({"DOCKER_HOST": "tcp://127.0.0.1:2375"}).problem
+
+
+def test_the_images_of_an_engine_are_looked_for(engine: RealEngine) -> None:
+    known = {f"SANDBOX_IMAGE_{purpose}": engine.image("python") for purpose in ("PYTHON", "NODE", "GO", "JAVA")}
+    unknown = {"SANDBOX_IMAGE_RUN": "127.0.0.1:9/sandbox-test/none"}
+
+    found = base_images({"DOCKER_HOST": engine.endpoint.url, **known, **unknown})
+    assert [fact.purpose for fact in found if fact.here] == ["python", "node", "go", "java"]
+    assert [fact.image for fact in found if fact.problem] == ["127.0.0.1:9/sandbox-test/none"]
+
+
+def test_without_an_engine_there_are_no_images_to_look_for(place: Place) -> None:
+    assert base_images({"DOCKER_HOST": f"unix://{place.apps}/none.sock"}) == ()

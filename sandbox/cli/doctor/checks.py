@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sandbox.cli.doctor.facts import Facts, PortFact
+from sandbox.cli.doctor.images import ImageFact
 from sandbox.cli.doctor.tool import Tool
 
 MINIMAL_PYTHON = (3, 11)
@@ -40,6 +41,8 @@ def findings(facts: Facts) -> Iterator[Finding]:
         "envoy", facts.envoy, Level.FAIL, "install sandbox again, or set SANDBOX_ENVOY to the path of an Envoy binary"
     )
     yield docker(facts)
+    if facts.images:
+        yield images(facts.images)
     yield from (port(found) for found in facts.ports)
     if facts.inotify is not None:
         yield inotify(*facts.inotify)
@@ -63,11 +66,32 @@ def tool(name: str, found: Tool, missing: Level, fix: str) -> Finding:
 
 
 def docker(facts: Facts) -> Finding:
-    """Never a failure: services run as processes where there is no engine."""
-    if facts.docker.problem:
-        words = f"{facts.docker.problem}; services run as processes"
-        return Finding("docker", Level.OK, words, facts.docker.fix)
-    return Finding("docker", Level.OK, f"engine {facts.docker.version} answers; services run as containers")
+    """Never a failure: services run as processes where there is no engine. One that was meant to answer is a fault."""
+    engine = facts.docker
+    if not engine.problem:
+        return Finding("docker", Level.OK, f"engine {engine.version} answers; services run as containers")
+    if engine.absent:
+        return Finding(
+            "docker", Level.OK, f"{engine.problem}; services run as processes (for containers: {engine.fix})"
+        )
+    return Finding("docker", Level.WARN, f"{engine.problem}; services run as processes", engine.fix)
+
+
+def images(found: Sequence[ImageFact]) -> Finding:
+    lacking = [fact for fact in found if fact.problem]
+    if lacking:
+        names = ", ".join(fact.image for fact in lacking)
+        are = "is" if len(lacking) == 1 else "are"
+        return Finding(
+            "images",
+            Level.WARN,
+            f"{names} {are} not here and can't be pulled ({lacking[0].problem}); what needs them runs as processes",
+            f"docker load or docker pull them, or name others: SANDBOX_IMAGE_{lacking[0].purpose.upper()}=…",
+        )
+    here = ", ".join(fact.purpose for fact in found if fact.here)
+    rest = ", ".join(fact.purpose for fact in found if not fact.here)
+    words = [f"here: {here}" if here else "", f"pulled when they are needed: {rest}" if rest else ""]
+    return Finding("images", Level.OK, "; ".join(filter(None, words)))
 
 
 def port(found: PortFact) -> Finding:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sandbox.cli.doctor.tool import Tool
 from sandbox.errors import RuntimeFailure
-from sandbox.runtime.docker.endpoint import find, ping
+from sandbox.runtime.docker.endpoint import DEFAULT, find, ping
 
 _PATIENCE = 3.0  # seconds
 
@@ -23,7 +23,8 @@ def docker_engine(environment: Mapping[str, str] = os.environ) -> Tool:
     try:
         asyncio.run(ping(endpoint))
     except RuntimeFailure as failure:
-        return Tool(problem=failure.message, fix=failure.hint)
+        absent = endpoint.url == f"unix://{DEFAULT}" and not DEFAULT.exists()
+        return Tool(problem=failure.message, fix=failure.hint, absent=absent)
     socket_path = endpoint.socket
     assert socket_path is not None  # `ping` refuses others
     try:

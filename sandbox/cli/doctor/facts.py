@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.cli.doctor.engine import docker_engine
+from sandbox.cli.doctor.images import ImageFact, base_images
 from sandbox.cli.doctor.tool import Tool
 from sandbox.cli.project import known_projects
 from sandbox.paths import sandbox_home
@@ -47,6 +48,7 @@ class Facts:
     uv: Tool
     envoy: Tool
     docker: Tool
+    images: tuple[ImageFact, ...]  # that services are built on; empty without an engine
     ports: tuple[PortFact, ...]
     inotify: tuple[int, int] | None  # watches and instances one user may have; None where there is no inotify
     open_files: tuple[int, int]  # soft and hard limit
@@ -56,12 +58,13 @@ class Facts:
 
 
 def gather() -> Facts:
-    place = sandbox_home()
+    place, docker = sandbox_home(), docker_engine()
     return Facts(
         python=sys.version_info[:3],
         uv=_tool(_uv_command),
         envoy=_tool(_envoy_command),
-        docker=docker_engine(),
+        docker=docker,
+        images=() if docker.problem else base_images(),
         ports=tuple(_port(number, purpose) for number, purpose in _PREFERRED),
         inotify=_inotify(),
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE),

@@ -12,3 +12,4 @@ class Tool:
     version: str = ""
     problem: str = ""
     fix: str = ""  # of the problem, where one is known
+    absent: bool = False  # it is not here, and nobody said that it should be

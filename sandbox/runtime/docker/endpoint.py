@@ -16,6 +16,8 @@ from sandbox.errors import RuntimeFailure
 
 DEFAULT = Path("/var/run/docker.sock")
 
+_VARIABLE = "DOCKER_HOST"
+
 _PATIENCE = 3.0
 """Seconds an engine may take to say that it is there."""
 
@@ -34,8 +36,8 @@ class Endpoint:
 def find(environ: Mapping[str, str]) -> Endpoint:
     """As the docker command finds it (DOCKER_HOST, DOCKER_CONTEXT, the current context, the default socket), then the
     sockets of engines that run for a user alone, Podman's among them."""
-    if host := environ.get("DOCKER_HOST"):
-        return Endpoint(host, "DOCKER_HOST")
+    if host := environ.get(_VARIABLE):
+        return Endpoint(host, _VARIABLE)
     if (context := _context(environ)) is not None:
         return context
     for socket, origin in _sockets(environ):
@@ -63,12 +65,12 @@ async def ping(endpoint: Endpoint) -> None:
             hint="restart it, such as: sudo systemctl restart docker",
         ) from None
     except OSError as error:
-        raise _unreachable(socket, error) from None
+        raise _unreachable(endpoint, socket, error) from None
     if b" 200 " not in answer:
-        raise RuntimeFailure(f"what listens at {socket} is no Docker engine", place="docker", hint="check DOCKER_HOST")
+        raise RuntimeFailure(f"what listens at {socket} is no Docker engine", place="docker", hint=f"check {_VARIABLE}")
 
 
-def _unreachable(socket: Path, error: OSError) -> RuntimeFailure:
+def _unreachable(endpoint: Endpoint, socket: Path, error: OSError) -> RuntimeFailure:
     match error:
         case PermissionError():
             what = f"you may not use {socket}"
@@ -79,6 +81,8 @@ def _unreachable(socket: Path, error: OSError) -> RuntimeFailure:
             what, hint = f"no engine runs behind {socket}", "start it, such as: sudo systemctl start docker"
         case _:
             what, hint = f"{socket}: {error.strerror or error}", "see: docker info"
+    if endpoint.origin == _VARIABLE:
+        hint = f"{hint}; or unset {_VARIABLE}, which names it"
     return RuntimeFailure(what, place="docker", hint=hint)
 
 

@@ -94,7 +94,7 @@ async def test_an_engine_elsewhere_is_refused() -> None:
 async def test_no_engine(folder: Path) -> None:
     message, hint = await refusal(f"unix://{folder}/none.sock")
     assert message == f"there is no engine at {folder}/none.sock"
-    assert hint.startswith("install Docker or Podman")
+    assert hint == "install Docker or Podman, or start it; or unset DOCKER_HOST, which names it"
 
 
 async def test_an_engine_that_was_stopped(folder: Path) -> None:
