@@ -17,8 +17,9 @@ class File:
     mode: int = 0o644
 
 
-def pack(files: Mapping[str, File]) -> bytes:
-    """A tar archive of files by their paths below the root, owned by root, and of the folders they are in."""
+def pack(files: Mapping[str, File], more: bytes = b"") -> bytes:
+    """A tar archive of files by their paths below the root, owned by root, and of the folders they are in. `more`:
+    an archive whose files follow: each call takes an engine a while."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         folders = dict.fromkeys(str(folder) for path in files for folder in reversed(PurePosixPath(path).parents))
@@ -31,7 +32,8 @@ def pack(files: Mapping[str, File]) -> bytes:
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode = len(file.data), file.mode
             archive.addfile(entry, io.BytesIO(file.data))
-    return packed.getvalue()
+        end = archive.offset
+    return packed.getvalue()[:end] + more if more else packed.getvalue()
 
 
 def read(api: APIClient, container: str, path: str, most: int) -> bytes:

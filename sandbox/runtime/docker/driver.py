@@ -33,6 +33,7 @@ from sandbox.runtime.docker.networks import Attachment, Demand, Networks
 from sandbox.runtime.docker.program import Programs, not_started
 from sandbox.runtime.docker.proxy import ProxyContainer
 from sandbox.runtime.docker.records import Record, Records, running_of
+from sandbox.runtime.docker.saves import bring
 from sandbox.runtime.docker.standby.held import was_let_go
 from sandbox.runtime.docker.standby.standbys import Standbys
 from sandbox.runtime.docker.stream import Streams
@@ -199,11 +200,11 @@ class DockerDriver:
             raise RuntimeFailure(f"{instance} is not running", place=instance)
         return await Inside(self._engine, self._streams, record.container, instance).run(argv, timeout)
 
-    async def copy(self, instance: str, archive: bytes) -> None:
+    async def copy(self, instance: str, archive: bytes, gone: Sequence[str] = ()) -> None:
         record = self._records.alive(instance)
         if record is None:
             raise RuntimeFailure(f"{instance} is not running", place=instance)
-        await self._maker.put(record.container, lambda: archive, instance)
+        await bring(self._engine, record.container, archive, gone, instance)
 
     def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         record = self._records.alive(instance)

@@ -28,10 +28,10 @@ class Command:
     modules: frozenset[str]  # that the command itself imports
 
 
-def command_of(api: APIClient, container: str) -> Command | None:
-    """None when it is not certain to stop in our hook. The container need not run. Talks to the engine."""
-    details: Mapping[str, Any] = api.inspect_container(container)
-    config = details["Config"]
+def command_of(api: APIClient, container: str, argv: Sequence[str]) -> Command | None:
+    """What a container's command is; None when it is not certain to stop in our hook. The container need not run.
+    Talks to the engine."""
+    config: Mapping[str, Any] = api.inspect_container(container)["Config"]
     environment = dict(one.partition("=")[::2] for one in config.get("Env") or ())
     folder = str(config.get("WorkingDir") or "/")
 
@@ -44,7 +44,7 @@ def command_of(api: APIClient, container: str) -> Command | None:
                     raise
         return None
 
-    return None if prevents(environment) else _command((str(details["Path"]), *details["Args"]), find)
+    return None if prevents(environment) or not argv else _command(argv, find)
 
 
 def _command(argv: Sequence[str], find: Find) -> Command | None:

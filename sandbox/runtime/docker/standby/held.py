@@ -27,8 +27,13 @@ _MOST_SAID = 16 * 1024
 _PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 
 
+def notes() -> bytes:
+    """A tar archive over the root: what any that is held says it in."""
+    return archive.pack({f"{_PLACE}/said": File(b"", _WRITTEN_INSIDE)})
+
+
 def preparations(modules: Iterable[str]) -> bytes:
-    """A tar archive over the root: our hook, and the modules that it is to import."""
+    """The same, with our hook and the modules that it is to import."""
     record = "".join(f"{name}\n" for name in sorted(modules)).encode()
     return archive.pack(
         {
@@ -39,10 +44,11 @@ def preparations(modules: Iterable[str]) -> bytes:
     )
 
 
-def start(environment: Mapping[str, str]) -> bytes:
+def start(environment: Mapping[str, str], overlay: Path | None) -> bytes:
     """A tar archive over the root: what the start is given."""
     pairs = "\0".join(f"{name}={value}" for name, value in environment.items())
-    return archive.pack({f"{_PLACE}/go": File(pairs.encode("utf-8", "surrogateescape"))})
+    newer = overlay.read_bytes() if overlay is not None else b""
+    return archive.pack({f"{_PLACE}/go": File(pairs.encode("utf-8", "surrogateescape"))}, newer)
 
 
 async def heard(engine: Engine, container: str, awaited: Collection[str], within: float, place: str) -> tuple[str, str]:

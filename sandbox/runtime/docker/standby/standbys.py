@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from sandbox.runtime.docker.records import Records, running_of
 from sandbox.runtime.docker.standby import held
 from sandbox.runtime.docker.standby.command import command_of
 from sandbox.runtime.docker.standby.look import modules_in
-from sandbox.runtime.docker.standby.mould import fits, named, next_number, standing_by
+from sandbox.runtime.docker.standby.mould import Hold, command_in, fits, named, next_number, renamed, standing_by
 from sandbox.runtime.docker.stream import Streams
 from sandbox.runtime.zygote.sources import imported
 from sandbox.tasks import Tasks
@@ -57,6 +57,7 @@ Describe = Callable[[InstanceSpec, Attachment], dict[str, Any]]
 class Standby:
     container: str
     spec: InstanceSpec  # that it was made for; the start's own is like it but for variables and newer files
+    hold: Hold
     body: Mapping[str, Any]
     attachment: Attachment
 
@@ -68,6 +69,7 @@ class Site:
     spec: InstanceSpec  # of its newest start
     standby: Standby | None = None
     refusals: int = 0
+    hopeless: str = ""  # why our hook can't hold it
     used: float = field(default_factory=time.monotonic)
     working: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -115,7 +117,7 @@ class Standbys:
         if site is None or standby is None or standby.spec.id != spec.id:
             return None
         site.standby = None
-        if spec.workload.warm and fits(standby.body, self._hooked(spec, standby)):
+        if self._fits(standby, spec):
             return standby
         await self._remove(standby)
         return None
@@ -124,9 +126,7 @@ class Standbys:
         """The newest files and variables into it, and on it goes. RuntimeFailure: it is removed."""
         container = standby.container
         try:
-            if spec.artifact.overlay is not None:
-                await self._maker.put(container, spec.artifact.overlay.read_bytes, spec.id)
-            await self._maker.put(container, lambda: held.start(spec.environment), spec.id)
+            await self._maker.put(container, lambda: held.start(spec.environment, spec.artifact.overlay), spec.id)
             at = time.time()
             self._holding.discard(container)
             await self._engine.call(lambda api: api.kill(container, "SIGCONT"), place=spec.id)
@@ -180,70 +180,72 @@ class Standbys:
         spec = site.spec
         taken = self._records.numbers(spec.service, named(spec, 0).removesuffix("0"))
         is_used = time.monotonic() - site.used < LINGER
-        may = spec.workload.warm and not spec.workload.version.read_only and site.refusals < MOST_REFUSALS
-        if not taken or not is_used or not may:
-            return None
-        number = next_number(taken)
-        return replace(spec, id=named(spec, number), index=number)
+        may = not spec.workload.version.read_only and site.refusals < MOST_REFUSALS
+        return renamed(spec, next_number(taken)) if taken and is_used and may else None
 
     def _fits(self, standby: Standby, wanted: InstanceSpec) -> bool:
-        return standby.spec.id == wanted.id and fits(standby.body, self._hooked(wanted, standby))
-
-    def _hooked(self, spec: InstanceSpec, standby: Standby) -> dict[str, Any]:
-        return standing_by(self._describe(spec, standby.attachment), {})
+        if standby.spec.id != wanted.id or (standby.hold.hooked and not wanted.workload.warm):
+            return False
+        body = standing_by(self._describe(wanted, standby.attachment), standby.hold)
+        return fits(standby.body, body, standby.hold)
 
     async def _prepare(self, site: Site, spec: InstanceSpec) -> Standby | None:
         async with self._lock(spec.id):
             if self._records.alive(spec.id) is not None:
                 return None
             try:
-                modules = await self._modules(site)
-                return await self._make(spec, modules) if modules is not None else None
+                return await self._make(site, spec)
             except (RuntimeFailure, OSError, TimeoutError) as error:
                 self._refused(spec, str(error) or type(error).__name__)
                 return None
 
-    async def _modules(self, site: Site) -> frozenset[str] | None:
-        """What is to be imported ahead of time, told by an instance that runs; None when nothing can be."""
-        spec = site.spec
-        running = self._records.alive(spec.id)
+    async def _make(self, site: Site, spec: InstanceSpec) -> Standby | None:
+        running = self._records.alive(site.spec.id)
         if running is None:
             return None
-        container = running.container
-        command = await self._engine.call(lambda api: command_of(api, container), place=spec.id)
+        details = await self._engine.call(lambda api: api.inspect_image(spec.artifact.image), place=spec.id)
+        attachment = await self._networks.attach(spec.id, spec.service)
+        container = ""
+        try:
+            plain, image = self._describe(spec, attachment), details.get("Config") or {}
+            modules = await self._modules(site, running.container, command_in(plain, image))
+            hold = Hold(hooked=modules is not None, image=image)
+            body = standing_by(plain, hold)
+            container = await self._maker.make(spec, body)
+            self._holding.add(container)
+            standby = Standby(container, spec, hold, body, attachment)
+            if await self._hold(site, standby, modules):
+                return standby
+        except BaseException:
+            await asyncio.shield(self._discard(container, spec.id))
+            raise
+        await self._discard(container, spec.id)
+        return None
+
+    async def _modules(self, site: Site, container: str, argv: Sequence[str]) -> frozenset[str] | None:
+        """What is to be imported ahead of time, told by an instance that runs; None for what our hook can't hold."""
+        spec = site.spec
+        if site.hopeless or not spec.workload.warm:
+            return None
+        command = await self._engine.call(lambda api: command_of(api, container, argv), place=spec.id)
         if command is None:
-            self._give_up(spec, "its command is no Python program that can be held")
+            site.hopeless = "its command is no Python program that can be held"
             return None
         inside = Inside(self._engine, self._streams, container, spec.id)
         seen = await modules_in(self._engine, inside, container, command.interpreter, spec.id)
         return command.modules | seen | await asyncio.to_thread(_imports, spec)
 
-    async def _make(self, spec: InstanceSpec, modules: frozenset[str]) -> Standby | None:
-        image = await self._engine.call(lambda api: api.inspect_image(spec.artifact.image), place=spec.id)
-        given = dict(entry.partition("=")[::2] for entry in (image.get("Config") or {}).get("Env") or ())
-        attachment = await self._networks.attach(spec.id, spec.service)
-        body = standing_by(self._describe(spec, attachment), given)
-        container = await self._maker.make(spec, body)
-        self._holding.add(container)
-        standby = Standby(container, spec, body, attachment)
-        try:
-            if await self._hold(standby, modules):
-                return standby
-        except BaseException:
-            await asyncio.shield(self._remove(standby))
-            raise
-        await self._remove(standby)
-        return None
-
-    async def _hold(self, standby: Standby, modules: frozenset[str]) -> bool:
-        """Start it, up to where our hook holds it. Whether it can be."""
+    async def _hold(self, site: Site, standby: Standby, modules: frozenset[str] | None) -> bool:
+        """Start it, up to where it is held. Whether it can be."""
         container, spec = standby.container, standby.spec
-        await self._maker.put(container, lambda: held.preparations(modules), spec.id)
+        files = held.preparations(modules) if modules is not None else held.notes()
+        await self._maker.put(container, lambda: files, spec.id)
         await self._engine.call(lambda api: api.start(container), place=spec.id)
         await self._hear(container, ("here", "hopeless"), HERE_WITHIN, spec.id)
         word, why = await self._hear(container, ("ready", "hopeless"), READY_WITHIN, spec.id)
         if word == "hopeless":
-            self._give_up(spec, why)
+            site.hopeless = why
+            self._refused(spec, why)
         return word == "ready"
 
     async def _hear(self, container: str, words: tuple[str, ...], within: float, place: str) -> tuple[str, str]:
@@ -253,17 +255,18 @@ class Standbys:
             raise RuntimeFailure(f"it does not say {words[0]}", place=place) from None
 
     async def _remove(self, standby: Standby) -> None:
-        await self._maker.remove(standby.container)
-        self._holding.discard(standby.container)
-        await self._networks.detach(standby.spec.id)
+        await self._discard(standby.container, standby.spec.id)
+
+    async def _discard(self, container: str, instance: str) -> None:
+        """`container` is empty where there is none yet."""
+        if container:
+            await self._maker.remove(container)
+            self._holding.discard(container)
+        await self._networks.detach(instance)
 
     def _refused(self, spec: InstanceSpec, why: str) -> None:
-        log.info("no warm start for %s: %s", spec.id, why)
+        log.info("nothing stands by for %s: %s", spec.id, why)
         self._sites[_key(spec)].refusals += 1
-
-    def _give_up(self, spec: InstanceSpec, why: str) -> None:
-        self._refused(spec, why)
-        self._sites[_key(spec)].refusals = MOST_REFUSALS
 
 
 def _key(spec: InstanceSpec) -> tuple[str, str]:

@@ -50,7 +50,7 @@ def test_which_commands_are_held(engine: RealEngine, command: list[str], expecte
     made = api.create_container(engine.image("python"), command, environment={"PATH": "/opt:/usr/bin:/bin"})["Id"]
     try:
         api.put_archive(made, "/", archive.pack({"opt/tool": archive.File(UVICORN.encode(), 0o755)}))
-        found = command_of(api, made)
+        found = command_of(api, made, command)
         assert (found.modules if found else None) == expected
     finally:
         api.remove_container(made)
@@ -61,7 +61,7 @@ def test_an_interpreter_that_is_told_to_do_something_else_is_not(engine: RealEng
         engine.image("python"), ["python3", "app.py"], environment={"PYTHONINSPECT": "1"}
     )["Id"]
     try:
-        assert command_of(engine.api, made) is None
+        assert command_of(engine.api, made, ["python3", "app.py"]) is None
     finally:
         engine.api.remove_container(made)
 

@@ -13,7 +13,7 @@ from sandbox.model import Build
 from sandbox.runtime.base import InstanceSpec
 from sandbox.runtime.docker import archive
 from sandbox.runtime.docker.archive import File
-from sandbox.runtime.docker.standby import standbys
+from sandbox.runtime.docker.standby import mould, standbys
 from tests.docker_engine import RealEngine
 from tests.runtime.docker.stage import Stage
 
@@ -144,15 +144,41 @@ async def test_one_that_is_gone_or_silent_delays_nothing(
     await saves.logged("web-v1-2", "code 2 in web-v1-2 web")
 
 
-async def test_what_is_no_python_program_is_never_started_ahead_of_time(saves: Saves) -> None:
+SHELL = "echo $NAME runs; env | grep -E '^(PWD|OLDPWD|SHLVL|_)=' | grep -v '^_=/'; sleep 600"
+
+
+@pytest.mark.parametrize("warm", [True, False])
+async def test_any_other_command_waits_behind_a_shell_and_starts_cold(saves: Saves, warm: bool) -> None:
+    def command(number: int) -> InstanceSpec:
+        spec = saves.spec(number, *(("sh", "-c", SHELL) if warm else ("python3", "/app/app.py")))
+        return replace(spec, workload=replace(spec.workload, warm=warm))
+
     driver = saves.theatre.driver
-    await driver.start(saves.spec(1, "sh", "-c", "echo ran; sleep 600"))
+    await driver.start(command(1))
+    stands_by = await saves.ready("web-v1-2")
+    assert saves.theatre.log("web-v1-2") == ""
+    assert {running.id for running in await driver.running()} == {"web-v1-1"}
+
+    second = await driver.start(command(2))
+    assert (second.start, second.container) == ("cold", stands_by)
+    await saves.logged("web-v1-2", "web-v1-2 runs" if warm else "code 2 in web-v1-2")
+    async with asyncio.timeout(10):
+        while warm and len(saves.theatre.log("web-v1-1")) != len(saves.theatre.log("web-v1-2")):
+            await asyncio.sleep(0.02)
+    await driver.stop("web-v1-2", 5)
+    assert (await saves.theatre.exit()).id == "web-v1-2"
+
+
+async def test_an_image_without_a_shell_is_given_up(saves: Saves, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mould, "_STOP", "exit 1")
+    monkeypatch.setattr(standbys, "HERE_WITHIN", 0.3)
+    driver = saves.theatre.driver
+    await driver.start(saves.spec(1, "sleep", "600"))
     async with asyncio.timeout(30):
         while not (sites := list(driver._standbys._sites.values())) or sites[0].refusals == 0:
             await asyncio.sleep(0.02)
     assert sites[0].standby is None
-    assert saves.theatre.log("web-v1-2") == ""
-    assert {running.id for running in await driver.running()} == {"web-v1-1"}
+    assert (await driver.start(saves.spec(2, "sleep", "600"))).start == "cold"
 
 
 async def test_the_next_supervisor_keeps_what_was_let_go_and_removes_what_was_not(
