@@ -47,7 +47,7 @@ class ServiceStatus:
     status: Status
     reason: str | None
     url: str | None  # where a person opens it; None when it is not public
-    ports: tuple[str, ...]  # as declared, "8000" or "5432/tcp" or "18000:8000"
+    ports: tuple[str, ...]  # "8000", "5432/tcp", or published, with the port it really has here, "18000:8000"
     versions: tuple[str, ...]
     depends_on: tuple[str, ...]
     replicas: int  # wanted

@@ -45,7 +45,7 @@ from sandbox.runtime.choice import Choice
 from sandbox.runtime.client import ShimClient, ShimLost
 from sandbox.runtime.process import ProcessDriver
 from sandbox.supervisor import views
-from sandbox.supervisor.addresses import Addresses
+from sandbox.supervisor.addresses import Addresses, sentences
 from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.control import LocalControl, Sources, reconfigured
@@ -358,12 +358,12 @@ class Daemon:
             root=str(desired.project.root),
             runtime=self._choice.runtime,
             runtime_reason=self._choice.reason,
-            gateway=f"http://{self._gateway}",
+            gateway=f"http://{LOOPBACK}:{self._ingress.gateway}",
             ui=self._ui_url,
             otlp=self._otlp_url,
             logs=str(self._paths.logs),
             supervisor_pid=os.getpid(),
-            services=views.services(desired, state, self._gateway.port),
+            services=views.services(desired, state, self._ingress),
             proxy=self._proxy.status(),
             watch=self._reloading.status(),
             warnings=(*filter(None, [self._complaint]), *self._reloading.warnings()),
@@ -381,9 +381,10 @@ class Daemon:
     # --- what it says -------------------------------------------------------------------------------------------
 
     def _keep_notices(self, wired: Wired) -> None:
-        self._gateway = wired.gateway
+        self._ingress = wired.ingress
         others = (*wired.remarks, *filter(None, [self._memory.notice]))
-        self._notices.keep((*self._front.notices, *wired.notices), others)
+        moved = sentences({**wired.moved, **self._front.moved})
+        self._notices.keep((*moved, *wired.edges_moved), others)
 
     def _announce(self, *, recovered: bool) -> None:
         name = self._cluster.desired.project.name

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
-from sandbox.ports import LOOPBACK
-from sandbox.proxy.topology import Address, Topology
+from sandbox.ports import Claim
+from sandbox.proxy.topology import Topology
 from sandbox.supervisor import wiring
 from sandbox.supervisor.addresses import Addresses
 from sandbox.supervisor.cluster import Surroundings
@@ -23,8 +24,9 @@ OUTBOUND_IN_CONTAINER = Path("/tmp/outbound.sock")  # in a container of its own
 class Wired:
     topology: Topology
     surroundings: Surroundings
-    gateway: Address  # as people call it
-    notices: tuple[str, ...]  # what had to move
+    ingress: wiring.Ingress
+    moved: Mapping[str, Claim]  # what is on another port than was preferred, by name
+    edges_moved: tuple[str, ...]  # sentences about what containers find on another port than is declared
     remarks: tuple[str, ...]  # what else a person should know
 
 
@@ -39,7 +41,7 @@ class Wire:
 
     def connect(self, project: Project, ground: wiring.Ground) -> Wired:
         """SandboxError when no port is free."""
-        ingress, notices = self._addresses.ingress(project)
+        ingress, moved = self._addresses.ingress(project)
         topology = wiring.topology(
             project,
             ingress,
@@ -55,7 +57,8 @@ class Wire:
         return Wired(
             topology=topology,
             surroundings=surroundings,
-            gateway=Address(LOOPBACK, ingress.gateway),
-            notices=(*notices, *wiring.moved_edges(topology, ground)),
+            ingress=ingress,
+            moved=moved,
+            edges_moved=wiring.moved_edges(topology, ground),
             remarks=remarks(project, ground),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sandbox.model import Project
@@ -12,11 +13,11 @@ from sandbox.supervisor.wiring import Ingress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """The sockets on which the supervisor itself listens, and the notices about everything that moved."""
+    """The sockets on which the supervisor itself listens, and what is on another port than was preferred, by name."""
 
     ui: socket.socket
     otlp: socket.socket
-    notices: tuple[str, ...]
+    moved: Mapping[str, Claim]
 
 
 class Addresses:
@@ -40,11 +41,11 @@ class Addresses:
         return Front(
             ui=self._ports.take(ui_purpose),
             otlp=self._ports.take(otlp_purpose),
-            notices=tuple(moved(name, claim) for name, claim in claims.items() if claim.wanted is not None),
+            moved=_moved(claims),
         )
 
-    def ingress(self, project: Project) -> tuple[Ingress, tuple[str, ...]]:
-        """The gateway's and the published ports, and a notice about each that had to move."""
+    def ingress(self, project: Project) -> tuple[Ingress, Mapping[str, Claim]]:
+        """The gateway's and the published ports, and those of them that had to move, by name."""
         gateway = self._claim(f"gateway:{project.settings.gateway_port}", project.settings.gateway_port)
         claims = {"gateway": gateway}
         published = {}
@@ -54,8 +55,7 @@ class Addresses:
                     purpose = f"published/{service.name}/{port.number}:{port.published}"
                     claim = claims[f"{service.name}'s published port"] = self._claim(purpose, port.published)
                     published[service.name, port.number] = claim.port
-        notices = tuple(moved(name, claim) for name, claim in claims.items() if claim.wanted is not None)
-        return Ingress(gateway=gateway.port, published=published), notices
+        return Ingress(gateway=gateway.port, published=published), _moved(claims)
 
     def listener(self, purpose: str) -> int:
         """A port for one of the proxy's listeners between services."""
@@ -85,9 +85,15 @@ class Addresses:
         return self._ports.claim(purpose, preferred=preferred, running=running)
 
 
-def moved(name: str, claim: Claim) -> str:
-    """One sentence: what is where instead, and why."""
-    if claim.owner is None:
-        again = f"{name} is on {LOOPBACK}:{claim.port} as the last time, not on {claim.wanted}"
-        return f"{again}; to go back: sandbox down --purge"
-    return f"{name} is on {LOOPBACK}:{claim.port}, because {claim.wanted} is taken by {claim.owner}"
+def _moved(claims: Mapping[str, Claim]) -> dict[str, Claim]:
+    return {name: claim for name, claim in claims.items() if claim.wanted is not None}
+
+
+def sentences(moved: Mapping[str, Claim]) -> Iterator[str]:
+    """What is where instead, and why: each port that somebody has, and together all that stay where they were."""
+    for name, claim in moved.items():
+        if claim.owner is not None:
+            yield f"{name} is on {LOOPBACK}:{claim.port}, because {claim.wanted} is taken by {claim.owner}"
+    staying = [f"{name} {claim.port} (not {claim.wanted})" for name, claim in moved.items() if claim.owner is None]
+    if staying:
+        yield f"ports are those of the last time: {', '.join(staying)}; to go back: sandbox down --purge"

@@ -11,6 +11,7 @@ from sandbox.supervisor.desired import Desired, VersionKey, seat
 from sandbox.supervisor.plan import waits_for
 from sandbox.supervisor.rollout import free_numbers
 from sandbox.supervisor.state import LIVE, ClusterState, InstanceState, VersionState
+from sandbox.supervisor.wiring import Ingress
 
 WORST_FIRST = (
     Status.FAILED,
@@ -30,19 +31,19 @@ SERVES_ON = "; the previous one serves on"
 _NO_GOOD = (Status.BACKOFF, Status.FAILED, Status.UNHEALTHY)
 
 
-def services(desired: Desired, state: ClusterState, gateway_port: int | None) -> tuple[ServiceStatus, ...]:
-    return tuple(_service(service, desired, state, gateway_port) for service in desired.project.services.values())
+def services(desired: Desired, state: ClusterState, ingress: Ingress) -> tuple[ServiceStatus, ...]:
+    return tuple(_service(service, desired, state, ingress) for service in desired.project.services.values())
 
 
-def _service(service: Service, desired: Desired, state: ClusterState, gateway_port: int | None) -> ServiceStatus:
+def _service(service: Service, desired: Desired, state: ClusterState, ingress: Ingress) -> ServiceStatus:
     instances = _instances(service, desired, state)
     status, reason = _overall(service, instances, desired, state)
     return ServiceStatus(
         name=service.name,
         status=status,
         reason=reason,
-        url=f"http://{service.name}.localhost:{gateway_port}/" if service.public and gateway_port else None,
-        ports=tuple(port_text(port) for port in service.ports),
+        url=f"http://{service.name}.localhost:{ingress.gateway}/" if service.public else None,
+        ports=tuple(port_text(port, ingress.published.get((service.name, port.number))) for port in service.ports),
         versions=tuple(version.name for version in service.versions),
         depends_on=service.callees,
         replicas=sum(desired.replicas(service, version) for version in service.versions),
@@ -51,9 +52,9 @@ def _service(service: Service, desired: Desired, state: ClusterState, gateway_po
     )
 
 
-def port_text(port: Port) -> str:
-    """As a person declares it: "8000", "5432/tcp", "18000:8000"."""
-    published = f"{port.published}:" if port.published is not None else ""
+def port_text(port: Port, published_on: int | None) -> str:
+    """As a person declares it, "8000", "5432/tcp", "18000:8000", but with the port that it is really published on."""
+    published = f"{published_on}:" if published_on is not None else ""
     protocol = "" if port.protocol is AppProtocol.HTTP else f"/{port.protocol}"
     return f"{published}{port.number}{protocol}"
 

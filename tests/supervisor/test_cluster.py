@@ -23,6 +23,7 @@ from sandbox.supervisor.control import failed_services, reconfigured
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
 from sandbox.supervisor.state import InstanceState
 from sandbox.supervisor.surroundings import Place
+from sandbox.supervisor.wiring import Ingress
 from sandbox.tasks import Tasks
 from tests.supervisor.build import a_service, a_version, desire
 
@@ -214,7 +215,7 @@ async def test_what_is_prepared_anew_is_not_called_healthy_and_serves_on(stages:
     stage.host.behaviours["mill"] = Behaviour(prepare_gate=gate)
     stage.wish(Wishes(generations={"mill": 1}))
     stage.cluster.reconcile()
-    (service,) = views.services(stage.cluster.desired, stage.cluster.state, 8080)
+    (service,) = views.services(stage.cluster.desired, stage.cluster.state, Ingress(gateway=8080, published={}))
     assert service.status is Status.BUILDING
     assert stage.the("mill-v1-1").ready
     gate.set()

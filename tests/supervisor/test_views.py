@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.control import ServiceStatus, Status
+from sandbox.model import AppProtocol, Port
 from sandbox.supervisor import views
 from sandbox.supervisor.desired import VersionKey
 from sandbox.supervisor.state import ClusterState, InstanceState, VersionState
+from sandbox.supervisor.wiring import Ingress
 from tests.supervisor.build import a_service, an_instance, desire, prepared, with_instances
 
 OLD = an_instance("mill-v1-1", generation=1)
@@ -19,7 +21,7 @@ ENDED = replace(
 
 
 def shown(state: ClusterState) -> ServiceStatus:
-    (service,) = views.services(desire(a_service("mill")), state, 8080)
+    (service,) = views.services(desire(a_service("mill")), state, Ingress(gateway=8080, published={}))
     return service
 
 
@@ -54,3 +56,11 @@ def test_what_can_not_be_prepared_says_whether_the_old_serves() -> None:
     assert shown(state).reason == "npm install failed"
     service = shown(with_instances(state, OLD))
     assert (service.status, service.reason) == (Status.FAILED, "npm install failed; the previous one serves on")
+
+
+def test_a_published_port_is_shown_as_the_one_it_really_has() -> None:
+    mill = a_service("mill", port=Port(number=5432, protocol=AppProtocol.TCP, published=15432))
+    ingress = Ingress(gateway=8080, published={("mill", 5432): 20123})
+
+    (service,) = views.services(desire(mill), ClusterState(), ingress)
+    assert service.ports == ("20123:5432/tcp",)
