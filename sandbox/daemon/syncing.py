@@ -23,7 +23,6 @@ from sandbox.tasks import Tasks
 COMMAND_WITHIN = 120.0
 """Seconds that a rule's command may take."""
 
-_REMOVED_WITHIN = 10.0
 _SHOWN = 20
 
 
@@ -128,17 +127,14 @@ class Syncing:
         except (SandboxError, OSError) as error:
             raise _Failed(str(error)) from error
         gone = [copy.target for copy in copies if not copy.source.exists() and copy.target != "/"]
-        if len(gone) < len(copies):
-            await _all(self._driver.copy(one, archive) for one in instances)
-        if gone:
-            await _all(self._run(one, ("rm", "-rf", "--", *gone), _REMOVED_WITHIN) for one in instances)
+        await _all(self._driver.copy(one, archive if len(gone) < len(copies) else b"", gone) for one in instances)
 
-    async def _run(self, instance: str, command: Sequence[str], within: float = COMMAND_WITHIN) -> None:
+    async def _run(self, instance: str, command: Sequence[str]) -> None:
         name = shlex.join(command)
         try:
-            code, output = await self._driver.run(instance, command, within)
+            code, output = await self._driver.run(instance, command, COMMAND_WITHIN)
         except TimeoutError:
-            raise _Failed(f"`{name}` took longer than {within:g} s in {instance}") from None
+            raise _Failed(f"`{name}` took longer than {COMMAND_WITHIN:g} s in {instance}") from None
         if code:
             raise _Failed(f"`{name}` ended with exit code {code} in {instance}", output)
 

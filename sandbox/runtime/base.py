@@ -136,9 +136,10 @@ class Driver(Protocol):
         """
         ...
 
-    async def copy(self, instance: str, archive: bytes) -> None:
+    async def copy(self, instance: str, archive: bytes, gone: Sequence[str] = ()) -> None:
         """Unpack a tar archive of saved files, by their paths from the root, over what a running instance sees as its
-        own files. One that reads the machine's own files, such as a process, has them: nothing is done. RuntimeFailure.
+        own files, and remove the paths that are gone; an empty archive is none. An instance that reads the machine's
+        own files, such as a process, has them: nothing is done. RuntimeFailure.
         """
         ...
 

@@ -148,9 +148,8 @@ class FakeDriver:
             raise answer
         return answer
 
-    async def copy(self, instance: str, archive: bytes) -> None:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            self.host.calls.append(f"copy {instance} {' '.join(f'/{name}' for name in tar.getnames())}")
+    async def copy(self, instance: str, archive: bytes, gone: Sequence[str] = ()) -> None:
+        self.host.calls.append(" ".join(("copy", instance, *_names(archive), *(f"-{path}" for path in gone))))
         if instance not in self.host.running:
             raise RuntimeFailure(f"{instance} is not running", place=instance)
         if (error := self.host.behaviour(self.host.specs[instance].service, instance).copy_error) is not None:
@@ -161,6 +160,13 @@ class FakeDriver:
             raise KeyError(instance)
         spec = self.host.specs[instance]
         return ExecSpec(argv=tuple(argv), cwd=str(spec.artifact.cwd), environment=dict(spec.environment))
+
+
+def _names(archive: bytes) -> list[str]:
+    if not archive:
+        return []
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return [f"/{name}" for name in tar.getnames()]
 
 
 async def _pass(gate: asyncio.Event | None) -> None:

@@ -76,8 +76,8 @@ class MixedDriver:
     async def run(self, instance: str, argv: Sequence[str], timeout: float) -> tuple[int, str]:
         return await self._of(instance).run(instance, argv, timeout)
 
-    async def copy(self, instance: str, archive: bytes) -> None:
-        await self._of(instance).copy(instance, archive)
+    async def copy(self, instance: str, archive: bytes, gone: Sequence[str] = ()) -> None:
+        await self._of(instance).copy(instance, archive, gone)
 
     def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         if instance not in self._where:

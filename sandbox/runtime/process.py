@@ -115,7 +115,7 @@ class ProcessDriver:
         except ShimRefusal as refusal:
             raise _explained(refusal, instance) from None
 
-    async def copy(self, instance: str, archive: bytes) -> None:
+    async def copy(self, instance: str, archive: bytes, gone: Sequence[str] = ()) -> None:
         """Nothing: a process reads the very files that were saved."""
 
     def exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:

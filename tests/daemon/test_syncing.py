@@ -145,8 +145,10 @@ async def test_what_is_gone_is_removed_there(house: House) -> None:
     copy.source.unlink()
     house.takes(house.save("index.html", "two"), copy)
     await house.tells()
-    assert len(house.calls("copy")) == 2
-    assert house.calls("run mill-v1-1") == ["run mill-v1-1 rm -rf -- /srv/pages/old.html"]
+    assert house.calls("copy mill-v1-1") == ["copy mill-v1-1 /srv/pages/index.html -/srv/pages/old.html"]
+    house.takes(copy)
+    await house.tells(2)
+    assert house.calls("copy mill-v1-1")[1:] == ["copy mill-v1-1 -/srv/pages/old.html"]
 
 
 async def test_a_command_runs_after_the_copies_in_each(house: House) -> None:

@@ -46,7 +46,9 @@ async def test_a_save_is_in_the_next_container_without_a_build(theatre: Stage, t
     await theatre.open()  # another supervisor
     (app / "loaf").touch()
     assert (await prepared())[1] == second
-    await theatre.driver.stop(running.id, 0.0)
+    await theatre.driver.clear()
+    theatre.engine.api.remove_image(first.image, force=True)
+    assert not theatre.paths.docker.exists()
 
 
 async def test_files_are_put_into_a_container_that_runs(theatre: Stage) -> None:
@@ -55,9 +57,20 @@ async def test_files_are_put_into_a_container_that_runs(theatre: Stage) -> None:
     assert await theatre.said_inside(running, "cat", "/srv/new/loaf") == "oat"
 
 
+@pytest.mark.parametrize("user", [None, "1000"])
+async def test_files_are_removed_whoever_has_them(theatre: Stage, user: str | None) -> None:
+    running = await theatre.start(user=user)
+    await theatre.driver.copy(running.id, archive("/srv/loaf", "oat"))
+    await theatre.said_inside(running, "sh", "-c", "mkdir /tmp/mine && touch /tmp/mine/bun")
+    await theatre.driver.copy(running.id, b"", ["/srv/loaf", "/tmp/mine/bun", "/srv/never"])
+    assert await theatre.said_inside(running, "ls", "/srv", "/tmp/mine") == "/srv:\n\n/tmp/mine:\n"
+
+
 async def test_why_files_can_not_be_put_there(theatre: Stage) -> None:
     with pytest.raises(RuntimeFailure, match="web-v1-1 is not running"):
         await theatre.driver.copy("web-v1-1", archive("/x", ""))
     running = await theatre.start(read_only=True)
     with pytest.raises(RuntimeFailure, match="read-only"):
         await theatre.driver.copy(running.id, archive("/x", ""))
+    with pytest.raises(RuntimeFailure, match=r"/etc/motd can't be removed there: .*Read-only file system"):
+        await theatre.driver.copy(running.id, b"", ["/etc/motd"])
