@@ -83,8 +83,22 @@ class Reloading:
 
     def _new_watcher(self) -> Watcher:
         project = self._cluster.desired.project
-        own = (self._paths.home,)
-        return Watcher(project, tell=self._take, warn=self._warn, own=own, built=self._is_image)
+        return Watcher(
+            project,
+            tell=self._take,
+            warn=self._warn,
+            own=(self._paths.home,),
+            built=self._is_image,
+            run_since=self._run_since(),
+        )
+
+    def _run_since(self) -> dict[str, float]:
+        """Since when the newest instance of each service runs: an earlier supervisor can't have missed less."""
+        since: dict[str, float] = {}
+        for one in self._cluster.state.instances.values():
+            if one.started_at is not None:
+                since[one.service] = max(one.started_at, since.get(one.service, 0.0))
+        return since
 
     def _warn(self, notice: Notice) -> None:
         warning = Severity.WARNING

@@ -29,6 +29,10 @@ class Difference:
     now: Signature | None
 
 
+_UNKNOWN = Signature(0, 0, 0, 0)
+"""Of a file that was there, in a state that nobody saw."""
+
+
 class Ground:
     """The files and folders of a layout. Not safe to be used by two threads at once."""
 
@@ -53,6 +57,11 @@ class Ground:
         common = (path for path in self._files if path in other._files or other._wanted(path))
         pairs = (Difference(path, other._files.get(path), self._files[path]) for path in common)
         return [pair for pair in pairs if pair.before != pair.now]
+
+    def written_since(self, moment: float) -> list[Difference]:
+        """What was written after it, in seconds since the epoch."""
+        new = ((path, found) for path, found in self._files.items() if found.modified / 1e9 > moment)
+        return [Difference(path, _UNKNOWN, found) for path, found in new]
 
     def to_watch(self) -> tuple[frozenset[str], int]:
         """Folders, each without what lies deeper; and a number that changes when one may have been replaced."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +39,8 @@ class Watcher:
     """Tells one `Change` for each save and service that it concerns, and a `Notice` for what a person should know.
 
     `own` are folders and files that are ours, such as the logs. `built` says whose source a restart alone does not
-    bring in. Both callbacks are called in the event loop and must return at once.
+    bring in. `run_since` says since when what runs already does, by service, in seconds since the epoch: files written
+    later count as saved when watching begins. Both callbacks are called in the event loop and must return at once.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Watcher:
         warn: Callable[[Notice], None],
         own: Collection[Path] = (),
         built: Built = _never,
+        run_since: Mapping[str, float] | None = None,
         open_source: Open = open_source,
     ) -> None:
         self._tell = tell
         self._warn = warn
         self._own = frozenset(path.as_posix() for path in own)
         self._built = built
+        self._run_since = run_since or {}
         self._layout: Layout = lay_out(project, built)
         self._ground = Ground(self._layout, self._own)
         self._locks: tuple[Path, ...] = ()
@@ -143,6 +146,7 @@ class Watcher:
 
     async def _begin(self) -> None:
         await asyncio.to_thread(self._ground.survey)
+        self._note(await asyncio.to_thread(self._saved_unseen))
         self._locks = await asyncio.to_thread(git_locks, [area.root for area in self._layout.areas])
         await self._watch_all()
         self.ready.set()
@@ -199,6 +203,15 @@ class Watcher:
 
     def _look_at_fresh(self) -> list[_Finding]:
         return self._with_owners(self._ground.look_at_fresh())
+
+    def _saved_unseen(self) -> list[_Finding]:
+        """What was written while nobody watched."""
+        return [
+            (difference, changed, (service,))
+            for service, moment in self._run_since.items()
+            for difference, changed, services in self._with_owners(self._ground.written_since(moment))
+            if service in services
+        ]
 
     def _with_owners(self, differences: Iterable[Difference]) -> list[_Finding]:
         found: list[_Finding] = []

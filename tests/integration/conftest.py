@@ -10,6 +10,7 @@ import pytest
 from tests.docker_engine import RealEngine
 from tests.integration.containers import LAYOUTS, Cluster, cluster, shop
 from tests.integration.harness import Sandbox, make_shop, newcomer
+from tests.integration.saved import Saved
 
 
 @pytest.fixture
@@ -21,6 +22,14 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(name="shop")
 def shop_of_processes(sandbox: Sandbox) -> Path:
     return make_shop(sandbox.home / "shop")
+
+
+@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+def saved(request: pytest.FixtureRequest, sandbox: Sandbox) -> Saved:
+    if request.param == "docker":
+        engine: RealEngine = request.getfixturevalue("engine")
+        sandbox.environment |= {"SANDBOX_RUNTIME": "docker", **engine.variables}
+    return Saved(sandbox)
 
 
 @pytest.fixture(params=LAYOUTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import statistics
 import subprocess
@@ -54,6 +55,20 @@ async def test_only_the_owner_and_all_owners_reload(tmp_path: Path) -> None:
         (tmp_path / "shared" / "money.py").write_text("two")
         await stage.fence()
         assert sorted(str(change.service) for change in stage.changes[1:]) == ["orders", "pantry"]
+
+
+async def test_what_was_written_since_a_service_runs_counts_as_saved_when_watching_begins(tmp_path: Path) -> None:
+    make(tmp_path, "orders/app.py", "orders/lib.py", "pantry/app.py", "mill/app.py")
+    os.utime(tmp_path / "orders" / "lib.py", (1000.0, 1000.0))
+    services = {name: tmp_path / name for name in ("orders", "pantry", "mill")}
+    now = time.time()
+    since = {"orders": now - 60.0, "pantry": now + 60.0}
+    async with watching(project_of(tmp_path, services), run_since=since) as stage:
+        [change] = await stage.told()
+        assert (change.service, change.paths) == ("orders", (tmp_path / "orders" / "app.py",))
+        assert change.reactions["v1"].action is Action.RESTART
+        await stage.fence()
+        assert len(stage.changes) == 1
 
 
 async def test_what_is_ignored(tmp_path: Path) -> None:
