@@ -10,7 +10,7 @@ from tests.integration.harness import eventually
 from tests.integration.load import load
 from tests.integration.saved import Saved, until
 
-RELOADS = 20
+RELOADS = 10
 
 
 async def test_no_request_fails_and_none_is_done_twice(saved: Saved) -> None:
