@@ -121,7 +121,7 @@ class Reloading:
         keys = {
             VersionKey(change.service, version)
             for version, reaction in change.reactions.items()
-            if reaction.action is not Action.SYNC
+            if reaction.action not in (Action.SYNC, Action.SYNC_EXEC)
         }
         if keys:
             self._reload(frozenset(keys), self._cause(change), change.saved)

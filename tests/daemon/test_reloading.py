@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from sandbox.control import Status, WatchState
 from sandbox.daemon.reloading import Reloading
 from sandbox.events import Bus, Event, Kind
@@ -36,7 +38,7 @@ class House:
         quick = Healthcheck(probe=NoProbe(), interval=0.01)
         version = replace(a_version(), build=Build(context=self.folder), healthcheck=quick, watch=rules)
         service = Service(name="mill", versions=(version,))
-        self.host, self.bus, self.reread = FakeHost(), Bus(), list[Change]()
+        self.host, self.bus, self.reread, self.synced = FakeHost(), Bus(), list[Change](), list[Change]()
         project = Project(name="shop", root=root, files=(root / "sandbox.yaml",), services={"mill": service})
         hooks = Hooks(
             endpoints_changed=lambda endpoints: None,
@@ -53,7 +55,7 @@ class House:
             self.bus,
             last_lines=lambda instance: f"last words of {instance.id}",
             is_image=lambda service, version: False,
-            sync=lambda change: None,
+            sync=self.synced.append,
             reread=self._reread,
         )
 
@@ -108,6 +110,18 @@ async def test_a_save_is_told_with_its_file_and_its_steps(tmp_path: Path) -> Non
         assert list(event.reload.seconds.values()) == sorted(event.reload.seconds.values())
         await asyncio.sleep(0.1)
         assert house.told() == [event]
+
+
+@pytest.mark.parametrize("action", ["sync", "sync+exec", "sync+restart"])
+async def test_what_is_synced_is_handed_on_and_reloads_only_where_it_says_so(tmp_path: Path, action: str) -> None:
+    command = ("true",) if action == "sync+exec" else None
+    rule = WatchRule(path=tmp_path / "mill", action=action, target="/srv", command=command)
+    async with a_house(tmp_path, rule) as house:
+        await house.watches()
+        house.save()
+        await house.until(lambda: house.synced)
+        assert house.synced[0].reactions["v1"].action == action
+        assert house.cluster.desired.generation(MILL) == (action == "sync+restart")
 
 
 async def test_new_code_that_ends_says_where_and_the_next_good_save_clears_it(tmp_path: Path) -> None:
