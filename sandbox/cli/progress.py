@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 from typing import TextIO
 
+from sandbox.cli.buildnews import BuildNews
 from sandbox.cli.ending import has_ended
 from sandbox.cli.events import as_line
+from sandbox.cli.lines import Lines
 from sandbox.cli.style import Style
 from sandbox.control import Control, ProjectStatus, ServiceStatus, Status
+
+_News = tuple[str, str, str, str]
+"""Mark, colour, the one word and the rest of a line about a service."""
 
 _MARKS = {
     Status.HEALTHY: ("✓", "green"),
@@ -23,9 +28,12 @@ _MARKS = {
 _SLOW = 3.0
 """Seconds after which a service that is neither well nor in trouble is told about, with what it waits for."""
 
+_STILL = 10.0
+"""Seconds between two lines about builds, where no terminal shows what they do right now."""
+
 
 class Reporter:
-    """One line for each service that gets somewhere, runs into trouble, or takes long.
+    """One line for each service that gets somewhere, runs into trouble, or takes long; and what builds do meanwhile.
 
     declared_jobs: the services that are meant to end.
     """
@@ -37,37 +45,65 @@ class Reporter:
         declared_jobs: Set[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stream = stream
+        self.builds = BuildNews()
+        self._lines = Lines(stream)
         self._style = Style.of(stream)
         self._project = project
         self._jobs = declared_jobs
         self._clock = clock
-        self._began = clock()
+        self._began = self._spoke = clock()
         self._told: dict[str, tuple[Status, str | None]] = {}
         self._since: dict[str, tuple[Status, float]] = {}
         self._notices: set[str] = set()
-        self._proxy: Status | None = None
 
     def begin(self, status: ProjectStatus, started_here: bool) -> None:
         doing = "starting" if started_here else "already running; bringing up to date"
         count = len(status.services)
         services = "1 service" if count == 1 else f"{count} services"
-        self._print(f"{self._project}: {doing} ({services}, {status.runtime} runtime)")
+        self._say(f"{self._project}: {doing} ({services}, {status.runtime} runtime)")
         if started_here:
-            self._print(self._style.paint(f"  {status.runtime}: {status.runtime_reason}", "grey"))
+            self._say(self._style.paint(f"  {status.runtime}: {status.runtime_reason}", "grey"))
 
     def see(self, status: ProjectStatus) -> None:
         for notice in (*status.warnings, *status.notices):
             if notice not in self._notices:
                 self._notices.add(notice)
-                self._print(f"  {self._style.paint('!', 'yellow', bold=True)} {notice}")
+                self._say(f"  {self._style.paint('!', 'yellow', bold=True)} {notice}")
         width = max((len(service.name) for service in status.services), default=0)
         for service in status.services:
-            line = self._line(service)
-            if line is not None and self._is_new(service):
-                mark, colour, text = line
-                word = self._style.paint(f"{service.status:<9}", colour)
-                self._print(f"  {self._style.paint(mark, colour, bold=True)} {service.name:<{width}}  {word}  {text}")
+            for mark, colour, word, text in self._news(service):
+                painted = self._style.paint(f"{word:<9}", colour)
+                self._say(f"  {self._style.paint(mark, colour, bold=True)} {service.name:<{width}}  {painted}  {text}")
+        self._tell_of_builds({service.name for service in status.services if service.status is Status.BUILDING})
+
+    def end(self) -> None:
+        """Nothing passes any more."""
+        self._lines.now("")
+
+    def _tell_of_builds(self, building: Set[str]) -> None:
+        newest = self.builds.newest(building)
+        text = f"  … {newest[0]}: {newest[1]}" if newest else ""
+        self._lines.now(text)
+        if text and not self._lines.can_pass and self._clock() - self._spoke >= _STILL:
+            self._say(text)
+
+    def _news(self, service: ServiceStatus) -> Iterator[_News]:
+        was, lasted = self._before(service)
+        if was is Status.BUILDING and lasted >= _SLOW and service.status is not Status.FAILED:
+            yield "✓", "green", "built", f"{lasted:.1f} s"
+        line = self._line(service)
+        if line is not None and self._is_new(service):
+            mark, colour, text = line
+            yield mark, colour, service.status, text
+
+    def _before(self, service: ServiceStatus) -> tuple[Status | None, float]:
+        """What it was until now, and for how long in seconds; None while nothing changes."""
+        now = self._clock()
+        status, since = self._since.setdefault(service.name, (service.status, now))
+        if status is service.status:
+            return None, 0.0
+        self._since[service.name] = (service.status, now)
+        return status, now - since
 
     def _is_new(self, service: ServiceStatus) -> bool:
         """A new reason alone counts only of one that takes long."""
@@ -84,18 +120,13 @@ class Reporter:
             return (*_MARKS[Status.HEALTHY], f"{self._clock() - self._began:.1f} s")
         if service.status in _MARKS:
             return (*_MARKS[service.status], reason)
-        return ("…", "cyan", reason) if self._takes_long(service) else None
+        waits = service.status in (Status.STARTING, Status.PENDING)
+        slow = self._clock() - self._since[service.name][1] >= _SLOW
+        return ("…", "cyan", reason) if waits and slow else None
 
-    def _takes_long(self, service: ServiceStatus) -> bool:
-        now = self._clock()
-        status, since = self._since.get(service.name, (None, now))
-        if status is not service.status:
-            self._since[service.name] = (service.status, now)
-            return False
-        return now - since >= _SLOW and service.status in (Status.STARTING, Status.PENDING)
-
-    def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+    def _say(self, line: str) -> None:
+        self._spoke = self._clock()
+        self._lines.say(line)
 
 
 def print_summary(stream: TextIO, status: ProjectStatus, login_link: str | None, which: str = "") -> None:

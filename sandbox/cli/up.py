@@ -9,9 +9,10 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from argparse import Namespace
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -108,14 +109,15 @@ async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[boo
 
     async def bring_up() -> int:
         nonlocal started_here
-        declared_jobs = jobs(plan.project)
+        declared_jobs, began = jobs(plan.project), time.time()
         report = progress.Reporter(sys.stdout, plan.project.name, declared_jobs)
         if not await _supervisor_took(plan):
             started_here = True  # an interrupt from here on ends what is being started
             started_here = await _start_supervisor(plan)
         async with Client(plan.paths.api_socket) as control:
             report.begin(await control.status(), started_here)
-            await wait_for(control, is_healthy, (), timeout, report.see, partial(should_go_on, declared_jobs))
+            async with _listening(report, control, began):
+                await wait_for(control, is_healthy, (), timeout, report.see, partial(should_go_on, declared_jobs))
             await _until_proxy_serves(control, timeout)
             progress.print_summary(sys.stdout, await control.status(), await control.login_link(), plan.which)
             if stay:
@@ -124,6 +126,18 @@ async def _until_healthy(plan: Plan, timeout: float, *, stay: bool) -> tuple[boo
 
     code = await interrupt.run(bring_up, lambda: _give_up(plan, interrupt, started_here, stay))
     return started_here, code
+
+
+@asynccontextmanager
+async def _listening(report: progress.Reporter, control: Client, since: float) -> AsyncIterator[None]:
+    """What builds print is heard, and is no longer on the screen when this is left."""
+    tasks = Tasks()
+    tasks.spawn(report.builds.listen(control, since), name="listen to builds")
+    try:
+        yield
+    finally:
+        report.end()
+        await tasks.close()
 
 
 async def _supervisor_took(plan: Plan) -> bool:
