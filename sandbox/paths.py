@@ -6,7 +6,7 @@ $SANDBOX_HOME/                        default $XDG_STATE_HOME/sandbox
     request.json  state.json          what was asked for; what is remembered (ports, replicas)
     token                             0600, the bearer token of the loopback port
     logs/  envs/  envoy/              service output; Python environments; Envoy's bootstrap and log
-    docker/                           what is remembered of containers' networks; gone after `down`
+    docker/                           what is remembered of containers' networks, images and syncs; gone after `down`
     run/                              sockets and pid files; gone after `down`
 """
 
