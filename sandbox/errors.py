@@ -14,6 +14,8 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     NOT_RUNNING = 3
+    NOT_EXECUTABLE = 126  # of `exec`, as shells have it
+    NO_SUCH_PROGRAM = 127  # the same
     INTERRUPTED = 130
 
 

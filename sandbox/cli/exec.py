@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from sandbox.cli.project import talk
 from sandbox.control import Control, ExecSpec
-from sandbox.errors import SandboxError, UsageError
+from sandbox.errors import ExitCode, SandboxError, UsageError
 
 
 def run(options: Namespace) -> int:
@@ -25,7 +25,12 @@ def run(options: Namespace) -> int:
 
 
 def command_of(words: Sequence[str]) -> Sequence[str]:
-    """The command, with or without the `--` in front of it. UsageError when there is none."""
+    """The command, with or without the `--` in front of it. UsageError when there is none, or an option of ours: behind
+    the service everything belongs to the command."""
+    if words and words[0].startswith("-") and words[0] != "--":
+        before = " ".join(words[: words.index("--")] if "--" in words else words[:2])
+        hint = f"options stand before the service: sandbox exec {before} SERVICE -- COMMAND"
+        raise UsageError(f"{words[0]} is read as the command to run", hint=hint)
     argv = words[1:] if words[:1] == ["--"] else words
     if not argv:
         raise UsageError("what should run?", hint="for example `sandbox exec SERVICE -- env`")
@@ -41,9 +46,17 @@ def become(spec: ExecSpec) -> int:
             os.chdir(spec.cwd)
         os.execvpe(spec.argv[0], spec.argv, environment)
     except OSError as error:
-        raise SandboxError(
-            f"can't run: {error.strerror}", place=spec.argv[0], hint="check the command's name and its PATH"
-        ) from error
+        raise CommandNotRun(error, spec.argv[0]) from error
+
+
+class CommandNotRun(SandboxError):
+    """The exit code tells, as a shell's does, whether it is missing or can't be executed."""
+
+    def __init__(self, error: OSError, program: str) -> None:
+        hint = "check the command's name and its PATH"
+        super().__init__(f"can't run: {error.strerror}", place=program, hint=hint)
+        missing = isinstance(error, FileNotFoundError)
+        self.exit_code = ExitCode.NO_SUCH_PROGRAM if missing else ExitCode.NOT_EXECUTABLE
 
 
 def terminal_environment(wanted: Mapping[str, str] | None, own: Mapping[str, str]) -> Mapping[str, str]:

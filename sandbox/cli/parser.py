@@ -54,9 +54,17 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace] | None:
         return parse([*words[1:2], "--help"])
     command = find(words[0])
     options = command_parser(command).parse_args(words[1:])
+    if command.follows and (file := next((word for word in options.services if _is_file_name(word)), None)):
+        hint = f"name the file with --file: sandbox {command.name} --file {file}"
+        raise UsageError(f"{file} is taken for a service, because -f means --follow here", hint=hint)
     options.files = top.files + getattr(options, "files", [])
     options.project = getattr(options, "project", None) or top.project
     return command, options
+
+
+def _is_file_name(word: str) -> bool:
+    """No service can be called this."""
+    return word.endswith((".yaml", ".yml"))
 
 
 def split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

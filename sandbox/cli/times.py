@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import re
+from argparse import ArgumentTypeError
 
 from sandbox.config.durations import parse_duration
 
 
 def duration(text: str) -> float:
-    """Seconds, from "500ms", "30s", "1m30s" or a bare number of seconds. Raises ValueError for anything else."""
+    """Seconds, from "500ms", "30s", "1m30s" or a bare number of seconds. ArgumentTypeError for anything else."""
+    try:
+        return _seconds(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no length of time: 500ms, 30s or 1m30s") from None
+
+
+def _seconds(text: str) -> float:
     return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else parse_duration(text)
 
 
 def moment(text: str, now: float | None = None) -> float:
-    """Seconds since the epoch, from an RFC 3339 time or a duration before `now`; ValueError for anything else."""
+    """Seconds since the epoch, from an RFC 3339 time or a duration before `now`; else ArgumentTypeError."""
     import time
     from datetime import datetime
 
-    if "T" not in text and "-" not in text:
-        return (time.time() if now is None else now) - duration(text)
-    return datetime.fromisoformat(text).timestamp()
+    try:
+        if "T" not in text and "-" not in text:
+            return (time.time() if now is None else now) - _seconds(text)
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        forms = "how long ago (5m, 1h30m), or when (2026-01-31, 2026-01-31T12:00:00Z)"
+        raise ArgumentTypeError(f"{text!r} is no time: say {forms}") from None
 
 
 def age(seconds: float) -> str:

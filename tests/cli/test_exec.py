@@ -62,7 +62,15 @@ def test_a_command_that_is_not_there(here: FakeControl, sandbox: Command) -> Non
     assert process.communicate(timeout=20)[1].splitlines()[0] == (
         "error: no-such-program: can't run: No such file or directory"
     )
-    assert process.returncode == 1
+    assert process.returncode == 127
+
+
+def test_a_command_that_is_no_program(here: FakeControl, place: Place, sandbox: Command) -> None:
+    (place.apps / "notes.txt").write_text("no program")
+    process = sandbox("exec", "orders", "./notes.txt")
+
+    assert process.communicate(timeout=20)[1].startswith("error: ./notes.txt: can't run: Permission denied\n")
+    assert process.returncode == 126
 
 
 def test_an_unknown_target(bakery: FakeControl, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,6 +89,12 @@ def test_the_command(words: list[str], argv: list[str]) -> None:
 def test_no_command(words: list[str]) -> None:
     with pytest.raises(UsageError, match="what should run"):
         command_of(words)
+
+
+def test_options_of_ours_behind_the_service_are_explained() -> None:
+    with pytest.raises(UsageError, match="--project is read as the command") as caught:
+        command_of(["--project", "shop", "--", "env"])
+    assert caught.value.hint.endswith("sandbox exec --project shop SERVICE -- COMMAND")
 
 
 def test_the_instances_environment_wins_over_the_terminals() -> None:

@@ -121,3 +121,11 @@ def test_every_command_has_help_and_its_examples_parse(command: object) -> None:
     assert text.startswith(f"usage: sandbox {name}")
     for example in COMMANDS[name].examples:
         assert example in text
+
+
+@pytest.mark.parametrize("command", ["logs", "events"])
+def test_a_file_behind_the_f_of_follow_is_explained(command: str) -> None:
+    error = refusal(command, "-f", "shop/sandbox.yaml")
+
+    assert error.message == "shop/sandbox.yaml is taken for a service, because -f means --follow here"
+    assert error.hint == f"name the file with --file: sandbox {command} --file shop/sandbox.yaml"

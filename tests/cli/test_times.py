@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "-3s", "3 s", "s", "1w", "30s5"])
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ArgumentTypeError, match="30s or 1m30s"):
         duration(text)
 
 
@@ -37,7 +39,7 @@ def test_moments(text: str, at: float) -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "12:00", "2026-13-01T00:00:00Z"])
 def test_what_is_no_moment(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ArgumentTypeError, match="say how long ago"):
         moment(text)
 
 

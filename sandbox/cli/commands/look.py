@@ -1,6 +1,6 @@
 """Commands that show what happens and change nothing."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 
 from sandbox.cli.grammar import Command, Group, output_option, services_argument
 from sandbox.cli.times import duration, moment
@@ -29,10 +29,9 @@ def _events(parser: ArgumentParser) -> None:
 
 
 def _line_count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"{text!r} is no number of lines: 0 or more")
+    return int(text)
 
 
 def _wait(parser: ArgumentParser) -> None:
