@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.errors import RuntimeFailure
+from sandbox.errors import ExitCode, RuntimeFailure
 from sandbox.runtime.docker.engine import Engine, hint_for
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -19,19 +19,27 @@ REFUSED = b"OCI runtime exec failed"
 """How an engine begins what it says where the output of a command in a container would be."""
 
 
+class Missing(RuntimeFailure):
+    exit_code = ExitCode.NO_SUCH_PROGRAM
+
+
+class NotExecutable(RuntimeFailure):
+    exit_code = ExitCode.NOT_EXECUTABLE
+
+
 def not_started(said: str, program: str, place: str) -> RuntimeFailure:
     """An engine's long sentences about a program that it could not start, in short."""
     name = program or "its command"
     if "executable file not found" in said or ("no such file or directory" in said and "exec" in said):
         return missing(name, place)
     if "permission denied" in said and "exec" in said:
-        return RuntimeFailure(f"{name}: it may not be executed", place=place, hint="make it executable: chmod +x")
+        return NotExecutable(f"{name}: it may not be executed", place=place, hint="make it executable: chmod +x")
     return RuntimeFailure(said, place=place, hint=hint_for(said))
 
 
 def missing(program: str, place: str) -> RuntimeFailure:
     hint = "check the command, and that the image has it"
-    return RuntimeFailure(f"{program}: no such file or directory in the image", place=place, hint=hint)
+    return Missing(f"{program}: no such file or directory in the image", place=place, hint=hint)
 
 
 class Programs:

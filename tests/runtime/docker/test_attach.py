@@ -110,11 +110,12 @@ async def test_a_command_that_closes_its_output_is_waited_for(shell: Shell) -> N
 
 async def test_what_can_not_be_run_is_said_in_short(shell: Shell) -> None:
     missing = await shell.run("no-such-program")
-    assert (missing.returncode, missing.stdout) == (1, b"")
+    assert (missing.returncode, missing.stdout) == (127, b"")
     assert missing.stderr.decode().splitlines() == [
         f"error: {str(shell.running.container)[:12]}: no-such-program: no such file or directory in the image",
         "hint: check the command, and that the image has it",
     ]
+    assert (await shell.run("/etc/passwd")).returncode == 126
     words = [word.replace(str(shell.running.container), "0" * 64) for word in shell.words("true")]
     gone = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, check=False)
     assert gone.returncode == 1
@@ -226,7 +227,7 @@ async def test_a_terminal_that_changes_its_size(shell: Shell) -> None:
 
 async def test_a_missing_program_leaves_the_terminal_as_it_was(shell: Shell) -> None:
     with terminal(shell, "no-such-program") as screen:
-        assert await screen.code() == 1
+        assert await screen.code() == 127
         await screen.until(b"no-such-program: no such file or directory in the image")
         assert screen.attributes() == screen.before
 
