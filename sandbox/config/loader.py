@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
+from sandbox.config.beyond import independent, sound_part
 from sandbox.config.checks import check
 from sandbox.config.envfiles import read_env_files, with_dotenv
 from sandbox.config.expand import expand
@@ -22,7 +23,7 @@ from sandbox.config.read import read, shown
 from sandbox.config.resolve import Resolver
 from sandbox.config.schema import ProjectSpec, SettingsSpec
 from sandbox.config.tree import Entries, Problems
-from sandbox.config.validate import validate
+from sandbox.config.validate import faulty, validate
 from sandbox.errors import ConfigError, Location, Problem
 from sandbox.model import Project
 
@@ -63,7 +64,7 @@ class _Load:
         self._stop_if_wrong()
         merged = merge_files(_merged(settings), _merged(own))
         tree = inherit(interpolate(merged, variables, self._problems))
-        spec = self._valid(tree)
+        spec = self._valid(tree, variables)
         env_files = read_env_files(spec, tree, self._root, variables, self._problems)
         self._stop_if_wrong()
         project = Resolver(self._root, variables, env_files).project(
@@ -86,7 +87,7 @@ class _Load:
             refuse_other_keys(tree, SettingsSpec.model_fields, self._problems)
         return tree
 
-    def _valid(self, tree: Entries) -> ProjectSpec:
+    def _valid(self, tree: Entries, variables: Mapping[str, str]) -> ProjectSpec:
         """What is wrong with a value whose variable could not be replaced is beside the point."""
         unresolved = {problem.location for problem in self._problems.all}
         faults = Problems()
@@ -94,9 +95,25 @@ class _Load:
         for fault in faults.all:
             if fault.location not in unresolved:
                 self._problems.add(fault.location, fault.message, fault.hint)
+        if spec is None:
+            self._look_beyond(tree, variables)
         self._stop_if_wrong()
         assert spec is not None
         return spec
+
+    def _look_beyond(self, tree: Entries, variables: Mapping[str, str]) -> None:
+        """Find what else is wrong, apart from what does not fit the schema."""
+        rest, left_out = sound_part(tree, faulty(tree))
+        spec = validate(rest, Problems())
+        if spec is None or not spec.services:
+            return
+        found = Problems()
+        env_files = read_env_files(spec, rest, self._root, variables, found)
+        check(Resolver(self._root, variables, env_files).project(spec, "app", ()), rest, found)
+        told = {problem.location for problem in self._problems.all}
+        for problem in independent(found.all, left_out):
+            if problem.location not in told:
+                self._problems.add(problem.location, problem.message, problem.hint)
 
     def _project_name(self, spec: ProjectSpec) -> str:
         if self._name is None:

@@ -34,6 +34,15 @@ def validate(root: Entries, problems: Problems) -> ProjectSpec | None:
     return None
 
 
+def faulty(root: Entries) -> list[Path]:
+    """Where the tree does not fit the schema."""
+    try:
+        ProjectSpec.model_validate(plain(root))
+    except ValidationError as error:
+        return [tuple(found["loc"]) for found in error.errors(include_url=False, include_input=False)]
+    return []
+
+
 def _report(root: Entries, found: Mapping[str, Any], problems: Problems) -> None:
     path: Path = tuple(found["loc"])
     is_key = path[-1:] == ("[key]",)

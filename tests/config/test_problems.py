@@ -40,6 +40,31 @@ def test_all_problems_are_told_in_the_order_of_the_text(folder: Folder) -> None:
     assert [problem.split(" ")[0] for problem in folder.problems(text)] == ["1:1", "3:28", "4:14", "4:26"]
 
 
+def test_what_fits_the_schema_is_checked_although_something_else_does_not(folder: Folder) -> None:
+    text = """\
+services:
+  a: {image: a, restart: nope}
+  b: {image: b, ports: ["8000"], depends_on: [a, mil]}
+  c: {image: c, public: true}
+traffic:
+  a: {rules: [{backendRefs: [{version: v1}]}]}
+  d: {rules: []}
+"""
+
+    assert [problem.split(" | ")[0] for problem in folder.problems(text)] == [
+        '2:26 restart should be no, on-failure, always or unless-stopped, not "nope"',
+        "3:50 b depends on mil, and there is no such service",
+        "4:17 c is public and has no HTTP port",
+        "7:3 traffic names d, and there is no such service",
+    ]
+
+
+def test_what_would_follow_from_a_fault_alone_is_not_told(folder: Folder) -> None:
+    text = "services:\n  a: {image: a, ports: [x]}\n  b: {image: b, depends_on: [a]}\ntraffic:\n  a: {rules: []}\n"
+
+    assert [problem.split(" ")[0] for problem in folder.problems(text)] == ["2:25"]
+
+
 def test_what_versions_inherit_is_told_once(folder: Folder) -> None:
     assert len(folder.problems(of("restart: nope\n    versions: {v1: {}, v2: {}, v3: {}}"))) == 1
 
