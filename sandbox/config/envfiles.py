@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from sandbox.config.dotenv import parse_env_file
 from sandbox.config.fields import variable_name
-from sandbox.config.read import read, shown
+from sandbox.config.read import read, shown, under
 from sandbox.config.schema import EnvFileSpec, ProjectSpec
 from sandbox.config.tree import Entries, Problems, place
 from sandbox.errors import Location
@@ -34,7 +34,7 @@ def read_env_files(
     for file, location in _named(spec, tree):
         if file.path in found:
             continue
-        path = root / Path(file.path).expanduser()
+        path = under(root, file.path)
         if path.is_file():
             found[file.path] = _variables(path, environment, problems)
         else:

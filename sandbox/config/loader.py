@@ -19,7 +19,7 @@ from sandbox.config.merge import merge_files
 from sandbox.config.names import near_project_name
 from sandbox.config.parse import parse
 from sandbox.config.profiles import DEFAULT, profile_file, refuse_other_keys
-from sandbox.config.read import read, shown
+from sandbox.config.read import read, shown, under
 from sandbox.config.resolve import Resolver
 from sandbox.config.schema import ProjectSpec, SettingsSpec
 from sandbox.config.tree import Entries, Problems
@@ -127,7 +127,7 @@ class _Load:
 
     def _all_files(self, env_files: Mapping[str, object]) -> tuple[Path, ...]:
         dotenv = self._root / ".env"
-        variables = [dotenv, *(self._root / Path(name).expanduser() for name in env_files)]
+        variables = [dotenv, *(under(self._root, name) for name in env_files)]
         return tuple(dict.fromkeys(file.resolve() for file in (*self._read, *filter(Path.is_file, variables))))
 
     def _stop_if_wrong(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sandbox.config.tree import Problems
@@ -45,3 +46,8 @@ def _decode(name: str, data: bytes, problems: Problems) -> str | None:
 
 def _reason(error: Exception) -> str:
     return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+
+
+def under(root: Path, text: str) -> Path:
+    """A path as written in a file of the folder `root`. `~` is the home folder, and no more than a name in `./~x`."""
+    return root / os.path.expanduser(text)  # noqa: PTH111  Path drops the ./ that makes the difference

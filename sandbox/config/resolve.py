@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.config.containers import container_keys, docker_settings, limits, replicas, volume
+from sandbox.config.read import under
 from sandbox.config.schema import (
     BuildSpec,
     DevelopSpec,
@@ -147,7 +148,7 @@ class Resolver:
         )
 
     def path(self, text: str) -> Path:
-        return (self._root / Path(text).expanduser()).resolve()
+        return under(self._root, text).resolve()
 
 
 def _ports(spec: ServiceSpec) -> tuple[Port, ...]:

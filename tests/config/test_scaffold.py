@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sandbox.config.loader import load
@@ -168,6 +168,7 @@ FOLDERS = st.text(st.characters(exclude_characters="\0/", exclude_categories=["C
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example(names=["~0"])
 @given(names=st.lists(FOLDERS.filter(lambda name: name.strip(".")), max_size=4, unique=True))
 def test_folders_of_any_name_load(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     root = tmp_path_factory.mktemp("any")
