@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
+import tarfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -184,3 +186,16 @@ async def test_a_client_learns_how_to_run_a_command_itself(stage: Stage, driver:
     assert "GREETING=good morning\n" in await stage.said_by(driver.exec_spec(ORDERS, ["env"]))
     with pytest.raises(KeyError):
         driver.exec_spec("nobody", ["env"])
+
+
+async def test_saved_files_are_brought_to_instances_and_to_nothing_else(
+    stage: Stage, driver: Driver, tmp_path: Path
+) -> None:
+    await driver.start(stage.play(stages.SLEEPS, ORDERS))
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.touch()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo(str(there).lstrip("/")))
+    await driver.copy(ORDERS, packed.getvalue(), [str(here)])
+    assert [path.exists() for path in (here, there)] == [True, False]
