@@ -20,9 +20,9 @@ def up_again(options: Namespace) -> str:
     return shlex.join(words)
 
 
-def which(project: Project, here: Path) -> str:
-    """What other commands need to find the project: " --project NAME" where `here` is another one's folder, else ""."""
+def which(project: Project, here: Path, *, others_run: bool = False) -> str:
+    """What other commands need to find the project: " --project NAME" where `here` is another one's folder, or none's
+    while others run; else ""."""
     nearest = find_project_file(here)
-    if nearest is None or nearest.resolve() == project.files[0].resolve():
-        return ""
-    return f" --project {shlex.quote(project.name)}"
+    found = not others_run if nearest is None else nearest.resolve() == project.files[0].resolve()
+    return "" if found else f" --project {shlex.quote(project.name)}"

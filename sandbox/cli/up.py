@@ -23,6 +23,7 @@ from sandbox.cli import progress
 from sandbox.cli.again import up_again, which
 from sandbox.cli.down import bring_down, kill
 from sandbox.cli.ending import jobs, should_go_on
+from sandbox.cli.project import known_projects
 from sandbox.cli.wait import is_healthy, wait_for
 from sandbox.config.loader import load
 from sandbox.config.locate import find_project_file, resolve_app
@@ -78,7 +79,9 @@ def _plan(options: Namespace) -> Plan:
         environment={name: value for name, value in os.environ.items() if is_text(name + value)},
     )
     paths = ProjectPaths(home=sandbox_home(), id=project_id(project.name, project.root))
-    return Plan(project, request, paths, again=up_again(options), which=which(project, Path.cwd()))
+    others_run = any(other.running and other.paths.id != paths.id for other in known_projects(paths.home))
+    needed = which(project, Path.cwd(), others_run=others_run)
+    return Plan(project, request, paths, again=up_again(options), which=needed)
 
 
 def _files(options: Namespace) -> list[Path]:

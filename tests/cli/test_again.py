@@ -35,4 +35,6 @@ def test_other_commands_need_a_name_only_in_a_folder_of_another_project(tmp_path
 
     assert which(shop, tmp_path / "shop") == ""
     assert which(shop, tmp_path) == ""
+    assert which(shop, tmp_path / "shop", others_run=True) == ""
+    assert which(shop, tmp_path, others_run=True) == " --project shop"
     assert which(shop, tmp_path / "other") == " --project shop"
