@@ -51,7 +51,7 @@ from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.control import LocalControl, Sources, reconfigured
 from sandbox.supervisor.desired import Desired, Wishes
 from sandbox.supervisor.evidence import Evidence
-from sandbox.supervisor.memory import Memory, MemoryFile, remember
+from sandbox.supervisor.memory import Memory, MemoryFile, Recorder, remember
 from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
 from sandbox.supervisor.wiring import OTLP_NAME, PROCESS, Ground, ports_of
@@ -112,6 +112,7 @@ class Daemon:
         self._tasks = Tasks(self._notices.failed)
         self._logbook = Logbook(paths.logs)
         self._memory = MemoryFile(paths.memory)
+        self._recorder = Recorder(self._memory, self._not_recorded)
         self._complaint = ""
         self._scraper: Scraper | None = None
 
@@ -123,6 +124,7 @@ class Daemon:
         project = self._read_project()
         enter(environment_of(self._request))
         remembered = self._memory.load()
+        stack.callback(self._recorder.flush)
         self._shim = await ShimClient.connect(self._paths.shim_socket)
         stack.push_async_callback(self._shim.close)
         await self._open_runtimes(stack)
@@ -338,15 +340,17 @@ class Daemon:
         self._reloading.look()
 
     def _remember(self) -> None:
-        """Save what a new supervisor needs. A full disk is said once for each change, and changes nothing else."""
+        """Save what a new supervisor needs."""
         cluster = self._cluster
-        memory = remember(
-            cluster.desired.wishes, cluster.state.instances.values(), self._addresses.remembered, self._otlp_key
+        self._recorder.note(
+            remember(
+                cluster.desired.wishes, cluster.state.instances.values(), self._addresses.remembered, self._otlp_key
+            )
         )
-        try:
-            self._memory.save(memory)
-        except SandboxError as error:
-            self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.ERROR, message=str(error)))
+
+    def _not_recorded(self, error: SandboxError) -> None:
+        """A full disk is said once for each change, and changes nothing else."""
+        self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.ERROR, message=str(error)))
 
     # --- what is asked of it ------------------------------------------------------------------------------------
 
@@ -403,8 +407,7 @@ class Daemon:
         await self._proxy.stop()
         await self._clear_runtimes()
         forget_good(self._paths)
-        with suppress(SandboxError):  # a full disk must not keep anything running
-            self._memory.save(remember(Wishes(), (), self._addresses.remembered, ""))
+        self._recorder.note(remember(Wishes(), (), self._addresses.remembered, ""))
 
     async def _clear_runtimes(self) -> None:
         """What an engine that is away can't be asked to remove, it is said to hold still."""

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-PLAIN = 0.010
+PLAIN = 0.005
 """Seconds without news after which a plain save is over."""
 GONE = 0.150
 """A file that was there and is not: it may come back."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,9 @@ from sandbox.supervisor.desired import VersionKey, Wishes
 from sandbox.supervisor.state import InstanceState
 
 log = logging.getLogger(__name__)
+
+LATER = 0.02
+"""Seconds until what can wait is saved: a disk may take as long as a step of a rollout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +89,46 @@ class MemoryFile:
                 f"can't be written: {error.strerror}", place=str(self._path), hint="free some disk space"
             ) from error
         self._saved = data
+
+
+class Recorder:
+    """Saves what changed: at once what nobody could find out again, such as whose the processes are that run, and the
+    rest a moment later. `failed` hears of each time that the disk refused. Needs a running event loop."""
+
+    def __init__(self, file: MemoryFile, failed: Callable[[SandboxError], None]) -> None:
+        self._file = file
+        self._failed = failed
+        self._newest: Memory | None = None
+        self._lasting: Memory | None = None
+        self._processes: frozenset[tuple[object, ...]] = frozenset()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def note(self, memory: Memory) -> None:
+        self._newest = memory
+        if _lasting(memory) != self._lasting or not _processes(memory) <= self._processes:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LATER, self.flush)
+
+    def flush(self) -> None:
+        """Save what is still to be saved."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._newest is None:
+            return
+        memory, self._newest = self._newest, None
+        self._lasting, self._processes = _lasting(memory), _processes(memory)
+        try:
+            self._file.save(memory)
+        except SandboxError as error:
+            self._failed(error)
+
+
+def _lasting(memory: Memory) -> Memory:
+    """Without what a look at the instances, or at the files that were saved, tells a new supervisor."""
+    return replace(memory, instances=(), reloads={})
+
+
+def _processes(memory: Memory) -> frozenset[tuple[object, ...]]:
+    return frozenset((one.id, one.pid, one.container) for one in memory.instances if one.pid is not None)

@@ -26,6 +26,9 @@ ENVOY = "envoy"
 CONNECTS_WITHIN = 15.0
 """Seconds an Envoy may take from its start to its first request to the control plane."""
 
+TOGETHER = 0.001
+"""Seconds in which changes that belong together come: what is ready takes the place of what leaves."""
+
 
 class ControlPlane(Protocol):
     """What is used of `proxy.control_plane`."""
@@ -174,6 +177,7 @@ class ProxyKeeper:
     async def _write(self) -> None:
         while True:
             await self._wake.wait()
+            await asyncio.sleep(TOGETHER)
             self._wake.clear()
             number, topology = self._published, self._topology
             if topology is None:

@@ -137,6 +137,20 @@ async def test_many_changes_in_a_row_end_with_the_newest(stage: Stage) -> None:
     assert len(stage.plane.applied) < 10
 
 
+async def test_what_takes_the_place_of_another_is_one_change(stage: Stage) -> None:
+    stage.keeper.publish(topology=TOPOLOGY)
+    stage.keeper.open(None)
+    await stage.healthy()
+    before = len(stage.plane.applied)
+    old, new = Address("127.0.0.1", 1), Address("127.0.0.1", 2)
+    stage.keeper.publish(endpoints={KEY: (old, new)})
+    for _ in range(5):
+        await asyncio.sleep(0)
+    stage.keeper.publish(endpoints={KEY: (new,)})
+    await stage.keeper.served()
+    assert stage.plane.applied[before:] == [{KEY: (new,)}]
+
+
 async def test_a_dead_envoy_is_replaced_and_given_everything_again(stage: Stage) -> None:
     stage.keeper.publish(topology=TOPOLOGY)
     stage.keeper.open(None)
