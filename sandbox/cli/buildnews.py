@@ -6,11 +6,15 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from sandbox.cli.style import strip_colours
-from sandbox.control import LogQuery, LogsControl
+from sandbox.control import LogLine, LogQuery, LogsControl
 from sandbox.errors import SandboxError
 
 _BUILD = "-build"
 """How the log of a build ends, as that of an instance ends with its number."""
+
+
+def is_of_build(line: LogLine) -> bool:
+    return line.instance.endswith(_BUILD)
 
 
 class BuildNews:
@@ -21,7 +25,7 @@ class BuildNews:
         """Until cancelled, or the supervisor is away. since: seconds since the epoch."""
         with suppress(SandboxError):
             async for line in control.logs(LogQuery(follow=True, since=since)):
-                if line.instance.endswith(_BUILD):
+                if is_of_build(line):
                     self.hear(line.service, line.text)
 
     def hear(self, service: str, text: str) -> None:

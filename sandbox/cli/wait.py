@@ -6,6 +6,7 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 
+from sandbox.cli.buildnews import is_of_build
 from sandbox.cli.ending import has_ended
 from sandbox.cli.project import talk
 from sandbox.cli.style import strip_colours
@@ -107,6 +108,7 @@ def _guiltiest(services: Sequence[ServiceStatus]) -> ServiceStatus:
 async def blame(control: Control, service: ServiceStatus, what: str, advice: str = "") -> SandboxError:
     """The error that names a service, what is wrong and why, and its last log lines. advice: goes before its hint."""
     reason = f": {service.reason}" if service.reason else ""
-    lines = [line.text async for line in control.logs(LogQuery(services=(service.name,), tail=_LAST_LINES))]
-    said = "".join(f"\n  | {strip_colours(line)}" for line in lines)
+    lines = [line async for line in control.logs(LogQuery(services=(service.name,), tail=_LAST_LINES))]
+    own = [line for line in lines if not is_of_build(line)] or lines  # a build is to blame only where nothing ran
+    said = "".join(f"\n  | {strip_colours(line.text)}" for line in own)
     return SandboxError(f"{what}{reason}{said}", place=service.name, hint=f"{advice}see `sandbox logs {service.name}`")

@@ -58,6 +58,17 @@ async def test_until_stopped() -> None:
     await wait_for(control, is_stopped)
 
 
+@pytest.mark.parametrize(("ran", "said"), [(True, "\n  | hi"), (False, "\n  | CMD app")])
+async def test_what_a_build_printed_is_quoted_only_where_nothing_ran(ran: bool, said: str) -> None:
+    built = replace(data.log_line("steamer", "CMD app"), instance="steamer-v1-build")
+    failed = replace(data.service("steamer", status=Status.FAILED), reason="no")
+    control = FakeControl(data.project(failed), lines=[built, *([data.log_line("steamer", "hi")] if ran else [])])
+
+    with pytest.raises(SandboxError) as caught:
+        await wait_for(control, is_healthy)
+    assert caught.value.message == f"failed: no{said}"
+
+
 async def test_who_ended_well_but_should_have_gone_on_ends_it_at_once() -> None:
     ended = data.service("steamer", status=Status.STOPPED, reason="finished with exit code 0")
     control = FakeControl(data.project(data.service("orders"), ended), lines=data.log_lines())
