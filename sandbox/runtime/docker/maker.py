@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ class Maker:
     async def make(self, spec: InstanceSpec, body: Mapping[str, Any]) -> str:
         """The new container's id, with what its image lacks of the newest files. What has the name is left over,
         since we know of no such instance. RuntimeFailure."""
+        overlay = spec.artifact.overlay
+        newer = await asyncio.to_thread(_read, overlay, spec.id) if overlay is not None else b""
         container = await self._create(spec, body)
-        if spec.artifact.overlay is not None:
+        if newer:
             try:
-                await self.put(container, _file(spec.artifact.overlay), spec.id)
+                await self.put(container, lambda: newer, spec.id)
             except RuntimeFailure:
                 await self.remove(container)
                 raise
@@ -73,6 +76,9 @@ class Maker:
         await self.remove(str(found["Id"]))
 
 
-def _file(path: Path) -> Callable[[], bytes]:
-    """Read where the engine is talked to, in a thread."""
-    return path.read_bytes
+def _read(overlay: Path, place: str) -> bytes:
+    try:
+        return overlay.read_bytes()
+    except OSError as error:
+        hint = "prepare it again: sandbox restart"
+        raise RuntimeFailure(f"{overlay} can't be read: {error.strerror}", place=place, hint=hint) from error

@@ -211,7 +211,8 @@ class Standbys:
             modules = await self._modules(site, running.container, command_in(plain, image))
             hold = Hold(hooked=modules is not None, image=image)
             body = standing_by(plain, hold)
-            container = await self._maker.make(spec, body)
+            bare = replace(spec, artifact=replace(spec.artifact, overlay=None))  # the start brings the newest files
+            container = await self._maker.make(bare, body)
             self._holding.add(container)
             standby = Standby(container, spec, hold, body, attachment)
             if await self._hold(site, standby, modules):

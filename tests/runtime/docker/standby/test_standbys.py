@@ -97,6 +97,19 @@ async def test_from_the_second_save_on_starts_are_warm(saves: Saves) -> None:
     await saves.logged("web-v1-1", "code 3 in web-v1-1 web")
 
 
+async def test_a_file_of_an_earlier_save_is_not_there_any_more(saves: Saves) -> None:
+    """The save before went over the image; this one is the image again."""
+    driver = saves.theatre.driver
+    shows = "import glob, time; print(glob.glob('/app/*'), flush=True); time.sleep(600)"
+    await driver.start(saves.spec(1, "python3", "-c", shows))
+    await saves.ready("web-v1-2")
+    spec = saves.spec(2, "python3", "-c", shows)
+    second = await driver.start(replace(spec, artifact=replace(spec.artifact, overlay=None)))
+    assert second.start == "warm"
+    await saves.logged("web-v1-2", "[]")
+    assert saves.theatre.log("web-v1-1") == "['/app/app.py']\n"
+
+
 async def test_what_is_let_go_ends_and_is_told_like_any_other(saves: Saves) -> None:
     driver = saves.theatre.driver
     await driver.start(saves.spec(1))
