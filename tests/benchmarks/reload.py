@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -35,6 +36,9 @@ from sandbox.runtime.buildpack.python import find_uv
 from tests.benchmarks.engine import docker_command
 from tests.benchmarks.project import Project, project
 from tests.integration import load
+
+PAUSE = 0.005
+"""Seconds between two questions: more of them would keep a machine of two cores from what they are asked about."""
 
 FASTAPI = """
 import httpx
@@ -82,6 +86,12 @@ class Home(BaseHTTPRequestHandler):
 ThreadingHTTPServer(("", int(os.environ["PORT"])), Home).serve_forever()
 """
 
+EXPRESS = """
+const app = require("express")();
+app.get("/", (_, answer) => answer.send(String(CODE)));
+app.listen(process.env.PORT);
+"""
+
 NODE = """
 require("node:http").createServer((_, answer) => answer.end(String(CODE))).listen(process.env.PORT)
 """
@@ -96,6 +106,10 @@ class App:
     command: tuple[str, ...] = ()  # with PORT for the port; empty: the file itself
     own_reloader: tuple[str, ...] = ()
     limit: float | None = None  # of the ratio to a cold start
+
+    @property
+    def is_node(self) -> bool:
+        return self.file.endswith(".js")
 
 
 UVICORN = ("python", "-m", "uvicorn", "app:app", "--host", "0.0.0.0", "--port", "PORT", "--log-level", "warning")
@@ -117,7 +131,8 @@ APPS = (
         own_reloader=("python", "-m", "flask", "--app", "app", "run", "--debug", "--port", "PORT"),
     ),
     App(name="plain Python", source=PLAIN),
-    App(name="Node", source=NODE, file="server.js", limit=1.2),
+    App(name="Node: Express", source=EXPRESS, file="server.js", requirements="express", limit=1.2),
+    App(name="plain Node", source=NODE, file="server.js"),
 )
 
 
@@ -131,7 +146,7 @@ def main() -> None:
             in_containers(APPS[0], saves)
         case [] | ["process"]:
             for app in APPS:
-                if not app.file.endswith(".js") or shutil.which("node"):
+                if not app.is_node or shutil.which("npm"):
                     as_processes(app, saves)
         case _:
             raise SystemExit(__doc__)
@@ -148,10 +163,12 @@ class Folder:
         self.path = path
         self.number = 0
         path.mkdir(parents=True, exist_ok=True)
-        if app.requirements:
+        if app.is_node:
+            needs = dict.fromkeys(app.requirements.split(), "*")
+            start = {"start": f"node {app.file}"}
+            (path / "package.json").write_text(json.dumps({"name": "app", "scripts": start, "dependencies": needs}))
+        elif app.requirements:
             (path / "requirements.txt").write_text(app.requirements)
-        if app.file.endswith(".js"):
-            (path / "package.json").write_text('{"name": "app", "scripts": {"start": "node server.js"}}')
         self.save()
 
     def save(self) -> int:
@@ -178,7 +195,7 @@ def until(look: Callable[[], str | None], wanted: int, began: float) -> float:
     while look() != str(wanted):
         if time.perf_counter() - began > 60:
             raise SystemExit(f"it does not answer {wanted}")
-        time.sleep(0.002)
+        time.sleep(PAUSE)
     return time.perf_counter() - began
 
 
@@ -193,30 +210,32 @@ def free_port() -> int:
 def as_processes(app: App, saves: int) -> None:
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         place = Path(scratch)
-        python = environment(app, place / "env")
-        ours = stack.enter_context(under_sandbox(app, place / "ours" / "app", "process"))
         cold = Folder(app, place / "cold")
+        programs = environment(app, place / "env", cold)
+        ours = stack.enter_context(under_sandbox(app, place / "ours" / "app", "process"))
         found: dict[str, list[float]] = {"ours": [], "cold": []}
         theirs = None
         if app.own_reloader:
             theirs = Folder(app, place / "theirs")
             port = free_port()
-            stack.enter_context(running(app.own_reloader, theirs, python, port))
+            stack.enter_context(running(app.own_reloader, theirs, programs, port))
             until(lambda: answer(port), theirs.number, time.perf_counter())
             found["theirs"] = []
         time.sleep(4)  # until what is prepared in the background is
         for _ in range(saves):
             found["ours"].append(ours.reload())
-            found["cold"].append(start(app, cold, python))
+            found["cold"].append(start(app, cold, programs))
             if theirs is not None:
                 began = time.perf_counter()
                 found["theirs"].append(until(lambda: answer(port), theirs.save(), began))
         report(app, found, ours.starts)
 
 
-def environment(app: App, place: Path) -> Path:
-    """A folder of programs with what the app requires."""
-    if not app.requirements:
+def environment(app: App, place: Path, cold: Folder) -> Path:
+    """What the app requires, for cold starts: a folder of programs."""
+    if app.is_node:
+        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund"], cwd=cold.path, check=True)
+    if app.is_node or not app.requirements:
         return Path(sys.executable).parent
     uv = find_uv()
     subprocess.run([uv, "venv", "--quiet", place], check=True)
@@ -234,7 +253,7 @@ def start(app: App, folder: Folder, programs: Path) -> float:
 
 
 def default(app: App) -> tuple[str, ...]:
-    return ("node", app.file) if app.file.endswith(".js") else ("python", app.file)
+    return ("node", app.file) if app.is_node else ("python", app.file)
 
 
 @contextmanager
@@ -329,7 +348,7 @@ def restart(name: str, port: int) -> float:
     began = time.perf_counter()
     docker_command("restart", "-t", "0", name)
     while answer(port) is None:
-        time.sleep(0.002)
+        time.sleep(PAUSE)
     return time.perf_counter() - began
 
 

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 HOOK = Path(__file__).parent / "hook"
 
 LOOKS = (2.0, 20.0)
-"""Seconds after a start, each after the last, at which we look what was imported: it costs the shim about 0.1 s."""
+"""Seconds after a start, each after the last, at which we look what was imported: it costs the shim about 0.1 s. The
+first is repeated as long as there is something new: on a busy machine a service takes its time to import."""
 
 LINGER = 30.0
 """Seconds that a zygote stays when its last instance has gone."""
@@ -139,20 +140,21 @@ class Zygotes:
 
     async def _learn(self, look: Look, pauses: Sequence[float]) -> None:
         site, spec, file = look.site, look.spec, record_of(look.spec, look.place)
+        grows = False
         async with site.working:
             known = records.load(file)
             if spec.id not in site.users or site.refusals >= MOST_REFUSALS or known.hopeless:
                 return
             try:
                 seen = await self._seen(spec, look.place)
-                if not seen <= known.modules:
+                if grows := not seen <= known.modules:
                     records.save(file, known.seen(seen))
-                if site.zygote is None or not seen <= known.modules:
+                if grows or site.zygote is None:
                     await self._renew(site, spec, look.argv, look.place)
             except (SandboxError, OSError) as error:
                 log.info("no warm start for %s: %s", spec.id, error)
         if spec.id in site.users:
-            self._look_later(look, pauses)
+            self._look_later(look, (*LOOKS[:1], *pauses) if grows else pauses)
 
     async def _seen(self, spec: InstanceSpec, place: Path) -> frozenset[str]:
         folders = library_folders(place)

@@ -18,10 +18,12 @@ from sandbox.runtime.process import ProcessDriver
 from sandbox.runtime.sweep import left_behind
 from sandbox.runtime.zygote import keeper
 from sandbox.runtime.zygote.record import Record, load, save
-from tests.runtime.home import alive
+from tests.runtime.home import alive, until
 from tests.runtime.zygote.stage import Stage
 
 APP = "import crumb.bits, os, time\nprint('up', os.environ['PORT'])\ntime.sleep(60)\n"
+
+LATER = "import optional\ntime.sleep(60)\n"
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +91,18 @@ async def test_the_first_start_is_cold_and_the_next_is_warm(driver: ProcessDrive
     seen = load(stage.environment / "warm-f00d.txt").modules
     assert {"crumb", "crumb.bits", "threading"} <= seen
     assert "app" not in seen
+
+
+async def test_a_service_that_still_imports_is_looked_at_again_soon(
+    driver: ProcessDriver, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "LOOKS", (0.5, 60.0))
+    stage.write("app.py", f"import crumb, os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n{LATER}")
+    await driver.start(spec(stage, "orders-1"))
+    record = stage.environment / "warm-f00d.txt"
+    await until(lambda: "crumb" in load(record).modules)
+    stage.write("go", "")
+    await until(lambda: "optional" in load(record).modules)
 
 
 async def test_what_can_not_be_shared_is_left_out_step_by_step(driver: ProcessDriver, stage: Stage) -> None:
