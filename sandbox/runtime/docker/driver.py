@@ -352,12 +352,13 @@ class DockerDriver:
 
     async def _details(self, *status: str) -> list[dict[str, Any]]:
         """The engine's descriptions of the project's instances."""
-        wanted = {**labels.filters(self._paths.id, labels.INSTANCE), "status": list(status)}
+        wanted = {**labels.filters(self._paths.id), "status": list(status)}
 
         def ask(api: Any) -> list[dict[str, Any]]:
             found = []
             for one in api.containers(all=True, filters=wanted):
-                if self._standbys.holds(one["Id"]):
+                role = (one.get("Labels") or {}).get(labels.ROLE)
+                if role not in (labels.SERVING, labels.STANDBY) or self._standbys.holds(one["Id"]):
                     continue
                 try:
                     found.append(api.inspect_container(one["Id"]))

@@ -59,6 +59,6 @@ def _places(project: Project) -> Mapping[str, str]:
     }
 
 
-def filters(project: str, *more: str) -> dict[str, list[str]]:
-    """For the engine's lists: everything that carries this project's label, and those of these names."""
-    return {"label": [f"{PROJECT}={project}", *more]}
+def filters(project: str) -> dict[str, list[str]]:
+    """For the engine's lists: everything that carries this project's label."""
+    return {"label": [f"{PROJECT}={project}"]}
