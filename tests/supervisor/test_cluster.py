@@ -314,6 +314,20 @@ async def test_how_a_version_is_watched_and_drained_is_no_reason_to_prepare_it_a
     assert limits == [60.0]
 
 
+async def test_what_does_not_finish_in_time_is_cut_and_told(stages: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drained(driver: Driver, instance: InstanceState, limit: float) -> bool:
+        return False
+
+    monkeypatch.setattr(clusters, "drained", drained)
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    stage.wish(Wishes(generations={"mill": 1}))
+    await stage.until(lambda: set(stage.cluster.state.instances) == {"mill-v1-2"})
+    assert "stop mill-v1-1" in stage.host.calls
+    assert stage.said(Kind.NOTICE) == ["mill-v1-1 still had connections 10 s after it left traffic; they are cut"]
+
+
 @pytest.mark.parametrize("warm", [True, False])
 async def test_warm_starts_can_be_turned_off(stages: Make, warm: bool) -> None:
     service = a_mill()
