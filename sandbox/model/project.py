@@ -1,7 +1,4 @@
-"""The desired state: what a person asked for, resolved and checked, as frozen data.
-
-`config` makes it; every other layer only reads it. Times are seconds, sizes are bytes, paths are absolute.
-"""
+"""Services, their versions, and what a project is made of."""
 
 from __future__ import annotations
 
@@ -9,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from sandbox.model.traffic import MeshSettings, TrafficPolicy
 
 DEFAULT_VERSION = "v1"
 """The version of a service that declares none."""
@@ -227,6 +226,15 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class External:
+    """A host outside the cluster that is called like a service: `external: https://api.example.com/base`."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     name: str
     versions: tuple[Version, ...]  # at least one, in the order of the file
@@ -234,6 +242,7 @@ class Service:
     public: bool = False
     depends_on: tuple[Dependency, ...] = ()  # what it calls; also its edges in the graph
     runtime: str | None = None  # process | docker; None: the project's
+    external: External | None = None  # a host outside instead of instances of ours; its one version has neither
 
     def version(self, name: str) -> Version:
         """Raises KeyError when there is no such version."""
@@ -245,73 +254,6 @@ class Service:
     @property
     def callees(self) -> tuple[str, ...]:
         return tuple(dependency.service for dependency in self.depends_on)
-
-
-# --- traffic policy, in Gateway API's and Istio's words -----------------------------------------------------------
-
-
-class MatchType(StrEnum):
-    """Gateway API's HeaderMatchType, and `Present`."""
-
-    EXACT = "Exact"
-    REGULAR_EXPRESSION = "RegularExpression"
-    PRESENT = "Present"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeaderMatch:
-    name: str  # lower case
-    value: str = ""
-    type: MatchType = MatchType.EXACT
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """All conditions must hold. No conditions match every request."""
-
-    headers: tuple[HeaderMatch, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackendRef:
-    version: str
-    weight: int = 1  # proportion of the sum of the rule's weights; 0 means none
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Gateway API's HTTPRouteTimeouts. None means no limit."""
-
-    request: float | None = None  # the whole request, all attempts together
-    backend_request: float | None = None  # one attempt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """Gateway API's HTTPRouteRetry. `attempts` counts retries, not the first try.
-
-    Applies to idempotent methods (RFC 9110 §9.2.2); other methods are only retried where the request provably
-    never reached the service.
-    """
-
-    attempts: int
-    codes: tuple[int, ...] = ()
-    backoff: float = 0.025
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """The first rule with a matching `matches` entry wins; empty `matches` match everything."""
-
-    matches: tuple[Match, ...] = ()
-    backends: tuple[BackendRef, ...] = ()  # empty: all versions alike
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    retry: Retry | None = None  # None: only connection failures are retried
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrafficPolicy:
-    rules: tuple[Rule, ...] = ()
 
 
 # --- the project --------------------------------------------------------------------------------------------------
@@ -345,6 +287,7 @@ class Project:
     files: tuple[Path, ...]  # every file read, profiles included
     services: Mapping[str, Service]  # in the order of the file
     traffic: Mapping[str, TrafficPolicy] = field(default_factory=dict)  # by callee
+    mesh: MeshSettings = field(default_factory=MeshSettings)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
 
