@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from aiohttp import web
@@ -19,10 +19,13 @@ T = TypeVar("T")
 
 
 def decode_query(query: MultiMapping[str], shape: type[T]) -> T:
-    """A field that is a tuple may come several times, any other once."""
-    repeatable = {field.name for field in msgspec.structs.fields(shape) if _is_tuple(field.type)}  # type: ignore[arg-type]
+    """A struct or a dataclass. A field that is a tuple may come several times, any other once."""
+    known = get_type_hints(shape, include_extras=True)
+    repeatable = {name for name, annotation in known.items() if _is_tuple(annotation)}
     found: dict[str, Any] = {}
     for name in query:
+        if name not in known:
+            raise UsageError("is not known here", place=name, hint=f"there are {', '.join(known)}")
         values = query.getall(name)
         if name not in repeatable and len(values) > 1:
             raise UsageError("is given more than once", place=name)

@@ -11,8 +11,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 from aiohttp import web
 
 from sandbox.api.encoding import decode_body, decode_query, json_response
-from sandbox.api.handlers import Handlers
+from sandbox.api.handlers.alerts import AlertsHandlers
+from sandbox.api.handlers.cluster import Handlers
+from sandbox.api.handlers.metrics import MetricsHandlers
+from sandbox.api.handlers.traces import TracesHandlers
+from sandbox.api.handlers.traffic import TrafficHandlers
 from sandbox.api.streams import Streams
+from sandbox.control import Control
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,18 @@ class Route:
     local: bool = False  # only on the Unix socket, never for browsers
 
 
-def routes(handlers: Handlers) -> tuple[Route, ...]:
+def routes(control: Control, login_link: Callable[[], str]) -> tuple[Route, ...]:
+    """Everything the API serves. `login_link` makes a link that opens the status page once."""
+    return (
+        *_cluster(Handlers(control, login_link)),
+        *_traffic(TrafficHandlers(control.traffic)),
+        *_metrics(MetricsHandlers(control.metrics)),
+        *_traces(TracesHandlers(control.traces)),
+        *_alerts(AlertsHandlers(control.alerts, control.diagnosis)),
+    )
+
+
+def _cluster(handlers: Handlers) -> tuple[Route, ...]:
     """Those that name files or commands are local: a page in a browser must never be able to run something."""
     return (
         Route("GET", "/api/version", handlers.version),
@@ -46,6 +62,50 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
         Route("PUT", "/api/project", handlers.apply, local=True),
         Route("POST", "/api/exec", handlers.exec_spec, local=True),
         Route("POST", "/api/login-link", handlers.login_link, local=True),
+    )
+
+
+def _traffic(handlers: TrafficHandlers) -> tuple[Route, ...]:
+    return (
+        Route("GET", "/api/traffic", handlers.traffic),
+        Route("POST", "/api/traffic/changes", handlers.change_traffic),
+        Route("GET", "/api/traffic/revisions", handlers.traffic_revisions),
+        Route("GET", "/api/traffic/revisions/{number}/diff", handlers.traffic_diff),
+        Route("GET", "/api/traffic/drift", handlers.traffic_drift),
+        Route("POST", "/api/traffic/rollback", handlers.rollback_traffic),
+        Route("POST", "/api/traffic/trial", handlers.try_traffic),
+        Route("POST", "/api/traffic/trial/end", handlers.end_trial),
+        Route("POST", "/api/traffic/ramps", handlers.ramp_traffic),
+        Route("POST", "/api/traffic/ramps/{service}/end", handlers.end_ramp),
+        Route("POST", "/api/traffic/explain", handlers.explain_traffic),
+        Route("GET", "/api/traffic/lint", handlers.lint_traffic),
+    )
+
+
+def _metrics(handlers: MetricsHandlers) -> tuple[Route, ...]:
+    return (
+        Route("GET", "/api/metrics", handlers.metrics),
+        Route("GET", "/api/usage", handlers.usage),
+        Route("GET", "/api/graph", handlers.graph),
+        Route("GET", "/api/prometheus", handlers.exposition),
+    )
+
+
+def _traces(handlers: TracesHandlers) -> tuple[Route, ...]:
+    return (
+        Route("GET", "/api/traces", handlers.traces),
+        Route("GET", "/api/traces/{id}", handlers.trace),
+        Route("GET", "/api/sampling", handlers.sampling),
+        Route("PUT", "/api/sampling", handlers.set_sampling),
+        Route("GET", "/api/tap", handlers.tap),
+    )
+
+
+def _alerts(handlers: AlertsHandlers) -> tuple[Route, ...]:
+    return (
+        Route("GET", "/api/alerts", handlers.alerts),
+        Route("POST", "/api/alerts/silence", handlers.silence),
+        Route("GET", "/api/why", handlers.why),
     )
 
 

@@ -14,7 +14,6 @@ from aiohttp import web
 from sandbox.api.application import build
 from sandbox.api.auth import Auth, Clock, load_token
 from sandbox.api.connection import FIRST_REQUEST_TIMEOUT, Connection
-from sandbox.api.handlers import Handlers
 from sandbox.api.listeners import UnixListener, listen_unix
 from sandbox.api.openapi import document
 from sandbox.api.pages import Pages
@@ -49,7 +48,7 @@ class ApiServer:
         first_request_timeout: float = FIRST_REQUEST_TIMEOUT,
     ) -> None:
         self._auth = Auth(load_token(project_paths.token), f"sandbox-{project_paths.id}", clock)
-        self._routes = routes(Handlers(control, self.login_link))
+        self._routes = routes(control, self.login_link)
         self._streams = Streams(limit=most_streams, keep_alive=keep_alive)
         self._patience = first_request_timeout
         self._runners: list[web.AppRunner] = []

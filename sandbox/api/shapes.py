@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from sandbox.control import Change, Origin
+
 INTENT_HEADER = "X-Sandbox"
 """Must be `1` on whatever changes something: no other site can make a browser send it without asking us first."""
 
@@ -51,6 +53,56 @@ class WatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ExecRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: str  # a service, or an instance's id
     argv: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+
+
+class DiffQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    against: Annotated[int, msgspec.Meta(ge=0, description="a revision; none means what is in force")] | None = None
+
+
+class Diff(msgspec.Struct, frozen=True):
+    diff: str  # unified, of the documents as YAML
+
+
+class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    number: int | None = None  # none means the one before
+    origin: Origin = Origin.API
+    why: str = ""
+
+
+class TrialRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    change: Change
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=86400)]
+
+
+class EndTrialRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    keep: bool
+
+
+class Exposition(msgspec.Struct, frozen=True):
+    text: str
+
+
+class SamplingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    per_second: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    everything: bool = False
+
+
+class AlertsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    resolved: Annotated[bool, msgspec.Meta(description="also those of the last hour that are over")] = False
+
+
+class SilenceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rule: str
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
+    subject: str | None = None  # none means all
+
+
+class WhyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    target: Annotated[str | None, msgspec.Meta(description="a service, a trace id or a URL")] = None
 
 
 class LoginLink(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.control import ExecSpec, ProjectStatus, TelemetrySnapshot, UpRequest
 from sandbox.daemon.envoy import ShimEnvoy
@@ -32,6 +32,7 @@ from sandbox.daemon.request import (
     read_request,
     save_request,
 )
+from sandbox.daemon.soon import Soon
 from sandbox.daemon.synced import Synced, SyncedDriver
 from sandbox.daemon.syncing import Syncing
 from sandbox.daemon.wire import Wire, Wired
@@ -48,7 +49,7 @@ from sandbox.supervisor import views
 from sandbox.supervisor.addresses import Addresses, sentences
 from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks
-from sandbox.supervisor.control import LocalControl, Sources, reconfigured
+from sandbox.supervisor.control import LocalControl, Parts, Sources, reconfigured
 from sandbox.supervisor.desired import Desired, Wishes
 from sandbox.supervisor.evidence import Evidence
 from sandbox.supervisor.memory import Memory, MemoryFile, Recorder, remember
@@ -201,7 +202,7 @@ class Daemon:
 
     async def _open_api(self, stack: AsyncExitStack) -> None:
         server = (await imported("sandbox.api.server")).ApiServer
-        api = server(LocalControl(self._cluster, self._bus, self._sources()), project_paths=self._paths)
+        api = server(LocalControl(self._cluster, self._bus, self._sources(), self._parts()), project_paths=self._paths)
         await api.start_unix(self._paths.api_socket)
         await api.start_loopback(self._front.ui)
         stack.push_async_callback(api.close)
@@ -260,6 +261,10 @@ class Daemon:
             apply=self._apply,
             down=self.down_asked.set,
         )
+
+    def _parts(self) -> Parts:
+        soon: Any = Soon()
+        return Parts(traffic=soon, metrics=soon, traces=soon, alerts=soon, diagnosis=soon)
 
     def _hooks(self) -> Hooks:
         return Hooks(

@@ -6,13 +6,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from sandbox.control import (
+    AlertsControl,
+    Control,
+    DiagnosisControl,
     ExecSpec,
     LogLine,
     LogQuery,
+    MetricsControl,
     ProjectStatus,
     ReloadTicket,
     Status,
     TelemetrySnapshot,
+    TracesControl,
+    TrafficControl,
     UpRequest,
 )
 from sandbox.errors import NotFoundError, UsageError
@@ -40,13 +46,45 @@ class Sources:
     down: Callable[[], None]
 
 
-class LocalControl:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What has a protocol of its own."""
+
+    traffic: TrafficControl
+    metrics: MetricsControl
+    traces: TracesControl
+    alerts: AlertsControl
+    diagnosis: DiagnosisControl
+
+
+class LocalControl(Control):
     """Implements `sandbox.control.Control` in the supervisor's process."""
 
-    def __init__(self, cluster: Cluster, bus: Bus, sources: Sources) -> None:
+    def __init__(self, cluster: Cluster, bus: Bus, sources: Sources, parts: Parts) -> None:
         self._cluster = cluster
         self._bus = bus
         self._sources = sources
+        self._parts = parts
+
+    @property
+    def traffic(self) -> TrafficControl:
+        return self._parts.traffic
+
+    @property
+    def metrics(self) -> MetricsControl:
+        return self._parts.metrics
+
+    @property
+    def traces(self) -> TracesControl:
+        return self._parts.traces
+
+    @property
+    def alerts(self) -> AlertsControl:
+        return self._parts.alerts
+
+    @property
+    def diagnosis(self) -> DiagnosisControl:
+        return self._parts.diagnosis
 
     # --- status -------------------------------------------------------------------------------------------------
 

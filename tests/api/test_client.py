@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from sandbox.api import client as client_module
 from sandbox.api.client import Client
+from sandbox.api.clients import transport as client_module
 from sandbox.api.errors import VersionMismatchError
 from sandbox.control import Control, ExecSpec, LogQuery, UpRequest
 from sandbox.errors import ExitCode, NotFoundError, NotRunningError, SandboxError

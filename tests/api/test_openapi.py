@@ -7,13 +7,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sandbox.api.handlers import Handlers
 from sandbox.api.openapi import document
 from sandbox.api.routes import routes
 from tests.api.doors import Doors
 from tests.fakes.control import FakeControl
 
-ROUTES = routes(Handlers(FakeControl(), login_link=lambda: ""))
+ROUTES = routes(FakeControl(), login_link=lambda: "")
 
 
 @pytest.fixture(scope="module")

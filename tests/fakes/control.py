@@ -20,6 +20,8 @@ from sandbox.control import (
 from sandbox.errors import NotFoundError, UsageError
 from sandbox.events import Bus, Event
 from tests.fakes import data
+from tests.fakes.monitor import FakeAlerts, FakeDiagnosis, FakeMetrics, FakeTraces
+from tests.fakes.traffic import FakeTraffic
 
 
 class FakeControl(Control):
@@ -45,11 +47,36 @@ class FakeControl(Control):
         self.failures: dict[str, BaseException] = {}
         self.reports: dict[str, Sequence[Event]] = {}
         self.following = 0
+        self._traffic = FakeTraffic()
+        self._metrics = FakeMetrics()
+        self._traces = FakeTraces()
+        self._alerts = FakeAlerts()
+        self._diagnosis = FakeDiagnosis()
         self._bus = Bus()
         self._lines = list(lines)
         self._followers: set[asyncio.Queue[LogLine]] = set()
         for event in events:
             self._bus.publish(event)
+
+    @property
+    def traffic(self) -> FakeTraffic:
+        return self._traffic
+
+    @property
+    def metrics(self) -> FakeMetrics:
+        return self._metrics
+
+    @property
+    def traces(self) -> FakeTraces:
+        return self._traces
+
+    @property
+    def alerts(self) -> FakeAlerts:
+        return self._alerts
+
+    @property
+    def diagnosis(self) -> FakeDiagnosis:
+        return self._diagnosis
 
     # --- what the test does --------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What the API does, one method a route. A method's signature and first docstring line are its documentation."""
+"""Status, lifecycle, logs and events."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""The narrow protocols by which screens see and drive a running project, and the shapes they pass.
-
-The supervisor implements them in its own process; `api.client` implements them over HTTP. A screen that is written
-against these works with either, and with `tests/fakes`. Field names are the JSON names of CONTRACTS (`ps -o json`).
-Every method may raise NotRunningError; those that take names raise NotFoundError for one that does not exist.
-"""
+"""Status, lifecycle, logs and the golden signals, and all protocols together."""
 
 from __future__ import annotations
 
@@ -12,6 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from sandbox.control.alerts import AlertsControl, DiagnosisControl
+from sandbox.control.metrics import MetricsControl
+from sandbox.control.traces import TracesControl
+from sandbox.control.traffic import TrafficControl
 from sandbox.events import Event
 
 
@@ -246,3 +245,18 @@ class Control(
     Protocol,
 ):
     """All of it, for the client and the supervisor; a screen asks for the part it needs."""
+
+    @property
+    def traffic(self) -> TrafficControl: ...
+
+    @property
+    def metrics(self) -> MetricsControl: ...
+
+    @property
+    def traces(self) -> TracesControl: ...
+
+    @property
+    def alerts(self) -> AlertsControl: ...
+
+    @property
+    def diagnosis(self) -> DiagnosisControl: ...

@@ -1,0 +1,1 @@
+"""The protocols of `sandbox.control` over HTTP, one subject a file."""

@@ -1,0 +1,118 @@
+"""Numbers over time, as screens ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Metric(StrEnum):
+    """What can be asked for. Rates are per second, latencies milliseconds, None where there was no traffic."""
+
+    REQUESTS = "requests"
+    ERRORS = "errors"  # 5xx and requests without an answer
+    ERROR_RATIO = "error_ratio"
+    CLIENT_ERRORS = "client_errors"  # 4xx
+    P50 = "p50"
+    P90 = "p90"
+    P95 = "p95"
+    P99 = "p99"
+    RETRIES = "retries"
+    TIMEOUTS = "timeouts"
+    EJECTIONS = "ejections"
+    OVERFLOWS = "overflows"  # refused by an open circuit
+    RATE_LIMITED = "rate_limited"
+    FAULTS = "faults"  # injected
+    DENIED = "denied"  # by authorization
+    BYTES_IN = "bytes_in"
+    BYTES_OUT = "bytes_out"
+    ACTIVE = "active"  # requests that are open, a gauge
+    CONNECTIONS = "connections"  # open, a gauge
+    CPU = "cpu"  # cores, of instances
+    MEMORY = "memory"  # bytes
+    OPEN_FILES = "open_files"
+    RESTARTS = "restarts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsQuery:
+    """Of everything that all given names fit; more of a kind are summed (latencies are merged) unless `by` keeps
+    them apart."""
+
+    metrics: tuple[Metric, ...]
+    callee: str | None = None
+    caller: str | None = None  # a service, or "gateway"
+    version: str | None = None
+    instance: str | None = None  # of CPU, MEMORY, OPEN_FILES, RESTARTS
+    by: tuple[str, ...] = ()  # callee | caller | version | instance | code | flag
+    since: float | None = None  # seconds since the epoch; None: 15 minutes ago
+    until: float | None = None
+    step: float | None = None  # seconds; None: about 120 points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    metric: Metric
+    labels: Mapping[str, str]  # of `by`
+    values: tuple[float | None, ...]  # one for each step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsAnswer:
+    start: float  # seconds since the epoch, of the first value
+    step: float
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceUsage:
+    instance: str
+    service: str
+    cpu: float  # cores
+    memory: int  # bytes
+    memory_limit: int | None
+    open_files: int | None
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphNode:
+    name: str  # a service, "gateway", or an external host
+    kind: str  # gateway | service | external
+    ready: int
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphEdge:
+    """Rates of the last seconds."""
+
+    caller: str
+    callee: str
+    declared: bool
+    requests_per_second: float = 0.0
+    error_ratio: float = 0.0
+    p50: float | None = None
+    p99: float | None = None
+    versions: Mapping[str, float] = field(default_factory=dict)  # requests per second by version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    at: float
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+
+
+class MetricsControl(Protocol):
+    async def query(self, query: MetricsQuery) -> MetricsAnswer: ...
+
+    async def usage(self) -> tuple[InstanceUsage, ...]: ...
+
+    async def graph(self) -> Graph: ...
+
+    async def prometheus(self) -> str:
+        """Everything in Prometheus' text format, with Istio's names and labels."""
+        ...
