@@ -7,18 +7,18 @@ import logging
 import os
 import secrets
 import signal
-import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.control import ExecSpec, ProjectStatus, TelemetrySnapshot, UpRequest
+from sandbox.control import ExecSpec, ProjectStatus, UpRequest
 from sandbox.daemon.envoy import ShimEnvoy
 from sandbox.daemon.ground import Grounds
 from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.launch import start_daemon
 from sandbox.daemon.logbook import Logbook
+from sandbox.daemon.monitoring import Monitoring, Watched
 from sandbox.daemon.notices import Notices
 from sandbox.daemon.proxyside import envoy_for, envoy_runs, relay_sockets
 from sandbox.daemon.reloading import Reloading
@@ -55,18 +55,13 @@ from sandbox.supervisor.evidence import Evidence
 from sandbox.supervisor.memory import Memory, MemoryFile, Recorder, remember
 from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
-from sandbox.supervisor.wiring import OTLP_NAME, PROCESS, Ground, ports_of
+from sandbox.supervisor.wiring import PROCESS, Ground, ports_of
 from sandbox.tasks import Tasks
-
-if TYPE_CHECKING:
-    from sandbox.telemetry.scrape import Scraper
 
 log = logging.getLogger(__name__)
 
 _STATUS_PATIENCE = 0.5
 """Seconds an answer about the status waits for an ailing proxy."""
-
-_SCRAPES_WITHIN = 5.0
 
 _SHUTDOWN_GRACE = 3.0
 """Seconds the shim gives what is left at the very end; all services have ended by then."""
@@ -115,7 +110,6 @@ class Daemon:
         self._memory = MemoryFile(paths.memory)
         self._recorder = Recorder(self._memory, self._not_recorded)
         self._complaint = ""
-        self._scraper: Scraper | None = None
 
     # --- the beginning ------------------------------------------------------------------------------------------
 
@@ -151,7 +145,7 @@ class Daemon:
         self._reloading.watch(self._request.watch)
         # Services start meanwhile: what follows takes its time to import.
         await self._open_api(stack)
-        await self._open_telemetry(stack)
+        await self._open_monitoring(stack)
 
     async def _open_runtimes(self, stack: AsyncExitStack) -> None:
         processes = ProcessDriver(self._paths)
@@ -202,23 +196,30 @@ class Daemon:
 
     async def _open_api(self, stack: AsyncExitStack) -> None:
         server = (await imported("sandbox.api.server")).ApiServer
+        self._monitoring = self._new_monitoring()
         api = server(LocalControl(self._cluster, self._bus, self._sources(), self._parts()), project_paths=self._paths)
         await api.start_unix(self._paths.api_socket)
         await api.start_loopback(self._front.ui)
         stack.push_async_callback(api.close)
 
-    async def _open_telemetry(self, stack: AsyncExitStack) -> None:
-        scrape, otlp = await imported("sandbox.telemetry.scrape"), await imported("sandbox.telemetry.otlp")
-        admin = await imported("sandbox.proxy.admin")
-        self._scraper = scrape.Scraper(
-            lambda: admin.admin_session(self._envoy.admin, timeout=_SCRAPES_WITHIN, limit=1),
-            self._cluster.desired.project.settings.stats_interval,
-        )
-        self._tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
-        receiver = otlp.OtlpReceiver(self._otlp_key, names=(OTLP_NAME,))
+    async def _open_monitoring(self, stack: AsyncExitStack) -> None:
         more = await relay_sockets(self._grounds.ground, self._front.otlp.getsockname()[1])
-        await receiver.start(self._front.otlp, *more)
-        stack.push_async_callback(receiver.close)
+        await self._monitoring.open(stack, self._front.otlp, more)
+
+    def _new_monitoring(self) -> Monitoring:
+        return Monitoring(
+            Watched(
+                paths=self._paths,
+                cluster=self._cluster,
+                driver=self._driver,
+                bus=self._bus,
+                notices=self._notices,
+                tasks=self._tasks,
+                status=self._status,
+                admin=lambda: self._envoy.admin,
+                otlp_key=self._otlp_key,
+            )
+        )
 
     def _new_reloading(self) -> Reloading:
         return Reloading(
@@ -254,7 +255,7 @@ class Daemon:
             status=self._status,
             served=lambda: self._proxy.served(_STATUS_PATIENCE),
             logs=self._logbook.lines,
-            telemetry=self._telemetry,
+            telemetry=self._monitoring.telemetry,
             exec_spec=self._exec_spec,
             reload=self._reloading.reload,
             watch=self._watch,
@@ -264,7 +265,10 @@ class Daemon:
 
     def _parts(self) -> Parts:
         soon: Any = Soon()
-        return Parts(traffic=soon, metrics=soon, traces=soon, alerts=soon, diagnosis=soon)
+        seen = self._monitoring
+        return Parts(
+            traffic=soon, metrics=seen.metrics, traces=seen.traces, alerts=seen.alerts, diagnosis=seen.diagnosis
+        )
 
     def _hooks(self) -> Hooks:
         return Hooks(
@@ -378,11 +382,6 @@ class Daemon:
             warnings=(*filter(None, [self._complaint]), *self._reloading.warnings()),
             notices=self._notices.kept,
         )
-
-    def _telemetry(self) -> TelemetrySnapshot:
-        if self._scraper is None:
-            return TelemetrySnapshot(at=time.time(), services={}, edges=())
-        return self._scraper.snapshot()
 
     def _exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         return self._driver.exec_spec(instance, argv)
