@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from sandbox.config import scalars
+from sandbox.config.alerts import render_alerts, render_objectives
 from sandbox.config.durations import format_duration
 from sandbox.config.sizes import format_size
 from sandbox.model import (
@@ -70,6 +71,8 @@ def to_dict(project: Project) -> Plain:
         rendered["traffic"] = {
             callee: {"rules": [_rule(rule) for rule in policy.rules]} for callee, policy in project.traffic.items()
         }
+    if alerts := render_alerts(project.alerts):
+        rendered["alerts"] = alerts
     return rendered
 
 
@@ -99,6 +102,7 @@ def _service(service: Service) -> Plain:
         ports=[_port(port) for port in service.ports],
         public=service.public,
         depends_on={dependency.service: {"condition": str(dependency.condition)} for dependency in service.depends_on},
+        objectives=render_objectives(service.objectives),
     )
     if [version.name for version in service.versions] == [DEFAULT_VERSION]:
         return {**_version(service.versions[0]), **common}

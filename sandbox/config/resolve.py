@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sandbox.config.alerts import alert_settings, objectives
 from sandbox.config.containers import container_keys, docker_settings, limits, replicas, volume
 from sandbox.config.read import under
 from sandbox.config.schema import (
@@ -79,6 +80,7 @@ class Resolver:
             traffic={callee: _policy(policy) for callee, policy in spec.traffic.items()},
             volumes={key: volume(key, found) for key, found in spec.volumes.items()},
             settings=settings,
+            alerts=alert_settings(spec.alerts),
         )
 
     def _service(self, name: str, spec: ServiceSpec, settings: Settings) -> Service:
@@ -92,6 +94,7 @@ class Resolver:
             public=spec.public,
             depends_on=_dependencies(spec, versions),
             runtime=spec.runtime,
+            objectives=objectives(spec.objectives),
         )
 
     def _version(self, name: str, spec: VersionSpec, ports: tuple[Port, ...], settings: Settings) -> Version:

@@ -101,7 +101,7 @@ def _unknown_key(path: Path, value: object) -> tuple[str, str]:
         return f"unknown key {quoted(key)}", "take it out"
     if key in UNSUPPORTED.get(model.compose, ()):
         return objection(key, value), hint_for(key)
-    keys = list(model.model_fields)
+    keys = list(model.keys())
     where = f" in {name_of(path[:-1])}" if len(path) > 1 else ""
     return f"unknown key {quoted(key)}{where}", did_you_mean(key, keys, f"keys here: {', '.join(keys)}")
 
@@ -111,7 +111,7 @@ def model_at(path: Path) -> type[Spec] | None:
     current: Any = ProjectSpec
     for step in path:
         if isinstance(current, type) and issubclass(current, Spec):
-            field = current.model_fields.get(str(step))
+            field = current.keys().get(str(step))
             current = _bare(field.annotation) if field else None
         elif get_origin(current) in (dict, list):
             current = _bare(get_args(current)[-1])

@@ -3,6 +3,14 @@
 `config` makes it; every other layer only reads it. Times are seconds, sizes are bytes, paths are absolute.
 """
 
+from sandbox.model.alerts import (
+    BUILT_IN_ALERTS,
+    SEVERITIES,
+    AlertCondition,
+    AlertRule,
+    AlertSettings,
+    Objectives,
+)
 from sandbox.model.project import (
     DEFAULT_VERSION,
     GATEWAY,
@@ -70,9 +78,14 @@ from sandbox.model.traffic import (
 )
 
 __all__ = [
+    "BUILT_IN_ALERTS",
     "DEFAULT_VERSION",
     "GATEWAY",
+    "SEVERITIES",
     "Abort",
+    "AlertCondition",
+    "AlertRule",
+    "AlertSettings",
     "AppProtocol",
     "AuthorizationAction",
     "AuthorizationRule",
@@ -104,6 +117,7 @@ __all__ = [
     "Mount",
     "MountKind",
     "NoProbe",
+    "Objectives",
     "OutlierDetection",
     "PathMatch",
     "PathMatchType",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from sandbox.model.alerts import AlertSettings, Objectives
 from sandbox.model.traffic import MeshSettings, TrafficPolicy
 
 DEFAULT_VERSION = "v1"
@@ -243,6 +244,7 @@ class Service:
     depends_on: tuple[Dependency, ...] = ()  # what it calls; also its edges in the graph
     runtime: str | None = None  # process | docker; None: the project's
     external: External | None = None  # a host outside instead of instances of ours; its one version has neither
+    objectives: Objectives = field(default_factory=Objectives)
 
     def version(self, name: str) -> Version:
         """Raises KeyError when there is no such version."""
@@ -290,6 +292,7 @@ class Project:
     mesh: MeshSettings = field(default_factory=MeshSettings)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @property
     def default_service(self) -> Service | None:

@@ -71,9 +71,7 @@ def test_every_key_in_it_is_one() -> None:
 
 
 def test_every_key_has_a_description() -> None:
-    missing = [
-        f"{model}.{key}" for model, key in keys_of(ProjectSpec) if not models()[model].model_fields[key].description
-    ]
+    missing = [f"{model}.{key}" for model, key in keys_of(ProjectSpec) if not models()[model].keys()[key].description]
 
     assert missing == []
 
@@ -90,12 +88,13 @@ Key = tuple[str, str]
 
 def owner(model: type[Spec], key: str) -> str:
     """The model that declares the key: a version's keys are the same as those of a service."""
-    return next((found.__name__ for found in model.__mro__ if key in inspect.get_annotations(found)), "")
+    name = next((name for name, field in model.model_fields.items() if field.alias == key), key)
+    return next((found.__name__ for found in model.__mro__ if name in inspect.get_annotations(found)), "")
 
 
 def keys_of(model: type[Spec]) -> Iterator[Key]:
     """(model, key) of a model and all models inside it."""
-    for name, field in model.model_fields.items():
+    for name, field in model.keys().items():
         yield owner(model, name), name
         for inner in models_in(field.annotation):
             yield from keys_of(inner)
@@ -141,6 +140,6 @@ def _keys_of_map(data: dict[str, Any], model: type[Spec]) -> set[Key]:
     for name, value in data.items():
         if not name.startswith("x-"):
             found.add((owner(model, name), name))
-            field = model.model_fields.get(name)
+            field = model.keys().get(name)
             found |= keys_in(value, field.annotation) if field else set()
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.config.checks.alerts import check_alerts
 from sandbox.config.checks.containers import check_containers
 from sandbox.config.checks.graph import check_graph
 from sandbox.config.checks.services import check_services
@@ -11,7 +12,7 @@ from sandbox.config.checks.traffic import check_traffic
 from sandbox.config.tree import Entries, Problems
 from sandbox.model import Project
 
-_CHECKS = (check_services, check_containers, check_graph, check_traffic, check_settings)
+_CHECKS = (check_services, check_containers, check_graph, check_traffic, check_alerts, check_settings)
 
 
 def check(project: Project, root: Entries, problems: Problems) -> None:

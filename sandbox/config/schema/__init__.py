@@ -3,6 +3,7 @@
 Strict: a wrong type is an error, and so is an unknown key, except `x-…`. A key without a value counts as absent.
 """
 
+from sandbox.config.schema.alerts import AlertRuleSpec, AlertsSpec, LatencySpec, NotifySpec, ObjectivesSpec
 from sandbox.config.schema.containers import ContainerSpec
 from sandbox.config.schema.project import ProjectSpec
 from sandbox.config.schema.reload import ReloadSpec
@@ -22,6 +23,8 @@ from sandbox.config.schema.traffic import HeaderSpec, RetrySpec, RuleSpec, Timeo
 from sandbox.config.schema.volumes import BindSpec, MountSpec, TmpfsSpec, VolumeOptionsSpec, VolumeSpec
 
 __all__ = [
+    "AlertRuleSpec",
+    "AlertsSpec",
     "BindSpec",
     "BuildSpec",
     "ContainerSpec",
@@ -32,7 +35,10 @@ __all__ = [
     "HeaderSpec",
     "HealthcheckSpec",
     "ImagesSpec",
+    "LatencySpec",
     "MountSpec",
+    "NotifySpec",
+    "ObjectivesSpec",
     "PortSpec",
     "ProjectSpec",
     "ReloadSpec",

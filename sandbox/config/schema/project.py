@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sandbox.config.containerfields import VolumeName
 from sandbox.config.fields import ProjectName, ServiceName, Text
+from sandbox.config.schema.alerts import AlertsSpec
 from sandbox.config.schema.services import ServiceSpec
 from sandbox.config.schema.settings import SettingsSpec
 from sandbox.config.schema.traffic import TrafficSpec
@@ -28,3 +29,4 @@ class ProjectSpec(SettingsSpec):
     volumes: dict[VolumeName, VolumeSpec | None] = Field(
         default_factory=dict, description="Named volumes, which outlive the containers that mount them."
     )
+    alerts: AlertsSpec | None = Field(None, description="When somebody is told that something is wrong, and how.")

@@ -32,6 +32,7 @@ from sandbox.config.fields import (
     fault,
 )
 from sandbox.config.portforms import exposed, long_form, protocol, refuse_other_hosts
+from sandbox.config.schema.alerts import ObjectivesSpec
 from sandbox.config.schema.containers import ContainerSpec
 from sandbox.config.schema.reload import Reload
 from sandbox.config.schema.spec import Spec
@@ -218,6 +219,9 @@ class ServiceSpec(VersionSpec):
     public: Boolean = Field(False, description="Reachable through the gateway as http://NAME.localhost:<gateway>/.")
     depends_on: Annotated[dict[Text, DependencySpec], AlsoAs(TEXT_LIST)] = Field(
         default_factory=dict, description="The services it calls; each is found in <NAME>_URL, _HOST and _PORT."
+    )
+    objectives: ObjectivesSpec | None = Field(
+        None, description="What it is meant to reach; an alert tells when it will not."
     )
     versions: dict[Label, VersionSpec] = Field(
         default_factory=dict, description="Variants that run side by side; each inherits the service's keys."

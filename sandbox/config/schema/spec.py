@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic.fields import FieldInfo
 
 
 def _allow_extensions(schema: dict[str, Any]) -> None:
@@ -22,6 +23,11 @@ class Spec(BaseModel):
 
     compose: ClassVar[str] = ""
     """Which keys of Compose are known here: a key of `compose.UNSUPPORTED`."""
+
+    @classmethod
+    def keys(cls) -> dict[str, FieldInfo]:
+        """As the file writes them: `for` and `from` are words of Python, so such fields have them as their alias."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     @model_validator(mode="before")
     @classmethod
