@@ -15,7 +15,7 @@ PACKAGE = Path(sandbox.__file__).parent
 
 LAYERS = (
     {"errors", "model", "paths", "files", "ports", "tasks", "shipped"},
-    {"events", "control"},
+    {"events", "control", "graphlayout"},
     {"config", "runtime", "proxy", "telemetry", "reload"},
     {"supervisor"},
     {"api", "tui"},
