@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 
 from aiohttp import web
@@ -20,6 +21,13 @@ _MOST_CODES = 32
 _MOST_SESSIONS = 64
 
 Clock = Callable[[], float]
+
+
+class Access(StrEnum):
+    """What whoever came in may do."""
+
+    FULL = "full"
+    LOOK = "look"  # for an audience: see everything, change nothing
 
 
 def load_token(path: Path) -> str:
@@ -45,23 +53,25 @@ class Tickets:
         self._limit = limit
         self._lifetime = lifetime
         self._clock = clock
-        self._expiry: dict[bytes, float] = {}  # in the order of issue
+        self._issued: dict[bytes, tuple[float, Access]] = {}  # when it expires, in the order of issue
 
-    def issue(self) -> str:
+    def issue(self, access: Access) -> str:
         secret = secrets.token_urlsafe(32)
-        while len(self._expiry) >= self._limit:
-            del self._expiry[next(iter(self._expiry))]
-        self._expiry[_digest(secret)] = self._clock() + self._lifetime
+        while len(self._issued) >= self._limit:
+            del self._issued[next(iter(self._issued))]
+        self._issued[_digest(secret)] = self._clock() + self._lifetime, access
         return secret
 
-    def holds(self, secret: str) -> bool:
-        return self._expiry.get(_digest(secret), 0.0) > self._clock()
+    def access(self, secret: str) -> Access | None:
+        """What it is good for; None when it is unknown or too old."""
+        expiry, access = self._issued.get(_digest(secret), (0.0, None))
+        return access if expiry > self._clock() else None
 
-    def redeem(self, secret: str) -> bool:
-        """Whether it held; it never does again."""
-        held = self.holds(secret)
-        self._expiry.pop(_digest(secret), None)
-        return held
+    def redeem(self, secret: str) -> Access | None:
+        """What it was good for; it never is again."""
+        access = self.access(secret)
+        self._issued.pop(_digest(secret), None)
+        return access
 
 
 def _digest(secret: str) -> bytes:
@@ -77,17 +87,18 @@ class Auth:
         self._codes = Tickets(_MOST_CODES, CODE_LIFETIME, clock)
         self._sessions = Tickets(_MOST_SESSIONS, SESSION_LIFETIME, clock)
 
-    def new_code(self) -> str:
+    def new_code(self, access: Access = Access.FULL) -> str:
         """To be redeemed once, within CODE_LIFETIME seconds."""
-        return self._codes.issue()
+        return self._codes.issue(access)
 
     def log_in(self, code: str, response: web.StreamResponse) -> bool:
         """Give the response a session for the code; False when the code is unknown, used or too old."""
-        if not self._codes.redeem(code):
+        access = self._codes.redeem(code)
+        if access is None:
             return False
         response.set_cookie(
             self.cookie,
-            self._sessions.issue(),
+            self._sessions.issue(access),
             max_age=int(SESSION_LIFETIME),
             path="/",
             httponly=True,
@@ -95,11 +106,12 @@ class Auth:
         )
         return True
 
-    def has_session(self, request: web.Request) -> bool:
-        return self._sessions.holds(request.cookies.get(self.cookie, ""))
+    def session(self, request: web.Request) -> Access | None:
+        """What the browser's cookie is good for."""
+        return self._sessions.access(request.cookies.get(self.cookie, ""))
 
-    def admits(self, request: web.Request) -> bool:
-        return self._has_token(request) or self.has_session(request)
+    def access(self, request: web.Request) -> Access | None:
+        return Access.FULL if self._has_token(request) else self.session(request)
 
     def _has_token(self, request: web.Request) -> bool:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")

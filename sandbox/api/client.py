@@ -17,6 +17,7 @@ from sandbox.api.shapes import (
     Dropped,
     ExecRequest,
     LoginLink,
+    LoginLinkRequest,
     ReloadRequest,
     ScaleRequest,
     ServicesRequest,
@@ -38,8 +39,9 @@ from sandbox.events import Event, Kind, Severity
 class Client(Control):
     """As `Transport` asks; a supervisor of another version is told `down` only, which is the way out."""
 
-    def __init__(self, path: Path) -> None:
-        self._transport = Transport(path)
+    def __init__(self, path: Path, *, looks_only: bool = False) -> None:
+        """looks_only: whatever would change something is refused, by the other end."""
+        self._transport = Transport(path, looks_only=looks_only)
         self._traffic = TrafficClient(self._transport)
         self._metrics = MetricsClient(self._transport)
         self._traces = TracesClient(self._transport)
@@ -130,9 +132,10 @@ class Client(Control):
 
     # --- beyond Control ------------------------------------------------------------------------------------------
 
-    async def login_link(self) -> str:
-        """A link that opens the status page once."""
-        return decode(await self._transport.send("POST", "/api/login-link"), LoginLink).url
+    async def login_link(self, *, look: bool = False, cockpit: bool = False) -> str:
+        """A link that lets a browser in, once: to the page or the cockpit, to `look` only or to steer."""
+        body = LoginLinkRequest(look=look, cockpit=cockpit)
+        return (await self._transport.ask_for("POST", "/api/login-link", LoginLink, body)).url
 
 
 def _log_parameters(query: LogQuery) -> Iterator[tuple[str, Any]]:

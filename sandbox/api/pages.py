@@ -16,6 +16,8 @@ _TYPES = {
     "app.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
+_PLACES = {"cockpit": "/cockpit"}
+"""Where a login may lead, beside the page: nothing that a link says is gone to."""
 _STATIC = ("style.css", "app.js", "icon.svg")
 
 
@@ -33,12 +35,13 @@ class Pages:
         ]
 
     async def _index(self, request: web.Request) -> web.Response:
-        if self._auth.has_session(request):
+        if self._auth.session(request):
             return self._file("index.html")
         return self._file("login.html", status=401)
 
     async def _login(self, request: web.Request) -> web.Response:
-        response = web.Response(status=303, headers={"Location": "/"})
+        place = _PLACES.get(request.query.get("to", ""), "/")
+        response = web.Response(status=303, headers={"Location": place})
         if self._auth.log_in(request.query.get("code", ""), response):
             return response
         return self._file("login.html", status=401)

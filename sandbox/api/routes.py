@@ -16,6 +16,7 @@ from sandbox.api.handlers.cluster import Handlers
 from sandbox.api.handlers.metrics import MetricsHandlers
 from sandbox.api.handlers.traces import TracesHandlers
 from sandbox.api.handlers.traffic import TrafficHandlers
+from sandbox.api.shapes import LoginLinkRequest
 from sandbox.api.streams import Streams
 from sandbox.control import Control
 
@@ -30,8 +31,8 @@ class Route:
     local: bool = False  # only on the Unix socket, never for browsers
 
 
-def routes(control: Control, login_link: Callable[[], str]) -> tuple[Route, ...]:
-    """Everything the API serves. `login_link` makes a link that opens the status page once."""
+def routes(control: Control, login_link: Callable[[LoginLinkRequest], str]) -> tuple[Route, ...]:
+    """Everything the API serves. `login_link` makes a link that lets a browser in, once."""
     return (
         *_cluster(Handlers(control, login_link)),
         *_traffic(TrafficHandlers(control.traffic)),

@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from sandbox.api.auth import Auth
+from sandbox.api.auth import Access, Auth
 from sandbox.api.errors import Refused
-from sandbox.api.shapes import INTENT_HEADER
+from sandbox.api.shapes import INTENT_HEADER, LOOK_HEADER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Guard = Callable[[web.Request], None]
@@ -31,12 +31,18 @@ _HEADERS = {
     "Server": "sandbox",
 }
 
-PUBLIC = frozenset({"/", "/login", "/static/{name}"})
+PUBLIC = frozenset({"/", "/login", "/cockpit", "/static/{name}", "/cockpit/static/{name}"})
 """The routes that answer without a login: they tell nothing about the project."""
 
 
+_ASKING = frozenset({"/api/traffic/explain"})
+"""The routes that change nothing, although their question needs a body."""
+
+
 def harden(response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
+    """What a page needs beyond that, it has set already."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def loopback_hosts(port: int) -> frozenset[str]:
@@ -50,8 +56,13 @@ def loopback_guard(port: int, auth: Auth) -> Guard:
         _check_host(request, hosts)
         _check_origin(request)
         _check_intent(request)
-        if _path_of(request) not in PUBLIC and not auth.admits(request):
-            raise Refused(401, "not_logged_in", "not logged in", hint="open the link that `sandbox up` prints")
+        if _path_of(request) in PUBLIC:
+            return
+        access = auth.access(request)
+        if access is None:
+            raise Refused(401, "not_logged_in", "not logged in", hint="open the link that `sandbox open` prints")
+        if access is Access.LOOK:
+            _check_looks_only(request)
 
     return check
 
@@ -61,6 +72,14 @@ def socket_guard(request: web.Request) -> None:
     if uid is not None and uid != os.getuid():
         raise Refused(403, "other_user", "this project belongs to another user")
     _check_intent(request)
+    if LOOK_HEADER in request.headers:
+        _check_looks_only(request)
+
+
+def _check_looks_only(request: web.Request) -> None:
+    if request.method in _CHANGING and _path_of(request) not in _ASKING:
+        hint = "ask whoever gave you the link, or run: sandbox open"
+        raise Refused(403, "looks_only", "this view is for looking only", hint=hint)
 
 
 def _check_host(request: web.Request, hosts: frozenset[str]) -> None:

@@ -11,6 +11,9 @@ from sandbox.control import Change, Origin
 INTENT_HEADER = "X-Sandbox"
 """Must be `1` on whatever changes something: no other site can make a browser send it without asking us first."""
 
+LOOK_HEADER = "X-Sandbox-Look"
+"""On the Unix socket: whoever asks wants to be refused whatever would change something."""
+
 VERSION_HEADER = "X-Sandbox-Version"
 
 KEEP_ALIVE = 10.0
@@ -105,8 +108,13 @@ class WhyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: Annotated[str | None, msgspec.Meta(description="a service, a trace id or a URL")] = None
 
 
+class LoginLinkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    look: bool = False  # whoever opens it may change nothing
+    cockpit: bool = False  # it leads to the cockpit, not to the page
+
+
 class LoginLink(msgspec.Struct, frozen=True):
-    url: str  # opens the status page once, within some minutes
+    url: str  # lets a browser in, once, within some minutes
 
 
 class VersionInfo(msgspec.Struct, frozen=True):

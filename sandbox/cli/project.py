@@ -13,12 +13,16 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox.cli.target import existing
 from sandbox.config.locate import find_project_file
 from sandbox.control import Control
 from sandbox.errors import NotFoundError, NotRunningError, UsageError
 from sandbox.paths import ProjectPaths, project_id, sandbox_home
+
+if TYPE_CHECKING:
+    from sandbox.api.client import Client
 
 _RETURNS_WITHIN = 10.0  # seconds; longer only when it can't be started at all
 
@@ -125,19 +129,22 @@ def talk(options: Namespace, conversation: Callable[[Control], Awaitable[int]]) 
     """Run `conversation` with the project's supervisor; its exit code. NotRunningError when there is none."""
     import asyncio
 
+    async def session() -> int:
+        async with connect(options) as control:
+            return await conversation(control)
+
+    return asyncio.run(session())
+
+
+def connect(options: Namespace) -> Client:
+    """The way to the project's supervisor. NotRunningError when there is none."""
     from sandbox.api.client import Client
 
     project = find_project(options)
     if not project.running:
         raise NotRunningError("is not running", place=project.paths.id, hint="start it with `sandbox up`")
-
     _wait_for_supervisor(project.paths)
-
-    async def session() -> int:
-        async with Client(project.paths.api_socket) as control:
-            return await conversation(control)
-
-    return asyncio.run(session())
+    return Client(project.paths.api_socket)
 
 
 def _wait_for_supervisor(paths: ProjectPaths) -> None:

@@ -81,6 +81,7 @@ from sandbox.control.traffic import (
     TrafficState,
     Trial,
 )
+from sandbox.control.viewers import ViewerCommand
 
 __all__ = [
     "Alert",
@@ -147,6 +148,7 @@ __all__ = [
     "TrafficState",
     "Trial",
     "UpRequest",
+    "ViewerCommand",
     "WatchState",
     "WatchStatus",
 ]

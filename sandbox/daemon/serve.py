@@ -45,6 +45,7 @@ from sandbox.reload.change import Change
 from sandbox.runtime.choice import Choice
 from sandbox.runtime.client import ShimClient, ShimLost
 from sandbox.runtime.process import ProcessDriver
+from sandbox.runtime.selfexec import self_command
 from sandbox.supervisor import views
 from sandbox.supervisor.addresses import Addresses, sentences
 from sandbox.supervisor.adoption import adopt
@@ -197,10 +198,18 @@ class Daemon:
     async def _open_api(self, stack: AsyncExitStack) -> None:
         server = (await imported("sandbox.api.server")).ApiServer
         self._monitoring = self._new_monitoring()
-        api = server(LocalControl(self._cluster, self._bus, self._sources(), self._parts()), project_paths=self._paths)
+        api = server(
+            LocalControl(self._cluster, self._bus, self._sources(), self._parts()),
+            project_paths=self._paths,
+            viewer=self._viewer,
+        )
         await api.start_unix(self._paths.api_socket)
         await api.start_loopback(self._front.ui)
         stack.push_async_callback(api.close)
+
+    def _viewer(self, look: bool) -> list[str]:
+        """The terminal UI for a browser."""
+        return self_command("sandbox", "__viewer", str(self._paths.api_socket), *(["--look"] if look else []))
 
     async def _open_monitoring(self, stack: AsyncExitStack) -> None:
         more = await relay_sockets(self._grounds.ground, self._front.otlp.getsockname()[1])

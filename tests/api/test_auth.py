@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.api.auth import CODE_LIFETIME, SESSION_LIFETIME, Tickets, load_token
+from sandbox.api.auth import CODE_LIFETIME, SESSION_LIFETIME, Access, Tickets, load_token
 from tests.api.doors import Clock, Doors
 
 
@@ -85,8 +85,8 @@ def test_a_token_that_others_could_read_is_replaced(tmp_path: Path) -> None:
 
 def test_the_oldest_ticket_makes_room() -> None:
     tickets = Tickets(2, 10.0, Clock())
-    first, second, third = tickets.issue(), tickets.issue(), tickets.issue()
-    assert [tickets.holds(one) for one in (first, second, third)] == [False, True, True]
+    first, second, third = (tickets.issue(Access.FULL) for _ in range(3))
+    assert [tickets.access(one) for one in (first, second, third)] == [None, Access.FULL, Access.FULL]
 
 
 @given(st.lists(st.one_of(st.just("issue"), st.floats(0, 4), st.integers(0, 20)), max_size=40))
@@ -98,7 +98,7 @@ def test_tickets_hold_once_in_time_and_within_bounds(steps: list[str | float | i
     used: set[int] = set()
     for step in steps:
         if step == "issue":
-            issued.append((tickets.issue(), clock.now))
+            issued.append((tickets.issue(Access.LOOK), clock.now))
         elif isinstance(step, float):
             clock.now += step
         elif isinstance(step, int) and step < len(issued):
@@ -107,4 +107,4 @@ def test_tickets_hold_once_in_time_and_within_bounds(steps: list[str | float | i
                 assert step not in used
                 assert clock.now < since + 10.0
                 used.add(step)
-        assert sum(tickets.holds(secret) for secret, _ in issued) <= 5
+        assert sum(tickets.access(secret) is Access.LOOK for secret, _ in issued) <= 5

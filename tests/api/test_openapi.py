@@ -12,7 +12,7 @@ from sandbox.api.routes import routes
 from tests.api.doors import Doors
 from tests.fakes.control import FakeControl
 
-ROUTES = routes(FakeControl(), login_link=lambda: "")
+ROUTES = routes(FakeControl(), login_link=lambda request: "")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import msgspec
 from sandbox import __version__
 from sandbox.api import http1
 from sandbox.api.errors import ErrorAnswer, VersionMismatchError, from_answer
-from sandbox.api.shapes import INTENT_HEADER, KEEP_ALIVE, VERSION_HEADER, Dropped
+from sandbox.api.shapes import INTENT_HEADER, KEEP_ALIVE, LOOK_HEADER, VERSION_HEADER, Dropped
 from sandbox.errors import NotRunningError, SandboxError
 
 _PATIENCE = 60.0
@@ -32,8 +32,9 @@ class Transport:
     another version, where `any_version` does not allow it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, looks_only: bool = False) -> None:
         self._path = path
+        self._headers = {INTENT_HEADER: "1", **({LOOK_HEADER: "1"} if looks_only else {})}
 
     async def get(self, target: str, shape: type[T], parameters: Parameters = ()) -> T:
         """The answer as `shape`."""
@@ -64,7 +65,7 @@ class Transport:
     async def _ask(
         self, method: str, target: str, body: bytes = b"", *, patience: float = _PATIENCE, any_version: bool = False
     ) -> AsyncIterator[http1.Response]:
-        headers = {INTENT_HEADER: "1", **({"Content-Type": "application/json"} if body else {})}
+        headers = {**self._headers, **({"Content-Type": "application/json"} if body else {})}
         with self._plain_errors():
             async with http1.exchange(
                 self._path, method, target, headers=headers, body=body, patience=patience

@@ -10,6 +10,7 @@ from sandbox.api.shapes import (
     EventsQuery,
     ExecRequest,
     LoginLink,
+    LoginLinkRequest,
     LogsQuery,
     ReloadRequest,
     ScaleRequest,
@@ -31,9 +32,9 @@ from sandbox.events import Event
 
 
 class Handlers:
-    """login_link: makes a link that opens the status page once."""
+    """login_link: makes a link that lets a browser in, once."""
 
-    def __init__(self, control: Control, login_link: Callable[[], str]) -> None:
+    def __init__(self, control: Control, login_link: Callable[[LoginLinkRequest], str]) -> None:
         self._control = control
         self._login_link = login_link
 
@@ -112,6 +113,6 @@ class Handlers:
         """How to run a command inside an instance."""
         return await self._control.exec_spec(body.target, body.argv)
 
-    async def login_link(self) -> LoginLink:
-        """A link that opens the status page once."""
-        return LoginLink(self._login_link())
+    async def login_link(self, body: LoginLinkRequest) -> LoginLink:
+        """A link that lets a browser in, once."""
+        return LoginLink(self._login_link(body))

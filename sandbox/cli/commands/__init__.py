@@ -3,4 +3,4 @@
 from sandbox.cli.commands import look, run, setup, steer
 
 GROUPS = (run.GROUP, look.GROUP, steer.GROUP, setup.GROUP)
-INTERNAL = (setup.COMPLETE,)
+INTERNAL = (setup.COMPLETE, setup.VIEWER)

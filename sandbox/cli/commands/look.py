@@ -42,6 +42,13 @@ def _wait(parser: ArgumentParser) -> None:
     parser.add_argument("--timeout", type=duration, default=120.0, metavar="TIME", help="at most (default: 120s)")
 
 
+def _open(parser: ArgumentParser) -> None:
+    parser.add_argument("service", nargs="?", metavar="SERVICE", help="a public service, instead of the cockpit")
+    parser.add_argument("--page", action="store_true", help="the plain page: the graph and charts, nothing to drive")
+    parser.add_argument("--look", action="store_true", help="a link for an audience: whoever opens it changes nothing")
+    parser.add_argument("--print", dest="only_print", action="store_true", help="print the link, open nothing")
+
+
 GROUP = Group(
     "Look",
     (
@@ -61,6 +68,13 @@ GROUP = Group(
             _events,
             ("sandbox events -n 20", "sandbox events -f orders"),
             follows=True,
+        ),
+        Command(
+            "open",
+            "open the cockpit, or a service, in a browser",
+            "sandbox.cli.open:run",
+            _open,
+            ("sandbox open", "sandbox open --look --print", "sandbox open storefront"),
         ),
         Command(
             "wait",

@@ -30,6 +30,11 @@ def _complete(parser: ArgumentParser) -> None:
     parser.add_argument("words", nargs=REMAINDER)
 
 
+def _viewer(parser: ArgumentParser) -> None:
+    parser.add_argument("socket")
+    parser.add_argument("--look", action="store_true")
+
+
 GROUP = Group(
     "Set up",
     (
@@ -75,5 +80,13 @@ COMPLETE = Command(
     "candidates for the last of the words",
     "sandbox.cli.completion:answer",
     _complete,
+    steers_project=False,
+)
+
+VIEWER = Command(
+    "__viewer",
+    "the terminal UI for a browser",
+    "sandbox.cli.open:view",
+    _viewer,
     steers_project=False,
 )
