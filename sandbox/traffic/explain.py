@@ -10,6 +10,7 @@ from sandbox.traffic import words
 from sandbox.traffic.matching import describe
 from sandbox.traffic.router import Callee, Decision, decide, rule_name
 
+
 def explain(policy: TrafficPolicy, head: RequestHead, callee: Callee) -> Explanation:
     decision = decide(policy, head, callee)
     return Explanation(
