@@ -132,9 +132,7 @@ class RevisionStore:
         try:
             return _connected(self._path)
         except (sqlite3.DatabaseError, ValueError, OSError) as error:
-            if isinstance(
-                error, sqlite3.OperationalError | OSError
-            ):  # busy, full or refused: not damaged
+            if isinstance(error, sqlite3.OperationalError | OSError):  # busy, full or refused: not damaged
                 raise self._failed(error) from None
             aside = _put_aside(self._path)
             self._say(f"the history of traffic was damaged ({error}) and begins anew; the old file is {aside}")

@@ -38,7 +38,7 @@ def test_what_is_written_is_what_is_meant(text: str, condition: AlertCondition) 
     ["", "p99", "p99(a)", "p99(a) = 1s", "p99(a) > 1", "error_ratio(a) > 101%", "cpu(a -> b) > 1", "p99(a -> *) > 1s"],
 )
 def test_what_means_nothing_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r'.'):
+    with pytest.raises(ValueError, match=r"."):
         parse_condition(text)
 
 
