@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -48,6 +48,13 @@ class Kind(StrEnum):
     PROXY_EXITED = "proxy_exited"
     PROXY_REFUSED = "proxy_refused"  # a NACK; `detail` has Envoy's own words
     POLICY_APPLIED = "policy_applied"
+    FAULT_INJECTED = "fault_injected"
+    FAULT_REMOVED = "fault_removed"
+    ALERT_FIRING = "alert_firing"
+    ALERT_RESOLVED = "alert_resolved"
+    ALERT_SILENCED = "alert_silenced"
+    ENGINE_TOLD = "engine_told"  # the container engine went away, or came back
+    LOAD_CHANGED = "load_changed"  # the background traffic was switched on or off
     NOTICE = "notice"
 
 
@@ -102,17 +109,24 @@ class Subscription:
 
 
 class Bus:
-    """Hands every event to every subscriber and keeps the newest `history` of them."""
+    """Hands every event to every subscriber and keeps the newest `history` of them.
 
-    def __init__(self, history: int = 1000) -> None:
-        self._history: deque[Event] = deque(maxlen=history)
+    past: what happened before, in its order; counting goes on from there. keep: is handed every event first.
+    """
+
+    def __init__(
+        self, history: int = 1000, past: Iterable[Event] = (), keep: Callable[[Event], None] = lambda event: None
+    ) -> None:
+        self._history: deque[Event] = deque(past, maxlen=history)
         self._subscriptions: set[Subscription] = set()
-        self._sequence = 0
+        self._sequence = max((event.sequence for event in self._history), default=0)
+        self._keep = keep
 
     def publish(self, event: Event) -> Event:
         self._sequence += 1
         event = replace(event, sequence=self._sequence)
         self._history.append(event)
+        self._keep(event)
         for subscription in self._subscriptions:
             subscription.push(event)
         return event
@@ -123,6 +137,8 @@ class Bus:
         return self._sequence
 
     def history(self, after: int = 0) -> tuple[Event, ...]:
+        """All of it when `after` is of another count, which a reader may remember of a project that began anew."""
+        after = after if after <= self._sequence else 0
         return tuple(event for event in self._history if event.sequence > after)
 
     @contextmanager

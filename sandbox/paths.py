@@ -4,6 +4,7 @@ $SANDBOX_HOME/                        default $XDG_STATE_HOME/sandbox
   cache/                              uv's cache, shared by all projects
   projects/<id>/                      0700
     request.json  state.json          what was asked for; what is remembered (ports, replicas)
+    events.jsonl  alerts.json         what happened, and which alerts stand; gone after `down`
     token                             0600, the bearer token of the loopback port
     logs/  envs/  envoy/              service output; Python environments; Envoy's bootstrap and log
     docker/                           what is remembered of containers' networks, images and syncs; gone after `down`
@@ -92,6 +93,14 @@ class ProjectPaths:
     @property
     def memory(self) -> Path:
         return self.state / "state.json"
+
+    @property
+    def timeline(self) -> Path:
+        return self.state / "events.jsonl"
+
+    @property
+    def alerts(self) -> Path:
+        return self.state / "alerts.json"
 
     @property
     def token(self) -> Path:

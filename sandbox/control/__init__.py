@@ -39,6 +39,7 @@ from sandbox.control.base import (
     WatchState,
     WatchStatus,
 )
+from sandbox.control.markers import SORTS, Marker, markers
 from sandbox.control.metrics import (
     Graph,
     GraphEdge,
@@ -84,6 +85,7 @@ from sandbox.control.traffic import (
 from sandbox.control.viewers import ViewerCommand
 
 __all__ = [
+    "SORTS",
     "Alert",
     "AlertState",
     "AlertsControl",
@@ -114,6 +116,7 @@ __all__ = [
     "LogLine",
     "LogQuery",
     "LogsControl",
+    "Marker",
     "Metric",
     "MetricsAnswer",
     "MetricsControl",
@@ -151,4 +154,5 @@ __all__ = [
     "ViewerCommand",
     "WatchState",
     "WatchStatus",
+    "markers",
 ]

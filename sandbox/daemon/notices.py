@@ -24,6 +24,9 @@ class Notices:
     def warn(self, message: str) -> None:
         self._bus.publish(Event(kind=Kind.NOTICE, severity=Severity.WARNING, message=message))
 
+    def engine(self, message: str) -> None:
+        self._bus.publish(Event(kind=Kind.ENGINE_TOLD, severity=Severity.WARNING, message=message))
+
     def failed(self, name: str, error: BaseException) -> None:
         """A background task of ours died."""
         message = f"internal error in '{name}': {error}"

@@ -56,6 +56,7 @@ from sandbox.supervisor.evidence import Evidence
 from sandbox.supervisor.memory import Memory, MemoryFile, Recorder, remember
 from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
+from sandbox.supervisor.timeline import Timeline
 from sandbox.supervisor.wiring import PROCESS, Ground, ports_of
 from sandbox.tasks import Tasks
 
@@ -104,7 +105,8 @@ class Daemon:
         self.down_asked = asyncio.Event()
         self.shim_lost = asyncio.Event()
         self._paths = paths
-        self._bus = Bus()
+        self._timeline = Timeline(paths.timeline)
+        self._bus = Bus(past=self._timeline.load(), keep=self._timeline.keep)
         self._notices = Notices(self._bus)
         self._tasks = Tasks(self._notices.failed)
         self._logbook = Logbook(paths.logs)
@@ -121,6 +123,7 @@ class Daemon:
         enter(environment_of(self._request))
         remembered = self._memory.load()
         stack.callback(self._recorder.flush)
+        self._timeline.tell_of_trouble(self._notices.warn)
         self._shim = await ShimClient.connect(self._paths.shim_socket)
         stack.push_async_callback(self._shim.close)
         await self._open_runtimes(stack)
@@ -153,7 +156,7 @@ class Daemon:
         await processes.open()
         stack.push_async_callback(processes.close)
         self._driver = SyncedDriver({PROCESS: processes}, Synced(self._paths.docker))
-        self._grounds = Grounds(self._paths, self._driver, self._notices.warn)
+        self._grounds = Grounds(self._paths, self._driver, self._notices.engine)
         stack.push_async_callback(self._grounds.close)
         stack.push_async_callback(self._driver.close)
 
@@ -420,6 +423,7 @@ class Daemon:
         await self._proxy.stop()
         await self._clear_runtimes()
         forget_good(self._paths)
+        self._timeline.forget()
         self._recorder.note(remember(Wishes(), (), self._addresses.remembered, ""))
 
     async def _clear_runtimes(self) -> None:

@@ -86,10 +86,9 @@ class Feed:
     # --- events -------------------------------------------------------------------------------------------------
 
     def _listen_anew(self) -> None:
-        """A new supervisor counts its events from one again."""
+        """A new supervisor goes on counting where the old one ended."""
         if self._listening is not None:
             self._listening.cancel()
-        self._after = 0
         self._listening = self._tasks.spawn(self._listen(), name="listen to events")
 
     async def _listen(self) -> None:

@@ -36,10 +36,31 @@ def test_one_line_each(bakery: FakeControl, capsys: Output) -> None:
     ]
 
 
-@pytest.mark.parametrize(("words", "count"), [(["-n", "1"], 1), (["-n", "0"], 0), (["orders"], 1), (["steamer"], 1)])
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (["-n", "1"], 1),
+        (["-n", "0"], 0),
+        (["orders"], 1),
+        (["steamer"], 1),
+        (["--kind", "instance"], 2),
+        (["--kind", "project,instance_exited"], 2),
+        (["--kind", "alert"], 0),
+        (["--since", "2026-01-01T00:00:01Z"], 2),
+        (["--since", "1m"], 0),
+    ],
+)
 def test_some_of_them(bakery: FakeControl, capsys: Output, words: list[str], count: int) -> None:
     assert main(["events", *words]) == 0
     assert len(capsys.readouterr().out.splitlines()) == count
+
+
+@pytest.mark.parametrize(("word", "hint"), [("instence", "did you mean instance?"), ("qqq", "there are alert, build")])
+def test_of_a_kind_that_is_not_there(bakery: FakeControl, capsys: Output, word: str, hint: str) -> None:
+    assert main(["events", "--kind", word]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: --kind {word}: no such kind of event")
+    assert hint in told
 
 
 def test_of_a_service_that_is_not_there(bakery: FakeControl, capsys: Output) -> None:

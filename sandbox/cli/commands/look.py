@@ -25,6 +25,15 @@ def _events(parser: ArgumentParser) -> None:
     services_argument(parser)
     parser.add_argument("-f", "--follow", action="store_true", help="keep printing new ones until interrupted")
     parser.add_argument("-n", "--tail", type=_line_count, default=None, metavar="N", help="only the newest N")
+    parser.add_argument("--since", type=moment, metavar="TIME", help="only what happened since then: 5m, 2026-01-31")
+    parser.add_argument(
+        "--kind",
+        dest="kinds",
+        action="append",
+        default=[],
+        metavar="KIND",
+        help="only these: alert, fault, instance, policy, project, proxy, service, … or a whole word of -o json",
+    )
     output_option("table", "json")(parser)
 
 
@@ -63,10 +72,10 @@ GROUP = Group(
         ),
         Command(
             "events",
-            "what happened: starts, reloads, failures",
+            "what happened: saves, policies, faults, alerts, failures",
             "sandbox.cli.events:run",
             _events,
-            ("sandbox events -n 20", "sandbox events -f orders"),
+            ("sandbox events -n 20", "sandbox events -f orders", "sandbox events --since 10m --kind fault,alert"),
             follows=True,
         ),
         Command(
