@@ -15,7 +15,7 @@ PACKAGE = Path(sandbox.__file__).parent
 
 LAYERS = (
     {"errors", "model", "paths", "files", "ports", "tasks", "shipped"},
-    {"events", "control", "graphlayout"},
+    {"events", "control", "graphlayout", "pictures"},
     {"config", "runtime", "proxy", "traffic", "telemetry", "reload"},
     {"supervisor"},
     {"api", "tui"},

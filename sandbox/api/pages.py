@@ -13,19 +13,20 @@ _TYPES = {
     "index.html": "text/html",
     "login.html": "text/html",
     "style.css": "text/css",
+    "pictures.css": "text/css",
     "app.js": "text/javascript",
+    "pictures.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 _PLACES = {"cockpit": "/cockpit"}
 """Where a login may lead, beside the page: nothing that a link says is gone to."""
-_STATIC = ("style.css", "app.js", "icon.svg")
+_STATIC = ("style.css", "pictures.css", "app.js", "pictures.js", "icon.svg")
 
 
 class Pages:
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
-        folder = resources.files("sandbox.api") / "page"
-        self._files = {name: (folder / name).read_bytes() for name in _TYPES}
+        self._files = {name: _content(name) for name in _TYPES}
 
     def routes(self) -> list[web.AbstractRouteDef]:
         return [
@@ -54,3 +55,8 @@ class Pages:
 
     def _file(self, name: str, *, status: int = 200) -> web.Response:
         return web.Response(body=self._files[name], status=status, content_type=_TYPES[name], charset="utf-8")
+
+
+def _content(name: str) -> bytes:
+    package, folder = ("sandbox.pictures", ".") if name == "pictures.css" else ("sandbox.api", "page")
+    return (resources.files(package) / folder / name).read_bytes()

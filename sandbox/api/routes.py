@@ -14,6 +14,7 @@ from sandbox.api.encoding import decode_body, decode_query, json_response
 from sandbox.api.handlers.alerts import AlertsHandlers
 from sandbox.api.handlers.cluster import Handlers
 from sandbox.api.handlers.metrics import MetricsHandlers
+from sandbox.api.handlers.pictures import PicturesHandlers
 from sandbox.api.handlers.traces import TracesHandlers
 from sandbox.api.handlers.traffic import TrafficHandlers
 from sandbox.api.shapes import LoginLinkRequest
@@ -39,6 +40,7 @@ def routes(control: Control, login_link: Callable[[LoginLinkRequest], str]) -> t
         *_metrics(MetricsHandlers(control.metrics)),
         *_traces(TracesHandlers(control.traces)),
         *_alerts(AlertsHandlers(control.alerts, control.diagnosis)),
+        *_pictures(PicturesHandlers(control)),
     )
 
 
@@ -108,6 +110,10 @@ def _alerts(handlers: AlertsHandlers) -> tuple[Route, ...]:
         Route("POST", "/api/alerts/silence", handlers.silence),
         Route("GET", "/api/why", handlers.why),
     )
+
+
+def _pictures(handlers: PicturesHandlers) -> tuple[Route, ...]:
+    return (Route("GET", "/api/charts/{service}", handlers.charts),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,7 @@ async function update() {
   place("services").replaceChildren(
     ...status.services.flatMap((service) => rows(service, telemetry.services[service.name])),
   );
+  offerServices(status.services.map((service) => service.name));
   showEvents(lines.split("\n").filter(Boolean).map((line) => JSON.parse(line)).filter((event) => event.sequence));
   showTrouble("");
 }
