@@ -58,6 +58,13 @@ def _open(parser: ArgumentParser) -> None:
     parser.add_argument("--print", dest="only_print", action="store_true", help="print the link, open nothing")
 
 
+def _report(parser: ArgumentParser) -> None:
+    parser.add_argument("--to", metavar="FILE", default=None, help="default: PROJECT-DATE-TIME.html in this folder")
+    parser.add_argument(
+        "--span", type=duration, default=900.0, metavar="TIME", help="how far it looks back (default: 15m)"
+    )
+
+
 GROUP = Group(
     "Look",
     (
@@ -84,6 +91,13 @@ GROUP = Group(
             "sandbox.cli.open:run",
             _open,
             ("sandbox open", "sandbox open --look --print", "sandbox open storefront"),
+        ),
+        Command(
+            "report",
+            "write the last minutes into one HTML file",
+            "sandbox.cli.reporting:run",
+            _report,
+            ("sandbox report", "sandbox report --span 1h --to incident.html"),
         ),
         Command(
             "wait",
