@@ -5,11 +5,11 @@ What has an unexpected shape is left as it is; validation says what is wrong wit
 
 from __future__ import annotations
 
+from sandbox.config.expandtraffic import expand_traffic
 from sandbox.config.tree import Entries, Entry, Items, Node, Problems, Scalar, change, quoted
 
 _SERVICE = ("services", "*")
 _VERSION = ("services", "*", "versions", "*")
-_HEADERS = ("traffic", "*", "rules", "*", "matches", "*", "headers")
 
 
 def expand(root: Entries, problems: Problems) -> Entries:
@@ -29,7 +29,7 @@ def expand(root: Entries, problems: Problems) -> Entries:
         tree = change(tree, (*holder, "reload"), _watched)
     tree = change(tree, ("reload",), _watched)
     tree = change(tree, (*_SERVICE, "depends_on"), _dependencies)
-    tree = change(tree, _HEADERS, _headers)
+    tree = expand_traffic(tree)
     assert isinstance(tree, Entries)
     return tree
 
@@ -69,20 +69,6 @@ def _env_files(node: Node) -> Node:
 
 def _one_or_more(node: Node) -> Node:
     return node if isinstance(node, Items) else Items(node.location, (node,)) if _is_there(node) else node
-
-
-def _headers(node: Node) -> Node:
-    """`{name: value}` to Gateway API's list of `{name, type, value}`."""
-    if not isinstance(node, Entries):
-        return node
-    return Items(node.location, tuple(_header(name, entry) for name, entry in node.entries.items()))
-
-
-def _header(name: str, entry: Entry) -> Node:
-    named = Entry(entry.key, Scalar(entry.key, name))
-    if isinstance(entry.node, Entries):
-        return Entries(entry.key, {**entry.node.entries, "name": named})
-    return Entries(entry.key, {"name": named, "value": Entry(entry.key, entry.node)})
 
 
 def _keyed(node: Node, key: str) -> Entries:

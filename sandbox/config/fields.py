@@ -84,33 +84,33 @@ def _boolean(value: object) -> bool:
     raise fault(f"should be true or false, not {kind(value)}", f"write {wanted or 'true or false'}")
 
 
-def _number(value: object) -> object:
+def number(value: object) -> object:
     """A variable's text as the number that it is."""
     return resolve(value) if isinstance(value, str) else value
 
 
 def whole(low: int, high: int) -> Callable[[object], int]:
     def check(value: object) -> int:
-        number = _number(value)
-        if isinstance(number, bool) or not isinstance(number, int):
+        found = number(value)
+        if isinstance(found, bool) or not isinstance(found, int):
             raise fault(f"should be a whole number, not {kind(value)}", f"write a number from {low} to {high}")
-        if not low <= number <= high:
-            raise fault(f"is out of range: {number}", f"write a number from {low} to {high}")
-        return int(number)
+        if not low <= found <= high:
+            raise fault(f"is out of range: {found}", f"write a number from {low} to {high}")
+        return int(found)
 
     return check
 
 
 def _cpus(value: object) -> float:
-    number = _number(value)
-    if isinstance(number, bool) or not isinstance(number, int | float):
+    found = number(value)
+    if isinstance(found, bool) or not isinstance(found, int | float):
         raise fault(f"should be a number of processors, not {kind(value)}", "write it like 0.5")
-    if not 0 < number <= 1024:
-        raise fault(f"is out of range: {written(number)}", "write a number above 0 and up to 1024, such as 0.5")
-    return float(number)
+    if not 0 < found <= 1024:
+        raise fault(f"is out of range: {written(found)}", "write a number above 0 and up to 1024, such as 0.5")
+    return float(found)
 
 
-def _duration(value: object) -> float:
+def duration(value: object) -> float:
     try:
         return durations.parse_duration(text(value))
     except ValueError as error:
@@ -118,7 +118,7 @@ def _duration(value: object) -> float:
 
 
 def _positive_duration(value: object) -> float:
-    seconds = _duration(value)
+    seconds = duration(value)
     if seconds <= 0:
         raise fault("should be longer than 0", f"write it like {durations.EXAMPLES}")
     return seconds
@@ -237,7 +237,7 @@ _VARIABLE = r"\$"
 """Where a number or a boolean stands, editors also take a text with a variable in it."""
 
 
-def _integer_schema(low: int, high: int) -> WithJsonSchema:
+def integer_schema(low: int, high: int) -> WithJsonSchema:
     schema = {"type": ["integer", "string"], "minimum": low, "maximum": high, "pattern": rf"^[0-9]+$|{_VARIABLE}"}
     return WithJsonSchema(schema)
 
@@ -248,16 +248,16 @@ BOOLEAN: dict[str, Any] = {"type": ["boolean", "string"], "pattern": f"^(true|fa
 Boolean = Annotated[bool, PlainValidator(_boolean), WithJsonSchema(BOOLEAN)]
 String = Annotated[str, PlainValidator(_filled), WithJsonSchema({"type": "string", "minLength": 1})]
 Text = Annotated[str, PlainValidator(text), WithJsonSchema({"type": _SCALAR_TYPES})]
-PortNumber = Annotated[int, PlainValidator(whole(1, 65535)), _integer_schema(1, 65535)]
-Replicas = Annotated[int, PlainValidator(whole(0, 100)), _integer_schema(0, 100)]
-Pids = Annotated[int, PlainValidator(whole(1, 4_194_304)), _integer_schema(1, 4_194_304)]
-Retries = Annotated[int, PlainValidator(whole(1, 1000)), _integer_schema(1, 1000)]
-Attempts = Annotated[int, PlainValidator(whole(0, 100)), _integer_schema(0, 100)]
-Weight = Annotated[int, PlainValidator(whole(0, 1_000_000)), _integer_schema(0, 1_000_000)]
-StatusCode = Annotated[int, PlainValidator(whole(400, 599)), _integer_schema(400, 599)]
+PortNumber = Annotated[int, PlainValidator(whole(1, 65535)), integer_schema(1, 65535)]
+Replicas = Annotated[int, PlainValidator(whole(0, 100)), integer_schema(0, 100)]
+Pids = Annotated[int, PlainValidator(whole(1, 4_194_304)), integer_schema(1, 4_194_304)]
+Retries = Annotated[int, PlainValidator(whole(1, 1000)), integer_schema(1, 1000)]
+Attempts = Annotated[int, PlainValidator(whole(0, 100)), integer_schema(0, 100)]
+Weight = Annotated[int, PlainValidator(whole(0, 1_000_000)), integer_schema(0, 1_000_000)]
+StatusCode = Annotated[int, PlainValidator(whole(400, 599)), integer_schema(400, 599)]
 Cpus = Annotated[float, PlainValidator(_cpus), WithJsonSchema({"type": ["number", "string"], "examples": ["0.5", "2"]})]
 Duration = Annotated[
-    float, PlainValidator(_duration), WithJsonSchema({"type": "string", "examples": ["500ms", "10s", "1m30s"]})
+    float, PlainValidator(duration), WithJsonSchema({"type": "string", "examples": ["500ms", "10s", "1m30s"]})
 ]
 PositiveDuration = Annotated[
     float,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from sandbox.config.profiles import DEFAULT, profile_file, refuse_other_keys
 from sandbox.config.read import read, shown, under
 from sandbox.config.resolve import Resolver
 from sandbox.config.schema import ProjectSpec, SettingsSpec
+from sandbox.config.traffic.policies import rule_places
 from sandbox.config.tree import Entries, Problems
 from sandbox.config.validate import faulty, validate
 from sandbox.errors import ConfigError, Location, Problem
@@ -72,7 +74,7 @@ class _Load:
         )
         check(project, tree, self._problems)
         self._stop_if_wrong()
-        return project
+        return replace(project, places=rule_places(tree))
 
     def _tree(self, file: Path) -> Entries | None:
         self._read.append(file)

@@ -15,22 +15,21 @@ from sandbox.config import scalars
 from sandbox.config.alerts import render_alerts, render_objectives
 from sandbox.config.durations import format_duration
 from sandbox.config.sizes import format_size
+from sandbox.config.traffic.document import document
 from sandbox.model import (
     DEFAULT_VERSION,
     Build,
     CommandProbe,
-    HeaderMatch,
+    External,
     Healthcheck,
     HttpProbe,
-    MatchType,
+    MeshSettings,
     Mount,
     MountKind,
     NoProbe,
     Port,
     Project,
     ReloadSettings,
-    Retry,
-    Rule,
     Service,
     Settings,
     Template,
@@ -65,12 +64,12 @@ def to_dict(project: Project) -> Plain:
         **_settings(project.settings),
         "services": {name: _service(service) for name, service in project.services.items()},
     }
+    if project.mesh != MeshSettings():
+        rendered["mesh"] = _mesh(project.mesh)
     if project.volumes:
         rendered["volumes"] = {key: _volume(volume) for key, volume in project.volumes.items()}
     if project.traffic:
-        rendered["traffic"] = {
-            callee: {"rules": [_rule(rule) for rule in policy.rules]} for callee, policy in project.traffic.items()
-        }
+        rendered["traffic"] = {callee: escaped_document(document(policy)) for callee, policy in project.traffic.items()}
     if alerts := render_alerts(project.alerts):
         rendered["alerts"] = alerts
     return rendered
@@ -96,7 +95,16 @@ def _reload(reload: ReloadSettings) -> Plain:
     return {"watch": reload.watch, "warm": reload.warm, "drain": format_duration(reload.drain)}
 
 
+def _mesh(mesh: MeshSettings) -> Plain:
+    return {
+        "authorization": "declared" if mesh.declared_only else "allow",
+        "egress": "allow" if mesh.egress else "deny",
+    }
+
+
 def _service(service: Service) -> Plain:
+    if service.external is not None:
+        return _filled(external=_url(service.external), objectives=render_objectives(service.objectives))
     common = _filled(
         runtime=service.runtime,
         ports=[_port(port) for port in service.ports],
@@ -215,26 +223,6 @@ def _watch(rule: WatchRule) -> Plain:
     )
 
 
-def _rule(rule: Rule) -> Plain:
-    return _filled(
-        matches=[{"headers": [_header(header) for header in match.headers]} for match in rule.matches],
-        backendRefs=[{"version": backend.version, "weight": backend.weight} for backend in rule.backends],
-        timeouts=_filled(
-            request=_duration(rule.timeouts.request), backendRequest=_duration(rule.timeouts.backend_request)
-        ),
-        retry=_retry(rule.retry) if rule.retry else None,
-    )
-
-
-def _header(header: HeaderMatch) -> Plain:
-    value = None if header.type is MatchType.PRESENT else _escape(header.value)
-    return _filled(name=header.name, type=str(header.type), value=value)
-
-
-def _retry(retry: Retry) -> Plain:
-    return {"attempts": retry.attempts, "codes": list(retry.codes), "backoff": format_duration(retry.backoff)}
-
-
 # --- values -------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +231,22 @@ def _template(value: Template) -> str:
         _escape(part) if isinstance(part, str) else f"${{services.{part.service}.{part.attribute}}}"
         for part in value.parts
     )
+
+
+def _url(external: External) -> str:
+    host = f"[{external.host}]" if ":" in external.host else external.host
+    return f"{'https' if external.tls else 'http'}://{host}:{external.port}"
+
+
+def escaped_document(node: Any) -> Any:
+    """A document as it is written into a file, where $ begins a variable."""
+    if isinstance(node, str):
+        return _escape(node)
+    if isinstance(node, list):
+        return [escaped_document(item) for item in node]
+    if isinstance(node, dict):
+        return {key: escaped_document(value) for key, value in node.items()}
+    return node
 
 
 def _escape(text: str) -> str:
@@ -255,10 +259,6 @@ def _escaped(text: str | None) -> str | None:
 
 def _escaped_values(values: Mapping[str, str]) -> dict[str, str]:
     return {name: _escape(value) for name, value in values.items()}
-
-
-def _duration(seconds: float | None) -> str | None:
-    return None if seconds is None else format_duration(seconds)
 
 
 def _filled(**values: Any) -> Plain:

@@ -13,49 +13,41 @@ from sandbox.config.read import under
 from sandbox.config.schema import (
     BuildSpec,
     DevelopSpec,
-    HeaderSpec,
     HealthcheckSpec,
     PortSpec,
     ProjectSpec,
     ReloadSpec,
-    RetrySpec,
-    RuleSpec,
     ServiceSpec,
     SettingsSpec,
-    TimeoutsSpec,
-    TrafficSpec,
     VersionSpec,
 )
+from sandbox.config.traffic.resolve import mesh, policy
 from sandbox.model import (
     DEFAULT_VERSION,
     AppProtocol,
-    BackendRef,
     Build,
     CommandProbe,
     Condition,
     Dependency,
-    HeaderMatch,
+    External,
     Healthcheck,
     HttpProbe,
-    Match,
-    MatchType,
     NoProbe,
     Port,
     Probe,
     Project,
     ReloadSettings,
     RestartPolicy,
-    Retry,
-    Rule,
     Service,
     Settings,
     TcpProbe,
     Template,
-    Timeouts,
-    TrafficPolicy,
     Version,
     WatchRule,
 )
+
+EXTERNAL_PORT = 80
+"""What services with `external` listen on, so that http://NAME/ is enough where names are known."""
 
 EnvFiles = Mapping[str, Mapping[str, str | None]]
 """What each env_file holds, by its path as written; None is a name without a value."""
@@ -77,13 +69,16 @@ class Resolver:
             root=self._root,
             files=files,
             services=services,
-            traffic={callee: _policy(policy) for callee, policy in spec.traffic.items()},
+            traffic={callee: policy(found) for callee, found in spec.traffic.items()},
+            mesh=mesh(spec.mesh),
             volumes={key: volume(key, found) for key, found in spec.volumes.items()},
             settings=settings,
             alerts=alert_settings(spec.alerts),
         )
 
     def _service(self, name: str, spec: ServiceSpec, settings: Settings) -> Service:
+        if spec.external is not None:
+            return _external(name, spec, spec.external)
         ports = _ports(spec)
         specs: Mapping[str, VersionSpec] = spec.versions or {DEFAULT_VERSION: spec}
         versions = tuple(self._version(version, found, ports, settings) for version, found in specs.items())
@@ -154,6 +149,18 @@ class Resolver:
         return under(self._root, text).resolve()
 
 
+def _external(name: str, spec: ServiceSpec, address: External) -> Service:
+    """A host outside: nothing runs for it, and it is called on the port of plain HTTP."""
+    version = Version(name=DEFAULT_VERSION, build=None, healthcheck=Healthcheck(probe=NoProbe()), replicas=0)
+    return Service(
+        name=name,
+        versions=(version,),
+        ports=(Port(number=EXTERNAL_PORT),),
+        external=address,
+        objectives=objectives(spec.objectives),
+    )
+
+
 def _ports(spec: ServiceSpec) -> tuple[Port, ...]:
     """What `expose` names besides `ports` comes after them."""
     listed = [_port(port) for port in spec.ports]
@@ -217,33 +224,3 @@ def _settings(spec: SettingsSpec) -> Settings:
         "reload": _reload(spec.reload, ReloadSettings()),
     }
     return Settings(**{name: value for name, value in given.items() if value is not None})
-
-
-# --- traffic ------------------------------------------------------------------------------------------------------
-
-
-def _policy(spec: TrafficSpec) -> TrafficPolicy:
-    return TrafficPolicy(rules=tuple(_rule(rule) for rule in spec.rules))
-
-
-def _rule(spec: RuleSpec) -> Rule:
-    return Rule(
-        matches=tuple(Match(headers=tuple(_header(header) for header in match.headers)) for match in spec.matches),
-        backends=tuple(BackendRef(version=ref.version, weight=ref.weight) for ref in spec.backendRefs),
-        timeouts=_timeouts(spec.timeouts or TimeoutsSpec()),
-        retry=_retry(spec.retry) if spec.retry else None,
-    )
-
-
-def _header(spec: HeaderSpec) -> HeaderMatch:
-    return HeaderMatch(name=spec.name.lower(), value=spec.value or "", type=MatchType(spec.type))
-
-
-def _timeouts(spec: TimeoutsSpec) -> Timeouts:
-    """Zero means no limit, as in Gateway API."""
-    return Timeouts(request=spec.request or None, backend_request=spec.backendRequest or None)
-
-
-def _retry(spec: RetrySpec) -> Retry:
-    retry = Retry(attempts=spec.attempts, codes=tuple(spec.codes))
-    return retry if spec.backoff is None else replace(retry, backoff=spec.backoff)

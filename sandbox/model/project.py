@@ -228,7 +228,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class External:
-    """A host outside the cluster that is called like a service: `external: https://api.example.com/base`."""
+    """A host outside the cluster that is called like a service: `external: https://api.example.com:8443`."""
 
     host: str
     port: int
@@ -293,6 +293,8 @@ class Project:
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Where traffic stands in the files: `traffic.SERVICE` and `traffic.SERVICE.rules[0]` to `file:line:column`."""
 
     @property
     def default_service(self) -> Service | None:

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from sandbox.model.regex import MAX_PROGRAM
 from sandbox.paths import ProjectPaths
 from sandbox.proxy.bearer import HEADER, Guarded
 from sandbox.proxy.door import door_clusters, door_listener
@@ -68,6 +69,8 @@ _DNS = {
     },
 }
 
+_LIMITS = {"re2.max_program_size.error_level": MAX_PROGRAM}
+
 LATENCY_BUCKETS = [
     *(0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80),
     *(100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 8000),
@@ -115,7 +118,9 @@ def _bootstrap(
         "stats_flush_on_admin": True,  # so that each reading brings histograms up to the one before, not of 5 s ago
         "cluster_manager": {"enable_deferred_cluster_creation": True},
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
-        "layered_runtime": {"layers": [{"name": "admin", "admin_layer": {}}]},
+        "layered_runtime": {
+            "layers": [{"name": "limits", "static_layer": _LIMITS}, {"name": "admin", "admin_layer": {}}]
+        },
     }
 
 

@@ -10,15 +10,14 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import jsonschema
 import pytest
-import yaml
 
 from sandbox.config.expand import expand
 from sandbox.config.jsonschema import schema
 from sandbox.config.loader import load
 from sandbox.config.parse import parse
 from sandbox.config.schema import ContainerSpec, ProjectSpec, SettingsSpec, Spec
-from sandbox.config.tree import Problems, plain
-from sandbox.model import MatchType, MountKind, RestartPolicy
+from sandbox.config.tree import Entries, Problems, plain
+from sandbox.model import External, MatchType, MeshSettings, MountKind, RestartPolicy
 from sandbox.shipped import PROFILES, shipped
 
 REFERENCE = shipped(PROFILES) / "reference.yaml"
@@ -53,13 +52,15 @@ def test_it_loads(copy: Path) -> None:
         ("volume", "/old"),
     ]
     assert project.volumes["shared"].name == "company-data"
-    by_match, by_weight = project.traffic["orders"].rules
-    assert [match.headers[0].type for match in by_match.matches] == [MatchType.EXACT, MatchType.REGULAR_EXPRESSION]
+    canary, *_, by_weight = project.traffic["orders"].rules
+    assert [match.headers[0].type for match in canary.matches] == [MatchType.EXACT, MatchType.REGULAR_EXPRESSION]
     assert by_weight.timeouts.backend_request == 0.5
+    assert project.services["payments"].external == External(host="api.example.com", port=443, tls=True)
+    assert project.mesh == MeshSettings()
 
 
 def test_editors_accept_it() -> None:
-    jsonschema.validate(yaml.safe_load(REFERENCE.read_text()), schema())
+    jsonschema.validate(written(), schema())
 
 
 def test_it_has_every_key() -> None:
@@ -76,11 +77,18 @@ def test_every_key_has_a_description() -> None:
     assert missing == []
 
 
+def tree() -> Entries:
+    found = parse(REFERENCE.read_text(), "reference.yaml", Problems())
+    assert found is not None
+    return found
+
+
+def written() -> Any:
+    return plain(tree())
+
+
 def reference() -> Any:
-    problems = Problems()
-    tree = parse(REFERENCE.read_text(), "reference.yaml", problems)
-    assert tree is not None
-    return plain(expand(tree, problems))
+    return plain(expand(tree(), Problems()))
 
 
 Key = tuple[str, str]
@@ -88,7 +96,7 @@ Key = tuple[str, str]
 
 def owner(model: type[Spec], key: str) -> str:
     """The model that declares the key: a version's keys are the same as those of a service."""
-    name = next((name for name, field in model.model_fields.items() if field.alias == key), key)
+    name = next((name for name, field in model.model_fields.items() if (field.alias or name) == key), key)
     return next((found.__name__ for found in model.__mro__ if name in inspect.get_annotations(found)), "")
 
 
@@ -105,7 +113,7 @@ def models() -> dict[str, type[Spec]]:
 
     def visit(model: type[Spec]) -> None:
         found[model.__name__] = model
-        for field in model.model_fields.values():
+        for field in model.keys().values():
             for inner in models_in(field.annotation):
                 visit(inner)
 

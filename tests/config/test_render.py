@@ -19,19 +19,16 @@ from sandbox.config.names import LABEL, VOLUME
 from sandbox.config.render import to_dict, to_yaml
 from sandbox.model import (
     AppProtocol,
-    BackendRef,
     Build,
     CalleeRef,
     CommandProbe,
     Condition,
     Dependency,
     DockerSettings,
-    HeaderMatch,
     Healthcheck,
     HttpProbe,
     Limits,
-    Match,
-    MatchType,
+    MeshSettings,
     Mount,
     MountKind,
     NoProbe,
@@ -40,20 +37,17 @@ from sandbox.model import (
     Project,
     ReloadSettings,
     RestartPolicy,
-    Retry,
-    Rule,
     Service,
     Settings,
     TcpProbe,
     Template,
-    Timeouts,
-    TrafficPolicy,
     Version,
     Volume,
     WatchRule,
 )
 from sandbox.shipped import SAMPLE_APPS, shipped
 from tests.config.conftest import Folder
+from tests.strategies.traffic import policies
 
 SCHEMA = jsonschema.Draft202012Validator(schema())
 
@@ -244,37 +238,13 @@ def services(draw: st.DrawFn, root: Path, index: int, callees: list[str]) -> Ser
 
 
 @st.composite
-def rules(draw: st.DrawFn, service: Service, *, last: bool) -> Rule:
-    header = st.builds(
-        lambda name, value, kind: HeaderMatch(name=name, value="" if kind is MatchType.PRESENT else value, type=kind),
-        st.from_regex(r"[a-z]{1,5}", fullmatch=True),
-        TEXT,
-        st.sampled_from([MatchType.EXACT, MatchType.PRESENT]),
-    )
-    match = st.builds(Match, headers=st.lists(header, min_size=1, max_size=2).map(tuple))
-    names = [version.name for version in service.versions]
-    backend = st.builds(BackendRef, version=st.sampled_from(names), weight=st.integers(1, 100))
-    times = sorted(draw(st.lists(SECONDS, min_size=2, max_size=2)))
-    return Rule(
-        matches=tuple(draw(st.lists(match, min_size=0 if last else 1, max_size=2))),
-        backends=tuple(draw(st.lists(backend, max_size=2))),
-        timeouts=Timeouts(
-            request=draw(st.sampled_from([None, times[1]])), backend_request=draw(st.sampled_from([None, times[0]]))
-        ),
-        retry=draw(
-            st.none() | st.builds(Retry, attempts=st.integers(0, 9), codes=st.just((502, 503)), backoff=SECONDS)
-        ),
-    )
-
-
-@st.composite
 def projects(draw: st.DrawFn, root: Path) -> Project:
     found: dict[str, Service] = {}
     for index in range(draw(st.integers(1, len(NAMES)))):
         found[NAMES[index]] = draw(services(root, index, list(found)))
     steered = [one for one in found.values() if any(port.protocol is not AppProtocol.TCP for port in one.ports)]
-    policies = {
-        one.name: TrafficPolicy(rules=(draw(rules(one, last=False)), draw(rules(one, last=True))))
+    traffic = {
+        one.name: draw(policies([version.name for version in one.versions], list(found)))
         for one in steered
         if draw(st.booleans())
     }
@@ -285,7 +255,8 @@ def projects(draw: st.DrawFn, root: Path) -> Project:
         root=root,
         files=(),
         services=found,
-        traffic=policies,
+        traffic=traffic,
+        mesh=draw(st.builds(MeshSettings, egress=st.booleans())),
         volumes={key: draw(volume) for key in VOLUME_KEYS},
         settings=Settings(
             runtime=draw(st.sampled_from(["auto", "process", "docker"])),

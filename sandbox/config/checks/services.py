@@ -11,6 +11,8 @@ def check_services(subject: Subject) -> None:
     if not subject.project.services:
         subject.at_key(("services",), "there are no services", "add one under services, or run `sandbox init`")
     for service in subject.project.services.values():
+        if service.external is not None:
+            continue
         _check_ports(subject, service)
         for version in service.versions:
             _check_version(subject, service, version)

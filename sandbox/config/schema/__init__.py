@@ -19,7 +19,6 @@ from sandbox.config.schema.services import (
 )
 from sandbox.config.schema.settings import DockerSpec, ImagesSpec, SettingsSpec
 from sandbox.config.schema.spec import Spec
-from sandbox.config.schema.traffic import HeaderSpec, RetrySpec, RuleSpec, TimeoutsSpec, TrafficSpec
 from sandbox.config.schema.volumes import BindSpec, MountSpec, TmpfsSpec, VolumeOptionsSpec, VolumeSpec
 
 __all__ = [
@@ -32,7 +31,6 @@ __all__ = [
     "DevelopSpec",
     "DockerSpec",
     "EnvFileSpec",
-    "HeaderSpec",
     "HealthcheckSpec",
     "ImagesSpec",
     "LatencySpec",
@@ -42,14 +40,10 @@ __all__ = [
     "PortSpec",
     "ProjectSpec",
     "ReloadSpec",
-    "RetrySpec",
-    "RuleSpec",
     "ServiceSpec",
     "SettingsSpec",
     "Spec",
-    "TimeoutsSpec",
     "TmpfsSpec",
-    "TrafficSpec",
     "VersionSpec",
     "VolumeOptionsSpec",
     "VolumeSpec",

@@ -9,7 +9,7 @@ from sandbox.config.fields import ProjectName, ServiceName, Text
 from sandbox.config.schema.alerts import AlertsSpec
 from sandbox.config.schema.services import ServiceSpec
 from sandbox.config.schema.settings import SettingsSpec
-from sandbox.config.schema.traffic import TrafficSpec
+from sandbox.config.schema.traffic import MeshSpec, TrafficSpec
 from sandbox.config.schema.volumes import VolumeSpec
 
 
@@ -26,6 +26,7 @@ class ProjectSpec(SettingsSpec):
     traffic: dict[Text, TrafficSpec] = Field(
         default_factory=dict, description="How requests travel, by the service they go to."
     )
+    mesh: MeshSpec | None = Field(None, description="What holds for the traffic of all services.")
     volumes: dict[VolumeName, VolumeSpec | None] = Field(
         default_factory=dict, description="Named volumes, which outlive the containers that mount them."
     )

@@ -36,6 +36,7 @@ from sandbox.config.schema.alerts import ObjectivesSpec
 from sandbox.config.schema.containers import ContainerSpec
 from sandbox.config.schema.reload import Reload
 from sandbox.config.schema.spec import Spec
+from sandbox.config.trafficfields import ExternalAddress
 from sandbox.model import Port
 
 ExposedPort = Annotated[Port, PlainValidator(exposed), WithJsonSchema({"type": ["string", "integer"]})]
@@ -222,6 +223,10 @@ class ServiceSpec(VersionSpec):
     )
     objectives: ObjectivesSpec | None = Field(
         None, description="What it is meant to reach; an alert tells when it will not."
+    )
+    external: ExternalAddress | None = Field(
+        None,
+        description="A host outside that is called like a service: https://api.example.com. Nothing is run for it.",
     )
     versions: dict[Label, VersionSpec] = Field(
         default_factory=dict, description="Variants that run side by side; each inherits the service's keys."

@@ -1,0 +1,10 @@
+"""Traffic policies between three forms: what is written, the model, and documents in the words of the file.
+
+`resolve` turns validated words into the model, `document` the model into the smallest document, and `policies` what
+crosses the API into checked policies. Parsing what `document` gives is the same policy again.
+"""
+
+from sandbox.config.traffic.document import document, match_document
+from sandbox.config.traffic.policies import parse_policies, rule_places
+
+__all__ = ["document", "match_document", "parse_policies", "rule_places"]

@@ -1,0 +1,1 @@
+"""Hypothesis strategies that more than one package of tests uses."""
