@@ -5,9 +5,7 @@ from __future__ import annotations
 from sandbox.config.merge import merge_version
 from sandbox.config.tree import Entries, Node, change
 
-OF_THE_SERVICE = frozenset(
-    {"ports", "expose", "runtime", "public", "depends_on", "external", "objectives", "versions"}
-)
+OF_THE_SERVICE = frozenset({"ports", "expose", "runtime", "public", "depends_on", "external", "objectives", "versions"})
 """Keys that hold for all versions together and are not inherited."""
 
 _SOURCES = ("build", "image")

@@ -10,8 +10,7 @@ from typing import Any
 
 import re2
 
-MAX_PROGRAM = 1000
-"""RE2's ProgramSize up to which expressions are accepted; the proxy is started with the same limit."""
+from sandbox.model.traffic import MAX_REGEX_PROGRAM
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
@@ -28,8 +27,8 @@ def _compiled(expression: str) -> Any:
     except re2.error as error:
         reason = error.args[0] if error.args else "is not valid"
         raise BadExpression(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
-    if found.programsize > MAX_PROGRAM:
-        raise BadExpression(f"is too large: {found.programsize} steps of RE2, and {MAX_PROGRAM} are the limit")
+    if found.programsize > MAX_REGEX_PROGRAM:
+        raise BadExpression(f"is too large: {found.programsize} steps of RE2, and {MAX_REGEX_PROGRAM} are the limit")
     return found
 
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+MAX_REGEX_PROGRAM = 1000
+"""RE2's ProgramSize up to which regular expressions are accepted; Envoy is started with the same limit."""
+
 # --- which requests -----------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from sandbox.model.regex import MAX_PROGRAM
+from sandbox.model.traffic import MAX_REGEX_PROGRAM
 from sandbox.paths import ProjectPaths
 from sandbox.proxy.bearer import HEADER, Guarded
 from sandbox.proxy.door import door_clusters, door_listener
@@ -69,7 +69,7 @@ _DNS = {
     },
 }
 
-_LIMITS = {"re2.max_program_size.error_level": MAX_PROGRAM}
+_LIMITS = {"re2.max_program_size.error_level": MAX_REGEX_PROGRAM}
 
 LATENCY_BUCKETS = [
     *(0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80),
