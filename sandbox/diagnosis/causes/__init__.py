@@ -1,0 +1,69 @@
+"""The kinds of causes. Each function looks at one service, or at one edge, and names what it can show by facts.
+
+The first function of `OF_SERVICES` that finds something for a service speaks for it: the special ones stand before
+the general ones. All of `OF_EDGES` speak, each for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sandbox.control import Cause, ServiceStatus
+from sandbox.diagnosis.causes.crash import crash, out_of_memory
+from sandbox.diagnosis.causes.denied import denied
+from sandbox.diagnosis.causes.down import build_failed, other_trouble, stopped, unhealthy, waiting
+from sandbox.diagnosis.causes.faults import fault_injected
+from sandbox.diagnosis.causes.flags import broken_connections
+from sandbox.diagnosis.causes.limits import circuit_open, rate_limited
+from sandbox.diagnosis.causes.listening import listens_elsewhere
+from sandbox.diagnosis.causes.own import own_errors
+from sandbox.diagnosis.causes.retries import retries_amplify, retries_exhaust_deadline
+from sandbox.diagnosis.causes.routes import route_to_nothing
+from sandbox.diagnosis.causes.saves import bad_save
+from sandbox.diagnosis.causes.timeouts import timeout_short
+from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
+
+OfService = Callable[[Evidence, ServiceStatus], Cause | None]
+OfEdge = Callable[[Evidence, EdgeNumbers], Cause | None]
+
+OF_SERVICES: tuple[OfService, ...] = (
+    bad_save,
+    stopped,
+    build_failed,
+    listens_elsewhere,
+    out_of_memory,
+    crash,
+    waiting,
+    unhealthy,
+    other_trouble,
+)
+OF_EDGES: tuple[OfEdge, ...] = (
+    fault_injected,
+    denied,
+    rate_limited,
+    circuit_open,
+    retries_exhaust_deadline,
+    timeout_short,
+    retries_amplify,
+    broken_connections,
+    own_errors,
+)
+OF_POLICIES: tuple[OfService, ...] = (route_to_nothing,)
+
+
+def of_service(evidence: Evidence, service: ServiceStatus) -> Iterator[Cause]:
+    found = next((cause for look in OF_SERVICES if (cause := look(evidence, service))), None)
+    if found is not None:
+        yield found
+    for look in OF_POLICIES:
+        if cause := look(evidence, service):
+            yield cause
+
+
+def of_edge(evidence: Evidence, edge: EdgeNumbers) -> Iterator[Cause]:
+    for look in OF_EDGES:
+        if cause := look(evidence, edge):
+            yield cause
+
+
+__all__ = ["OF_EDGES", "OF_POLICIES", "OF_SERVICES", "of_edge", "of_service"]

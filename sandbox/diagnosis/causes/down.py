@@ -1,0 +1,95 @@
+"""A service without a ready instance."""
+
+from __future__ import annotations
+
+from sandbox.control import Cause, Confidence, InstanceStatus, ServiceStatus, Status
+from sandbox.diagnosis.evidence import Evidence
+from sandbox.diagnosis.words import ago
+from sandbox.events import Kind
+
+_WELL = (Status.HEALTHY, Status.STOPPING)
+_WAITS_FOR = "waits for "
+
+
+def stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
+    """By a person: `stop`, or `scale` to none."""
+    if service.ready or service.status is not Status.STOPPED:
+        return None
+    event = evidence.newest(Kind.SERVICE_SCALED, Kind.INSTANCE_STOPPED, Kind.INSTANCE_EXITED, service=service.name)
+    to_none = service.reason == "scaled to 0"
+    return Cause(
+        kind="upstream_down",
+        service=service.name,
+        message=f"{service.name} does not run: {service.reason or 'it is stopped'}",
+        facts=(_ready(service), *([f"{event.message}, {ago(evidence.at - event.at)}"] if event else [])),
+        command=f"sandbox scale {service.name}=1" if to_none else f"sandbox start {service.name}",
+        confidence=Confidence.CERTAIN,
+        at=event.at if event else None,
+    )
+
+
+def build_failed(evidence: Evidence, service: ServiceStatus) -> Cause | None:
+    event = evidence.newest(Kind.BUILD_FAILED, Kind.BUILD_FINISHED, service=service.name)
+    if service.ready or service.status is not Status.FAILED or event is None or event.kind is not Kind.BUILD_FAILED:
+        return None
+    return Cause(
+        kind="build_failed",
+        service=service.name,
+        message=event.message,
+        facts=tuple(event.detail.splitlines()[-3:]),
+        command=f"sandbox logs {service.name}",
+        confidence=Confidence.CERTAIN,
+        at=event.at,
+    )
+
+
+def waiting(evidence: Evidence, service: ServiceStatus) -> Cause | None:
+    """It has done nothing wrong: what it waits for is looked at, too."""
+    if service.ready or service.status is not Status.PENDING or _WAITS_FOR not in (service.reason or ""):
+        return None
+    return Cause(
+        kind="waiting",
+        service=service.name,
+        message=f"{service.name} has not started: it {service.reason}",
+        facts=(_ready(service),),
+        command="sandbox ps",
+        confidence=Confidence.CERTAIN,
+    )
+
+
+def unhealthy(evidence: Evidence, service: ServiceStatus) -> Cause | None:
+    """It runs, and its health check says no."""
+    ill = next((one for one in service.instances if one.status is Status.UNHEALTHY), None)
+    if service.ready or ill is None:
+        return None
+    return Cause(
+        kind="unhealthy",
+        service=service.name,
+        message=f"{service.name} runs but is not healthy: {ill.reason}",
+        facts=(_ready(service), *_of(ill)),
+        command=f"sandbox logs {service.name} --tail 20",
+        confidence=Confidence.CERTAIN,
+    )
+
+
+def other_trouble(evidence: Evidence, service: ServiceStatus) -> Cause | None:
+    if service.ready or service.replicas == 0 or service.status in _WELL:
+        return None
+    reason = f": {service.reason}" if service.reason else ""
+    starting = service.status in (Status.STARTING, Status.BUILDING, Status.PENDING)
+    return Cause(
+        kind="starting" if starting else "upstream_down",
+        service=service.name,
+        message=f"{service.name} has no ready instance; it is {service.status}{reason}",
+        facts=(_ready(service), *(fact for one in service.instances[:3] for fact in _of(one))),
+        command=f"sandbox wait {service.name}" if starting else f"sandbox logs {service.name} --tail 20",
+        confidence=Confidence.CERTAIN,
+    )
+
+
+def _ready(service: ServiceStatus) -> str:
+    return f"{service.ready} of {service.replicas} instances are ready"
+
+
+def _of(instance: InstanceStatus) -> tuple[str, ...]:
+    return (f"{instance.id} is {instance.status}: {instance.reason}",) if instance.reason else ()

@@ -1,0 +1,40 @@
+"""A service that answers with errors by itself."""
+
+from __future__ import annotations
+
+from sandbox.control import Cause, Confidence, Metric
+from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
+from sandbox.diagnosis.words import percent, requests
+
+WORTH_TELLING = 0.01
+
+_NOT_ITS_OWN = (Metric.TIMEOUTS, Metric.OVERFLOWS, Metric.FAULTS)
+"""Errors that the proxy answered in its stead. Each is a request at most, so what is over is the service's own."""
+
+_FAILS_ITS_CALLER = (Metric.ERRORS, *_NOT_ITS_OWN, Metric.RATE_LIMITED, Metric.DENIED)
+
+
+def own_errors(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
+    """Its callees do not fail it, and nobody else answered in its stead."""
+    service = evidence.service(edge.callee)
+    answered = max(sum(edge.rate(metric) for metric in _NOT_ITS_OWN), sum(edge.flags.values()))
+    own = edge.rate(Metric.ERRORS) - answered
+    asked = edge.rate(Metric.REQUESTS)
+    if service is None or not service.ready or not asked or own / asked < WORTH_TELLING:
+        return None
+    if any(one.rate(metric) > 0 for one in evidence.out_of(edge.callee) for metric in _FAILS_ITS_CALLER):
+        return None  # it may only pass on what it got
+    codes = ", ".join(code for code in sorted(edge.codes) if code.startswith("5") and edge.codes[code])
+    error = evidence.errors.get(edge.callee)
+    return Cause(
+        kind="own_errors",
+        service=edge.callee,
+        message=f"{edge.callee} itself answers with errors: {percent(own / asked)} of {edge.caller}'s requests",
+        facts=(
+            f"{requests(own)} fail" + (f" with {codes}" if codes else "") + "; none of that is an answer of Envoy's",
+            "nothing that it calls fails" if evidence.out_of(edge.callee) else "it called nobody",
+            *([f"the newest error in its output: {error}"] if error else []),
+        ),
+        command=f"sandbox logs {edge.callee} --tail 20",
+        confidence=Confidence.CERTAIN if edge.values.get(Metric.FAULTS) is not None else Confidence.LIKELY,
+    )

@@ -1,0 +1,37 @@
+"""Who can be to blame for what: everything that a service calls, directly or not."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from sandbox.diagnosis.evidence import Evidence
+
+
+def callees(evidence: Evidence) -> Mapping[str, tuple[str, ...]]:
+    """Declared and observed ones, of each service; nobody calls itself here."""
+    found: dict[str, dict[str, None]] = {one.name: dict.fromkeys(one.depends_on) for one in evidence.status.services}
+    for edge in evidence.edges:
+        if edge.caller in found and edge.callee in found:
+            found[edge.caller][edge.callee] = None
+    return {name: tuple(one for one in called if one != name and one in found) for name, called in found.items()}
+
+
+def paths_from(start: str, calls: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    """A shortest way from `start` to each service that it reaches, itself included."""
+    found: dict[str, tuple[str, ...]] = {start: (start,)}
+    waiting = deque([start])
+    while waiting:
+        here = waiting.popleft()
+        for callee in calls.get(here, ()):
+            if callee not in found:
+                found[callee] = (*found[here], callee)
+                waiting.append(callee)
+    return found
+
+
+def entries(evidence: Evidence) -> tuple[str, ...]:
+    """Services that nobody here calls, or that are public: where requests come in."""
+    calls = callees(evidence)
+    called = {callee for found in calls.values() for callee in found}
+    return tuple(one.name for one in evidence.status.services if one.url or one.name not in called)
