@@ -12,6 +12,7 @@ from envoy.service.discovery.v3.discovery_pb2 import Resource as DiscoveryResour
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from sandbox.proxy.bearer import HEADER, Guarded
+from sandbox.proxy.reports import Reports, handlers
 from sandbox.proxy.resource import Kind
 from sandbox.proxy.subscription import Rejection, Request, Response, Session
 from sandbox.proxy.topology import Address
@@ -46,9 +47,10 @@ class Sessions(Protocol):
 class AdsServer:
     """Serves `sessions` at `where` from `start` to `close`. Port 0 is any free one: `address` then tells which."""
 
-    def __init__(self, where: Path | Guarded, sessions: Sessions) -> None:
+    def __init__(self, where: Path | Guarded, sessions: Sessions, reports: Reports) -> None:
         self._where = where
         self._sessions = sessions
+        self._reports = reports
         self._server: Any = None
         self.address: Address | None = None  # where it listens for TCP
 
@@ -71,7 +73,7 @@ class AdsServer:
 
     async def _serve(self, target: str, options: list[tuple[str, int]]) -> int:
         self._server = grpc.aio.server(options=options)
-        self._server.add_generic_rpc_handlers((self._handlers(),))
+        self._server.add_generic_rpc_handlers((self._handlers(), *handlers(self._reports, self._check_token)))
         port: int = self._server.add_insecure_port(target)
         await self._server.start()
         return port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,6 +12,7 @@ from sandbox.model.traffic import MAX_REGEX_PROGRAM
 from sandbox.paths import ProjectPaths
 from sandbox.proxy.bearer import HEADER, Guarded
 from sandbox.proxy.door import door_clusters, door_listener
+from sandbox.proxy.names import RUNTIME, TELEMETRY
 from sandbox.proxy.topology import Address
 
 CONTROL_PLANE = "control-plane"
@@ -59,6 +61,7 @@ _UNREAD_PARTS = (
     ".http2.",
 )
 
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _GETADDRINFO = "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig"
 _DNS = {
     "type": "STRICT_DNS",
@@ -90,14 +93,16 @@ class Inside:
 
 def bootstrap(paths: ProjectPaths, project: str) -> dict[str, Any]:
     """Envoy's bootstrap as JSON data. Its admin socket is the user's alone: it can stop the server."""
-    return _bootstrap(project, paths.admin_socket, _grpc_service(), [_control_plane(_pipe(paths.ads_socket))])
+    ours = _control_plane(_pipe(paths.ads_socket))
+    return _bootstrap(project, paths.admin_socket, _grpc_service(), [ours, _telemetry(ours)])
 
 
 def container_bootstrap(inside: Inside, project: str) -> dict[str, Any]:
     """The same for an Envoy in a container. It holds tokens: whoever may read it may reach every instance."""
     control_plane = inside.control_plane
     credentials = [{"key": HEADER, "value": control_plane.credentials}]
-    clusters = [_remote_control_plane(control_plane.address), *door_clusters(inside.admin_socket)]
+    ours = _remote_control_plane(control_plane.address)
+    clusters = [ours, _telemetry(ours, control_plane.credentials), *door_clusters(inside.admin_socket)]
     data = _bootstrap(project, inside.admin_socket, {**_grpc_service(), "initial_metadata": credentials}, clusters)
     data["static_resources"]["listeners"] = [door_listener(inside.door, READ_PATHS)]
     return data
@@ -118,10 +123,19 @@ def _bootstrap(
         "stats_flush_on_admin": True,  # so that each reading brings histograms up to the one before, not of 5 s ago
         "cluster_manager": {"enable_deferred_cluster_creation": True},
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
-        "layered_runtime": {
-            "layers": [{"name": "limits", "static_layer": _LIMITS}, {"name": "admin", "admin_layer": {}}]
-        },
+        "layered_runtime": {"layers": _runtime()},
     }
+
+
+def _runtime() -> list[dict[str, Any]]:
+    """Spans leave Envoy in batches; how many are made comes with the rest of the configuration."""
+    source = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "1s"}
+    batches = {"tracing.opentelemetry.flush_interval_ms": 500, "tracing.opentelemetry.min_flush_spans": 512}
+    return [
+        {"name": "limits", "static_layer": {**_LIMITS, **batches}},
+        {"name": RUNTIME, "rtds_layer": {"name": RUNTIME, "rtds_config": source}},
+        {"name": "admin", "admin_layer": {}},
+    ]
 
 
 def _admin(socket: Path) -> dict[str, Any]:
@@ -152,14 +166,13 @@ def _grpc_service() -> dict[str, Any]:
 
 
 def _control_plane(address: dict[str, Any]) -> dict[str, Any]:
-    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {
         "name": CONTROL_PLANE,
         "type": "STATIC",
         "connect_timeout": "1s",
         "typed_extension_protocol_options": {
-            options: {
-                "@type": f"type.googleapis.com/{options}",
+            _HTTP_OPTIONS: {
+                "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",
                 "explicit_http_config": {"http2_protocol_options": {}},
             }
         },
@@ -168,6 +181,27 @@ def _control_plane(address: dict[str, Any]) -> dict[str, Any]:
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
         },
     }
+
+
+def _telemetry(ours: dict[str, Any], credentials: str = "") -> dict[str, Any]:
+    """The same place by a connection of its own: a batch of spans must hold up no route.
+
+    Listeners name this cluster, so it is here, and not there, that the token is put on.
+    """
+    cluster = copy.deepcopy(ours)
+    cluster["name"] = cluster["load_assignment"]["cluster_name"] = TELEMETRY
+    if credentials:
+        header = {"header": {"key": HEADER, "value": credentials}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        cluster["typed_extension_protocol_options"][_HTTP_OPTIONS]["http_filters"] = [
+            _filter("header_mutation", "HeaderMutation", mutations={"request_mutations": [{"append": header}]}),
+            _filter("upstream_codec", "UpstreamCodec"),
+        ]
+    return cluster
+
+
+def _filter(name: str, message: str, **config: Any) -> dict[str, Any]:
+    kind = f"type.googleapis.com/envoy.extensions.filters.http.{name}.v3.{message}"
+    return {"name": f"envoy.filters.http.{name}", "typed_config": {"@type": kind, **config}}
 
 
 def _remote_control_plane(address: Address) -> dict[str, Any]:

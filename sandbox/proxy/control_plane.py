@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sandbox.errors import ProxyError
 from sandbox.proxy.ads import AdsServer
 from sandbox.proxy.bearer import Guarded
+from sandbox.proxy.names import RUNTIME
+from sandbox.proxy.reports import Reports
 from sandbox.proxy.resource import Kind
 from sandbox.proxy.resources import Builder
 from sandbox.proxy.snapshot import EMPTY, Snapshot, Step, steps
 from sandbox.proxy.subscription import Aim, Rejection, Session
 from sandbox.proxy.topology import Address, Endpoints, Topology
+from sandbox.proxy.tracing import SLOW_MS, UNTRACED, runtime
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +46,17 @@ class ControlPlane:
     is taken from it before the first `apply`.
     """
 
-    def __init__(self, where: Path | Guarded, *, accepts_within: float = ACCEPTS_WITHIN) -> None:
-        self._server = AdsServer(where, self)
+    def __init__(
+        self, where: Path | Guarded, *, accepts_within: float = ACCEPTS_WITHIN, reports: Reports | None = None
+    ) -> None:
+        self._server = AdsServer(where, self, reports or Reports())
         self._accepts_within = accepts_within
         self._builder = Builder()
         self._writer = asyncio.Lock()
         self._session: Session | None = None
         self._outgoing = asyncio.Event()
         self._waiters: set[asyncio.Future[None]] = set()
-        self._aims: dict[Kind, Aim] = {}
+        self._aims: dict[Kind, Aim] = {Kind.RUNTIME: Aim({RUNTIME: runtime(UNTRACED, SLOW_MS)})}
         self._served = EMPTY
         self._good: Topology | None = None  # the newest that was not refused
         self._refused: Topology | None = None
@@ -64,6 +69,14 @@ class ControlPlane:
     async def close(self) -> None:
         """Stop listening; Envoy keeps serving what it has."""
         await self._server.close()
+
+    def sample(self, shares: Mapping[str, float], slow_ms: int) -> None:
+        """Which share of requests is traced and told of, by runtime key. In force a moment later."""
+        aim = Aim({RUNTIME: runtime(shares, slow_ms)})
+        self._aims[Kind.RUNTIME] = aim
+        if self._session is not None:
+            self._session[Kind.RUNTIME].aim(aim)
+            self._outgoing.set()
 
     @property
     def address(self) -> Address | None:

@@ -37,6 +37,7 @@ from envoy.extensions.request_id.uuid.v3.uuid_pb2 import UuidRequestIdConfig
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
+from sandbox.proxy.accesslog import access_log
 from sandbox.proxy.clusters import MAX_HEADERS, MAX_HEADERS_KB, ads, dns_cache, keep_case
 from sandbox.proxy.endpoints import socket_address
 from sandbox.proxy.names import OUTBOUND
@@ -45,6 +46,7 @@ from sandbox.proxy.resource import Resource, pack, resource
 from sandbox.proxy.routes import CALLER_HEADER
 from sandbox.proxy.sharing import ANYWHERE, parse_range
 from sandbox.proxy.topology import Address
+from sandbox.proxy.tracing import honours_callers, tracing
 
 _STREAM_IDLE = Duration(seconds=4 * 3600)
 _ROUTER = HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True)))
@@ -112,7 +114,7 @@ def outbound_listener(socket: Path, *, resolves: bool) -> Resource:
     manager = _manager(OUTBOUND)
     manager.upgrade_configs.append(_UpgradeConfig(upgrade_type="CONNECT"))
     manager.local_reply_config.CopyFrom(local_replies(resolves=True))
-    manager.early_header_mutation_extensions.append(_names_caller())
+    manager.early_header_mutation_extensions.append(_early("caller", _names_caller()))
     lookup = [HttpFilter(name=_DNS_FILTER, typed_config=pack(DynamicForwardProxy(dns_cache_config=dns_cache())))]
     del manager.http_filters[:]
     manager.http_filters.extend([_clusters_on_demand(), *(lookup if resolves else []), _ROUTER])
@@ -164,14 +166,17 @@ def _source(chain: FilterChain) -> str:
     return f"{ranges[0].address_prefix}/{ranges[0].prefix_len.value}" if ranges else ANYWHERE
 
 
-def _names_caller() -> TypedExtensionConfig:
+def _names_caller() -> HeaderMutation:
     """Before the route is chosen, by it: the port at which the connection came in."""
     header = HeaderValueOption(
         header=HeaderValue(key=CALLER_HEADER, value="%DOWNSTREAM_LOCAL_PORT%"),
         append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
     )
-    mutation = EarlyHeaderMutation(mutations=[HeaderMutation(append=header)])
-    return TypedExtensionConfig(name="caller", typed_config=pack(mutation))
+    return HeaderMutation(append=header)
+
+
+def _early(name: str, mutation: HeaderMutation) -> TypedExtensionConfig:
+    return TypedExtensionConfig(name=name, typed_config=pack(EarlyHeaderMutation(mutations=[mutation])))
 
 
 def _clusters_on_demand() -> HttpFilter:
@@ -200,7 +205,7 @@ def _manager(stat_prefix: str) -> HttpConnectionManager:
 def _template() -> HttpConnectionManager:
     """What services see is what was sent: case of headers, path, host, request id, Server header."""
     keep_request_id = UuidRequestIdConfig(
-        pack_trace_reason=BoolValue(value=False), use_request_id_for_trace_sampling=BoolValue(value=False)
+        pack_trace_reason=BoolValue(value=False), use_request_id_for_trace_sampling=BoolValue(value=True)
     )
     return HttpConnectionManager(
         rds=Rds(config_source=ads()),
@@ -221,6 +226,9 @@ def _template() -> HttpConnectionManager:
         preserve_external_request_id=True,
         request_id_extension=RequestIDExtension(typed_config=pack(keep_request_id)),
         local_reply_config=local_replies(),
+        tracing=tracing(),
+        access_log=[access_log()],
+        early_header_mutation_extensions=[_early("trace", honours_callers())],
     )
 
 

@@ -24,6 +24,12 @@ OUTBOUND = "outbound"
 OUTSIDE = "outside"
 """The cluster for hosts that are no service of the project."""
 
+TELEMETRY = "telemetry"
+"""The cluster (in the bootstrap) by which Envoy's spans and records reach us."""
+
+RUNTIME = "sandbox"
+"""The layer of Envoy's runtime that the control plane serves."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ClusterName:

@@ -18,6 +18,7 @@ _PREFIX = "type.googleapis.com/"
 class Kind(Enum):
     """The types that the control plane serves, by type URL, in the order in which they are pushed."""
 
+    RUNTIME = _PREFIX + "envoy.service.runtime.v3.Runtime"
     CLUSTER = _PREFIX + "envoy.config.cluster.v3.Cluster"
     ENDPOINTS = _PREFIX + "envoy.config.endpoint.v3.ClusterLoadAssignment"
     LISTENER = _PREFIX + "envoy.config.listener.v3.Listener"

@@ -22,6 +22,7 @@ from sandbox.proxy.names import OUTBOUND, OUTSIDE
 from sandbox.proxy.policy import Callee, Target, routes, terminated_connect, tunnel
 from sandbox.proxy.resource import Resource, resource
 from sandbox.proxy.topology import Address
+from sandbox.proxy.tracing import FORCED
 
 CALLER_HEADER = "x-sandbox-caller"
 """The port of the caller's HTTP proxy. Set by the outbound listener, never believed, never passed on."""
@@ -135,7 +136,7 @@ def _configuration(
         name=name,
         virtual_hosts=hosts,
         ignore_port_in_host_matching=from_outside,
-        request_headers_to_remove=strip,
+        request_headers_to_remove=[FORCED, *strip],
         request_headers_to_add=[_FORWARDED_FOR] if from_outside else [],
         validate_clusters=BoolValue(value=False),
     )

@@ -23,6 +23,8 @@ class Snapshot:
 
     def of(self, kind: Kind) -> Resources:
         match kind:
+            case Kind.RUNTIME:
+                return {}
             case Kind.CLUSTER:
                 return self.clusters
             case Kind.ENDPOINTS:

@@ -1,4 +1,4 @@
-"""The part of OTLP's messages that is needed to count them, for protobuf's own parser.
+"""The part of OTLP's messages that is needed to count them, and to keep spans and log records, for protobuf's own parser.
 
 Field numbers are those of opentelemetry-proto 1.x (https://github.com/open-telemetry/opentelemetry-proto). Its Python
 package can't be used beside xds-protos, which brings an older copy of the same modules without today's fields.
@@ -19,12 +19,45 @@ _SCALARS = {
     "int32": descriptor_pb2.FieldDescriptorProto.TYPE_INT32,
     "int64": descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
     "string": descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
+    "bytes": descriptor_pb2.FieldDescriptorProto.TYPE_BYTES,
+    "bool": descriptor_pb2.FieldDescriptorProto.TYPE_BOOL,
+    "double": descriptor_pb2.FieldDescriptorProto.TYPE_DOUBLE,
+    "uint32": descriptor_pb2.FieldDescriptorProto.TYPE_UINT32,
+    "fixed32": descriptor_pb2.FieldDescriptorProto.TYPE_FIXED32,
+    "fixed64": descriptor_pb2.FieldDescriptorProto.TYPE_FIXED64,
 }
 
 _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "TraceRequest": {"resource_spans": (1, "*ResourceSpans")},
-    "ResourceSpans": {"scope_spans": (2, "*ScopeSpans")},
-    "ScopeSpans": {"spans": (2, "*Item")},
+    "ResourceSpans": {"resource": (1, "Resource"), "scope_spans": (2, "*ScopeSpans")},
+    "ScopeSpans": {"spans": (2, "*Span")},
+    "Resource": {"attributes": (1, "*KeyValue")},
+    "KeyValue": {"key": (1, "string"), "value": (2, "AnyValue")},
+    "AnyValue": {
+        "string_value": (1, "|string"),
+        "bool_value": (2, "|bool"),
+        "int_value": (3, "|int64"),
+        "double_value": (4, "|double"),
+        "array_value": (5, "|ArrayValue"),
+        "kvlist_value": (6, "|KeyValueList"),
+        "bytes_value": (7, "|bytes"),
+    },
+    "ArrayValue": {"values": (1, "*AnyValue")},
+    "KeyValueList": {"values": (1, "*KeyValue")},
+    "Span": {
+        "trace_id": (1, "bytes"),
+        "span_id": (2, "bytes"),
+        "parent_span_id": (4, "bytes"),
+        "name": (5, "string"),
+        "kind": (6, "int32"),
+        "start_time_unix_nano": (7, "fixed64"),
+        "end_time_unix_nano": (8, "fixed64"),
+        "attributes": (9, "*KeyValue"),
+        "events": (11, "*SpanEvent"),
+        "status": (15, "SpanStatus"),
+    },
+    "SpanEvent": {"time_unix_nano": (1, "fixed64"), "name": (2, "string"), "attributes": (3, "*KeyValue")},
+    "SpanStatus": {"message": (2, "string"), "code": (3, "int32")},
     "MetricsRequest": {"resource_metrics": (1, "*ResourceMetrics")},
     "ResourceMetrics": {"scope_metrics": (2, "*ScopeMetrics")},
     "ScopeMetrics": {"metrics": (2, "*Metric")},
@@ -38,7 +71,13 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "Points": {"data_points": (1, "*Item")},
     "LogsRequest": {"resource_logs": (1, "*ResourceLogs")},
     "ResourceLogs": {"scope_logs": (2, "*ScopeLogs")},
-    "ScopeLogs": {"log_records": (2, "*Item")},
+    "ScopeLogs": {"log_records": (2, "*LogRecord")},
+    "LogRecord": {
+        "time_unix_nano": (1, "fixed64"),
+        "attributes": (6, "*KeyValue"),
+        "trace_id": (9, "bytes"),
+        "span_id": (10, "bytes"),
+    },
     "Item": {},
     "TraceResponse": {"partial_success": (1, "TracePartialSuccess")},
     "TracePartialSuccess": {"rejected_spans": (1, "int64"), "error_message": (2, "string")},
@@ -48,7 +87,7 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "LogsPartialSuccess": {"rejected_log_records": (1, "int64"), "error_message": (2, "string")},
     "Status": {"code": (1, "int32"), "message": (2, "string")},  # google.rpc.Status, the body of an error
 }
-"""Message → field → (number, type); `*` marks a repeated one."""
+"""Message → field → (number, type); `*` marks a repeated one, `|` one of a choice."""
 
 
 def new(message: str) -> Any:
@@ -72,8 +111,13 @@ def _classes() -> dict[str, Any]:
 
 def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str) -> None:
     field = message.field.add(name=name, number=number, label=_MANY if kind.startswith("*") else _ONE)
+    if kind.startswith("|"):
+        if not message.oneof_decl:
+            message.oneof_decl.add(name="value")
+        field.oneof_index = 0
+    kind = kind.lstrip("*|")
     if kind in _SCALARS:
         field.type = _SCALARS[kind]
     else:
         field.type = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
-        field.type_name = f".{_PACKAGE}.{kind.removeprefix('*')}"
+        field.type_name = f".{_PACKAGE}.{kind}"
