@@ -1,4 +1,4 @@
-"""The part of OTLP's messages that is needed to count them, and to keep spans and log records, for protobuf's own parser.
+"""The part of OTLP's messages that is needed to count them, and to keep spans, for protobuf's own parser.
 
 Field numbers are those of opentelemetry-proto 1.x (https://github.com/open-telemetry/opentelemetry-proto). Its Python
 package can't be used beside xds-protos, which brings an older copy of the same modules without today's fields.
@@ -71,13 +71,7 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "Points": {"data_points": (1, "*Item")},
     "LogsRequest": {"resource_logs": (1, "*ResourceLogs")},
     "ResourceLogs": {"scope_logs": (2, "*ScopeLogs")},
-    "ScopeLogs": {"log_records": (2, "*LogRecord")},
-    "LogRecord": {
-        "time_unix_nano": (1, "fixed64"),
-        "attributes": (6, "*KeyValue"),
-        "trace_id": (9, "bytes"),
-        "span_id": (10, "bytes"),
-    },
+    "ScopeLogs": {"log_records": (2, "*Item")},
     "Item": {},
     "TraceResponse": {"partial_success": (1, "TracePartialSuccess")},
     "TracePartialSuccess": {"rejected_spans": (1, "int64"), "error_message": (2, "string")},
@@ -90,26 +84,28 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
 """Message → field → (number, type); `*` marks a repeated one, `|` one of a choice."""
 
 
-def new(message: str) -> Any:
-    """An empty message. What it does not know in data is passed over."""
-    return _classes()[message]()
+def new(message: str, *, lenient: bool = False) -> Any:
+    """An empty message. What it does not know in data is passed over. `lenient`: texts are bytes, for senders that
+    do not see to it that they are UTF-8."""
+    return _classes(lenient)[message]()
 
 
 @cache
-def _classes() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="sandbox/otlp.proto", package=_PACKAGE, syntax="proto3")
+def _classes(lenient: bool) -> dict[str, Any]:
+    package = f"{_PACKAGE}.lenient" if lenient else _PACKAGE
+    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
         for field, (number, kind) in fields.items():
-            _add_field(message, field, number, kind)
+            _add_field(message, field, number, kind.replace("string", "bytes") if lenient else kind, package)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in _MESSAGES
     }
 
 
-def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str) -> None:
+def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str, package: str) -> None:
     field = message.field.add(name=name, number=number, label=_MANY if kind.startswith("*") else _ONE)
     if kind.startswith("|"):
         if not message.oneof_decl:
@@ -120,4 +116,4 @@ def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, 
         field.type = _SCALARS[kind]
     else:
         field.type = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
-        field.type_name = f".{_PACKAGE}.{kind}"
+        field.type_name = f".{package}.{kind}"
