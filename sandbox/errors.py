@@ -105,3 +105,9 @@ class ProxyError(SandboxError):
     """Envoy is missing, did not start, or refused what it was given."""
 
     code = "proxy_failure"
+
+
+class ConflictError(SandboxError):
+    """Something else is in force, or under way, than whoever asked believed."""
+
+    code = "conflict"

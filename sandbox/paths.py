@@ -103,6 +103,11 @@ class ProjectPaths:
         return self.state / "alerts.json"
 
     @property
+    def revisions(self) -> Path:
+        """What was in force of traffic policies, and when: SQLite."""
+        return self.state / "traffic.db"
+
+    @property
     def token(self) -> Path:
         return self.state / "token"
 

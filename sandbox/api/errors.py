@@ -6,6 +6,7 @@ import msgspec
 
 from sandbox.errors import (
     ConfigError,
+    ConflictError,
     NotFoundError,
     NotRunningError,
     Problem,
@@ -47,11 +48,11 @@ _STATUSES = {
     UsageError.code: 400,
     NotFoundError.code: 404,
     ConfigError.code: 422,
+    ConflictError.code: 409,
     NotRunningError.code: 503,
 }
-_CLASSES: dict[str, type[SandboxError]] = {
-    cls.code: cls for cls in (SandboxError, UsageError, NotFoundError, NotRunningError, RuntimeFailure, ProxyError)
-}
+_PLAIN = (SandboxError, UsageError, NotFoundError, NotRunningError, RuntimeFailure, ProxyError, ConflictError)
+_CLASSES: dict[str, type[SandboxError]] = {cls.code: cls for cls in _PLAIN}
 
 
 def internal_error() -> SandboxError:

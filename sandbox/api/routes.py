@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from aiohttp import web
 
 from sandbox.api.encoding import decode_body, decode_query, json_response
+from sandbox.api.etags import if_match, tagged
 from sandbox.api.handlers.alerts import AlertsHandlers
 from sandbox.api.handlers.cluster import Handlers
 from sandbox.api.handlers.metrics import MetricsHandlers
@@ -82,6 +83,7 @@ def _traffic(handlers: TrafficHandlers) -> tuple[Route, ...]:
         Route("POST", "/api/traffic/ramps/{service}/end", handlers.end_ramp),
         Route("POST", "/api/traffic/explain", handlers.explain_traffic),
         Route("GET", "/api/traffic/lint", handlers.lint_traffic),
+        Route("POST", "/api/traffic/save", handlers.save_traffic, local=True),
     )
 
 
@@ -155,10 +157,10 @@ def endpoint(route: Route, streams: Streams) -> Callable[[web.Request], Awaitabl
         if shape.query is not None:
             arguments["query"] = decode_query(request.query, shape.query)
         if shape.body is not None:
-            arguments["body"] = await decode_body(request, shape.body)
+            arguments["body"] = if_match(request.headers, await decode_body(request, shape.body))
         if shape.streams:
             return await streams.serve(request, route.handler(**arguments))
         answer = await route.handler(**arguments)
-        return web.Response(status=204) if not shape.answers else json_response(answer)
+        return web.Response(status=204) if not shape.answers else tagged(json_response(answer), answer)
 
     return handle

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sandbox.api.client import Client
 from sandbox.cli.grammar import Command
-from sandbox.cli.parser import COMMANDS, command_parser, split, top_parser
+from sandbox.cli.parser import COMMANDS, command_parser, descend, split, top_parser
 from sandbox.cli.project import choose, first_of, known_projects
 from sandbox.config.locate import sample_apps
-from sandbox.errors import SandboxError
+from sandbox.errors import SandboxError, UsageError
 from sandbox.paths import sandbox_home
 
 Source = Callable[[], Iterable[str]]
@@ -37,11 +37,21 @@ def candidates(words: Sequence[str], sources: Mapping[str, Source]) -> list[str]
     """What the last word may become. sources: live names by the option or argument that takes them."""
     *done, current = words
     _, typed = split(done)
-    command = COMMANDS.get(typed[0]) if typed else None
-    if typed and command is None:
+    if typed and typed[0] not in COMMANDS:
         return []
-    found = _after(command, typed[1:], current, sources) if command else _first(done, current, sources)
+    found = _within(typed, current, sources) if typed else _first(done, current, sources)
     return [word for word in found if word.startswith(current)]
+
+
+def _within(typed: Sequence[str], current: str, sources: Mapping[str, Source]) -> Iterable[str]:
+    command = COMMANDS[typed[0]]
+    if command.parts and len(typed) == 1 and not current.startswith("-"):
+        return [part.name.split()[-1] for part in command.parts]
+    try:
+        command, rest = descend(typed)
+    except UsageError:
+        return ()
+    return _after(command, rest, current, sources)
 
 
 def _first(done: Sequence[str], current: str, sources: Mapping[str, Source]) -> Iterable[str]:
@@ -97,8 +107,13 @@ def _sources(words: Sequence[str]) -> Mapping[str, Source]:
     return {
         "services": lambda: _services(words),
         "target": lambda: _services(words),
+        "service": lambda: _services(words),
+        "callers": lambda: _services(words),
+        "caller": lambda: _services(words),
         "dockerfile": lambda: _services(words),
         "wishes": lambda: [f"{name}=" for name in _services(words)],
+        "version": lambda: _versions(words),
+        "weights": lambda: [f"{name}=" for name in _versions(words)],
         "project": lambda: [project.paths.id for project in known_projects(sandbox_home())],
         "profiles": _profiles,
         "path": sample_apps,
@@ -112,7 +127,17 @@ def _profiles() -> Iterable[str]:
 
 
 def _services(words: Sequence[str]) -> list[str]:
-    """Names from the running project that the words name; none when it can't be asked right now."""
+    return list(_asked(words))
+
+
+def _versions(words: Sequence[str]) -> list[str]:
+    """Of the services that the words name already."""
+    versions = _asked(words)
+    return list(dict.fromkeys(version for word in words[:-1] for version in versions.get(word, ())))
+
+
+def _asked(words: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Services and their versions, of the running project that the words name; none when it can't be asked now."""
     scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     scan.add_argument("--project")
     scan.add_argument("--file", action="append", default=[])
@@ -121,12 +146,12 @@ def _services(words: Sequence[str]) -> list[str]:
         project = choose(known_projects(sandbox_home()), name=options.project, file=first_of(options.file))
         return asyncio.run(asyncio.wait_for(_ask(project.paths.api_socket), _PATIENCE))
     except (argparse.ArgumentError, SandboxError, OSError, TimeoutError):
-        return []
+        return {}
 
 
-async def _ask(address: Path) -> list[str]:
+async def _ask(address: Path) -> Mapping[str, tuple[str, ...]]:
     async with Client(address) as control:
-        return [service.name for service in (await control.status()).services]
+        return {service.name: service.versions for service in (await control.status()).services}
 
 
 _BASH = r"""# sandbox completion for bash: source <(sandbox completion bash)

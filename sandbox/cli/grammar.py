@@ -17,8 +17,9 @@ class Command(NamedTuple):
     handler: str  # "module:function" with the signature (argparse.Namespace) -> int
     configure: Callable[[ArgumentParser], None] = lambda parser: None
     examples: tuple[str, ...] = ()
-    follows: bool = False  # `-f` means --follow here, and files are named by --file only
+    follows: bool = False  # `-f` means something else here, --follow mostly, and files are named by --file only
     steers_project: bool = True  # takes --project and --file
+    parts: tuple[Command, ...] = ()  # named "COMMAND PART"; without a part the command itself runs
 
 
 class Group(NamedTuple):

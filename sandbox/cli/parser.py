@@ -51,10 +51,12 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace] | None:
     if not words:
         return None
     if words[0] == "help":
-        return parse([*words[1:2], "--help"])
-    command = find(words[0])
-    options = command_parser(command).parse_args(words[1:])
-    if command.follows and (file := next((word for word in options.services if _is_file_name(word)), None)):
+        return parse([*words[1:3], "--help"])
+    command, rest = descend(words)
+    options = read(command, rest)
+    if command.follows and (
+        file := next((word for word in getattr(options, "services", ()) if _is_file_name(word)), None)
+    ):
         hint = f"name the file with --file: sandbox {command.name} --file {file}"
         raise UsageError(f"{file} is taken for a service, because -f means --follow here", hint=hint)
     options.files = top.files + getattr(options, "files", [])
@@ -82,6 +84,29 @@ def find(name: str) -> Command:
     near = get_close_matches(name, COMMANDS, n=2)
     hint = "did you mean " + " or ".join(f"`sandbox {other}`" for other in near) if near else "see `sandbox --help`"
     raise UsageError(f"there is no command {name!r}", hint=hint)
+
+
+def descend(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
+    """The command or the part of one that the words name, and the words after it. UsageError when there is none."""
+    command, rest = find(words[0]), words[1:]
+    if not command.parts or not rest or rest[0].startswith("-"):
+        return command, rest
+    parts = {part.name.split()[-1]: part for part in command.parts}
+    if (part := parts.get(rest[0])) is not None:
+        return part, rest[1:]
+    near = get_close_matches(rest[0], parts, n=2)
+    hint = "did you mean " + " or ".join(f"`sandbox {command.name} {other}`" for other in near)
+    raise UsageError(
+        f"there is no command `{command.name} {rest[0]}`", hint=hint if near else f"see `sandbox {command.name} --help`"
+    )
+
+
+def read(command: Command, words: Sequence[str]) -> argparse.Namespace:
+    """Parts of commands take options between their arguments, even when an argument may be left out."""
+    parser = command_parser(command)
+    if " " not in command.name or any(action.nargs == argparse.REMAINDER for action in parser._actions):
+        return parser.parse_args(words)
+    return parser.parse_intermixed_args(words)
 
 
 def top_parser() -> Parser:
@@ -127,9 +152,10 @@ def _add_project_options(
 
 
 def _examples(command: Command) -> str | None:
-    if not command.examples:
-        return None
-    return "\n  ".join(("examples:", *command.examples))
+    parts = [f"{part.name.split()[-1]:<10} {part.summary}" for part in command.parts]
+    blocks = [("commands:", *parts)] if parts else []
+    blocks += [("examples:", *command.examples)] if command.examples else []
+    return "\n\n".join("\n  ".join(block) for block in blocks) or None
 
 
 def overview() -> str:

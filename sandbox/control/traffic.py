@@ -157,13 +157,24 @@ class Ramp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownRule:
+    """A rule, or what stands beside the rules, in words."""
+
+    name: str  # "rule 2", with its own name where it has one; "all rules"
+    requests: str  # which
+    goes_to: str  # "v1 90 %, v2 10 %", "302 redirect to …"; empty: no matter where
+    effects: tuple[str, ...]  # what else happens to them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficState:
     revision: int
     policies: Mapping[str, Document]  # by service, in force
     versions: Mapping[str, tuple[str, ...]]  # that rules may name, by service
     drift: tuple[str, ...]  # services whose policy is not what the file says
-    trial: Trial | None = None
-    ramps: tuple[Ramp, ...] = ()
+    trial: Trial | None = None  # that runs, or the one that ended last
+    ramps: tuple[Ramp, ...] = ()  # the last of each service
+    shown: Mapping[str, tuple[ShownRule, ...]] = field(default_factory=dict)  # the policies in words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,9 +203,17 @@ class Explanation:
     steps: tuple[str, ...]  # what happens to the request on its way, in order
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    file: str | None  # that was written; None: it says so already
+    services: tuple[str, ...]  # whose policy it now says
+
+
 class TrafficControl(Protocol):
-    """UsageError for edits that mean nothing, ConfigError (with places in the document) for policies that are not
-    valid, ProxyError when Envoy refuses: in each case nothing has changed."""
+    """Each change is in force when it is answered.
+
+    UsageError for edits that mean nothing, ConfigError (with places in the document) for policies that are not
+    valid, ConflictError for what no longer is as was believed, ProxyError when Envoy refuses: nothing has changed."""
 
     async def state(self) -> TrafficState: ...
 
@@ -227,3 +246,7 @@ class TrafficControl(Protocol):
     async def explain(self, request: RequestHead) -> Explanation: ...
 
     async def lint(self) -> Sequence[Finding]: ...
+
+    async def save(self, services: Sequence[str] = ()) -> Saved:
+        """Write what is in force into the project's file, keeping its comments and order. No `services` means all."""
+        ...

@@ -10,7 +10,6 @@ import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from typing import Any
 
 from sandbox.control import ExecSpec, ProjectStatus, UpRequest
 from sandbox.daemon.envoy import ShimEnvoy
@@ -32,7 +31,7 @@ from sandbox.daemon.request import (
     read_request,
     save_request,
 )
-from sandbox.daemon.soon import Soon
+from sandbox.daemon.steering import Around, TrafficSide, not_saved
 from sandbox.daemon.synced import Synced, SyncedDriver
 from sandbox.daemon.syncing import Syncing
 from sandbox.daemon.wire import Wire, Wired
@@ -144,6 +143,8 @@ class Daemon:
         stack.push_async_callback(self._syncing.close)
         self._reloading = self._new_reloading()
         stack.push_async_callback(self._reloading.close)
+        self._traffic = self._new_traffic()
+        stack.callback(self._traffic.close)
         self._keep_notices(wired)
         await self._begin(remembered, envoy, wired)
         self._reloading.watch(self._request.watch)
@@ -201,6 +202,7 @@ class Daemon:
     async def _open_api(self, stack: AsyncExitStack) -> None:
         server = (await imported("sandbox.api.server")).ApiServer
         self._monitoring = self._new_monitoring()
+        self._traffic.measure(self._monitoring.metrics)
         api = server(
             LocalControl(self._cluster, self._bus, self._sources(), self._parts()),
             project_paths=self._paths,
@@ -233,6 +235,20 @@ class Daemon:
             )
         )
 
+    def _new_traffic(self) -> TrafficSide:
+        return TrafficSide(
+            Around(
+                paths=self._paths,
+                cluster=self._cluster,
+                keeper=self._proxy,
+                bus=self._bus,
+                notices=self._notices,
+                tasks=self._tasks,
+                recorded=lambda: (),
+                save=not_saved,
+            )
+        )
+
     def _new_reloading(self) -> Reloading:
         return Reloading(
             self._paths,
@@ -255,7 +271,7 @@ class Daemon:
         self._announce(recovered=envoy is not None)
         for fact in await adopt(self._driver, remembered.instances, self._cluster.desired.project):
             self._cluster.tell(fact)
-        self._proxy.publish(topology=wired.topology)
+        await self._traffic.serve(self._cluster.desired.project, wired.topology)
         self._proxy.open(envoy)
         self._tasks.spawn(self._cluster.run(), name="reconcile")
         self._tasks.spawn(self._hear_envoy(), name="hear Envoy")
@@ -276,10 +292,13 @@ class Daemon:
         )
 
     def _parts(self) -> Parts:
-        soon: Any = Soon()
         seen = self._monitoring
         return Parts(
-            traffic=soon, metrics=seen.metrics, traces=seen.traces, alerts=seen.alerts, diagnosis=seen.diagnosis
+            traffic=self._traffic.control,
+            metrics=seen.metrics,
+            traces=seen.traces,
+            alerts=seen.alerts,
+            diagnosis=seen.diagnosis,
         )
 
     def _hooks(self) -> Hooks:
@@ -309,7 +328,7 @@ class Daemon:
         self._keep_notices(wired)
         if self._envoy.fit(ports_of(wired.topology, ground)):
             await self._envoy.stop()  # its keeper starts it anew
-        self._proxy.publish(topology=wired.topology)
+        await self._traffic.serve(project, wired.topology)
         desired = self._cluster.desired
         wished = reconfigured(desired, project, self._cluster.state)
         self._cluster.wish(replace(desired, project=project) if keep_wishes else wished, wired.surroundings)

@@ -121,10 +121,21 @@ class ProxyKeeper:
     async def served(self, patience: float = 2.0) -> None:
         """Wait until what was published before this call is in force, `patience` seconds at most: an ailing proxy
         must not keep an instance from being stopped."""
+        await self.settled(patience)
+
+    async def settled(self, patience: float) -> bool:
+        """The same; whether it is in force, or refused, by then."""
         number = self._published
         with suppress(TimeoutError):
             async with asyncio.timeout(patience), self._progress:
                 await self._progress.wait_for(lambda: self._applied >= max(number, self._first))
+                return True
+        return False
+
+    @property
+    def refusal(self) -> str:
+        """What Envoy had against the newest topology, which it then does not serve; empty when it does."""
+        return self._refusal
 
     def exited(self, pid: int | None, why: str) -> None:
         """The Envoy process ended unasked: start another, which asks the control plane for everything anew."""

@@ -97,6 +97,12 @@ def topology(
     return _without_conflicts(wired, claim)
 
 
+def with_policies(wired: Topology, policies: Mapping[str, TrafficPolicy]) -> Topology:
+    """Instead of those that the file has."""
+    services = (replace(one, policy=policies.get(one.name, TrafficPolicy())) for one in wired.services)
+    return replace(wired, services=tuple(services))
+
+
 def _mesh_service(service: Service, project: Project) -> MeshService:
     return MeshService(
         name=service.name,

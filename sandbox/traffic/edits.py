@@ -179,6 +179,12 @@ def _with_rule(rules: tuple[Rule, ...], matches: tuple[Match, ...], change: Call
     return (*rules[:place], made, *rules[place:])
 
 
+def rule_for(rules: Sequence[Rule], matches: tuple[Match, ...]) -> Rule:
+    """The rule with exactly these matches; where there is none, what holds for its requests."""
+    index = _index(rules, matches)
+    return rules[index] if index is not None else _base(rules, matches[0] if matches else _EVERYTHING)
+
+
 def _index(rules: Sequence[Rule], matches: tuple[Match, ...]) -> int | None:
     return next((index for index, rule in enumerate(rules) if rule.matches == matches), None)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from sandbox.control import RequestHead
 from sandbox.model import HeaderMatch, Match, MatchType, PathMatch, PathMatchType, QueryParamMatch
-from sandbox.traffic.expressions import full_match
+from sandbox.model.regex import BadExpression, matches
 
 
 def objection(match: Match, head: RequestHead) -> str | None:
@@ -44,6 +44,14 @@ def path_fits(match: PathMatch, path: str) -> bool:
 def _is_below(path: str, prefix: str) -> bool:
     bare = prefix.rstrip("/")
     return path == bare or path.startswith(f"{bare}/")
+
+
+def full_match(expression: str, text: str) -> bool:
+    """False for an expression that RE2 does not know."""
+    try:
+        return matches(expression, text)
+    except BadExpression:
+        return False
 
 
 def lower_names(headers: Mapping[str, str]) -> dict[str, str]:

@@ -43,7 +43,7 @@ class RevisionStore:
     """Every method may raise SandboxError when the disk does not take or give what it should."""
 
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
-        """say: told of a file that had to be set aside."""
+        """say: told of a file that had to be set aside. SQLite's ":memory:" is no file."""
         self._path = path
         self._say = say
         self._database = self._opened()
@@ -60,9 +60,9 @@ class RevisionStore:
         why: str,
         summary: str,
         services: tuple[str, ...],
-        notes: Mapping[str, Any] | None = None,
+        notes: Callable[[int], Mapping[str, Any]] = lambda number: {},
     ) -> Revision:
-        """notes: as `note`."""
+        """notes: as `note`, of the revision's number."""
         row = (at, origin, why, summary, json.dumps(services), json.dumps(documents))
         try:
             with self._database as database:
@@ -72,7 +72,7 @@ class RevisionStore:
                 ).lastrowid
                 assert number is not None
                 database.execute("DELETE FROM revisions WHERE number <= ?", (number - KEPT,))
-                self._write_notes(notes or {})
+                self._write_notes(notes(number))
         except sqlite3.Error as error:
             raise self._failed(error) from None
         return Revision(number=number, at=at, origin=origin, why=why, summary=summary, services=services)
@@ -132,7 +132,7 @@ class RevisionStore:
         try:
             return _connected(self._path)
         except (sqlite3.DatabaseError, ValueError, OSError) as error:
-            if isinstance(error, sqlite3.OperationalError | OSError):  # busy, full or refused: not damaged
+            if isinstance(error, sqlite3.OperationalError | OSError):  # locked, no room, not allowed: no damage
                 raise self._failed(error) from None
             aside = _put_aside(self._path)
             self._say(f"the history of traffic was damaged ({error}) and begins anew; the old file is {aside}")
@@ -141,7 +141,8 @@ class RevisionStore:
 
 def _connected(path: Path) -> sqlite3.Connection:
     """sqlite3.Error or ValueError when it is no file of ours, OSError when it can't be made."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    if str(path) != ":memory:":
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     database = sqlite3.connect(path, timeout=5.0)
     try:
         database.execute("PRAGMA journal_mode=WAL")

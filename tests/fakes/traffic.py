@@ -16,6 +16,7 @@ from sandbox.control import (
     RampState,
     RequestHead,
     Revision,
+    Saved,
     TrafficControl,
     TrafficState,
     Trial,
@@ -90,6 +91,10 @@ class FakeTraffic(TrafficControl):
     async def lint(self) -> Sequence[Finding]:
         self._note("lint")
         return self.findings
+
+    async def save(self, services: Sequence[str] = ()) -> Saved:
+        self._note("save", tuple(services))
+        return Saved(file="/app/sandbox.yaml", services=tuple(services) or ("steamer",))
 
     def _note(self, method: str, *arguments: Any) -> None:
         if error := self.failures.get(method):

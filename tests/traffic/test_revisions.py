@@ -20,7 +20,13 @@ def quiet(message: str) -> None:
 
 def add(store: RevisionStore, why: str = "", **notes: object) -> Revision:
     return store.add(
-        {"steamer": DOCUMENT}, at=5.0, origin=Origin.CLI, why=why, summary="s", services=("steamer",), notes=notes
+        {"steamer": DOCUMENT},
+        at=5.0,
+        origin=Origin.CLI,
+        why=why,
+        summary="s",
+        services=("steamer",),
+        notes=lambda number: notes,
     )
 
 

@@ -10,6 +10,7 @@ from sandbox.api.shapes import (
     Diff,
     EndTrialRequest,
     RollbackRequest,
+    ServicesRequest,
     TrialRequest,
 )
 from sandbox.control import (
@@ -22,6 +23,7 @@ from sandbox.control import (
     RampRequest,
     RequestHead,
     Revision,
+    Saved,
     TrafficControl,
     TrafficState,
     Trial,
@@ -69,3 +71,6 @@ class TrafficClient(TrafficControl):
 
     async def lint(self) -> Sequence[Finding]:
         return await self._transport.get("/api/traffic/lint", tuple[Finding, ...])
+
+    async def save(self, services: Sequence[str] = ()) -> Saved:
+        return await self._transport.ask_for("POST", "/api/traffic/save", Saved, ServicesRequest(tuple(services)))

@@ -8,6 +8,7 @@ from sandbox.api.shapes import (
     EndTrialRequest,
     HistoryQuery,
     RollbackRequest,
+    ServicesRequest,
     TrialRequest,
 )
 from sandbox.control import (
@@ -19,6 +20,7 @@ from sandbox.control import (
     RampRequest,
     RequestHead,
     Revision,
+    Saved,
     TrafficControl,
     TrafficState,
     Trial,
@@ -79,3 +81,7 @@ class TrafficHandlers:
     async def lint_traffic(self) -> tuple[Finding, ...]:
         """What is questionable about the policies in force."""
         return tuple(await self._control.lint())
+
+    async def save_traffic(self, body: ServicesRequest) -> Saved:
+        """Write the policies in force into the project's file."""
+        return await self._control.save(body.services)

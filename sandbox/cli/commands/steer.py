@@ -2,6 +2,7 @@
 
 from argparse import REMAINDER, ArgumentParser
 
+from sandbox.cli.commands.traffic import TRAFFIC
 from sandbox.cli.grammar import Command, Group, output_option, services_argument
 from sandbox.cli.times import duration
 
@@ -66,5 +67,6 @@ GROUP = Group(
             _exec,
             ("sandbox exec orders -- env", "sandbox exec orders-v1-1 -- sh"),
         ),
+        TRAFFIC,
     ),
 )

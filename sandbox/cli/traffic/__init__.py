@@ -1,0 +1,1 @@
+"""`sandbox traffic …`: short forms become edits (`edits`), a change is told as was → is (`change`)."""

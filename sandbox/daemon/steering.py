@@ -1,0 +1,158 @@
+"""Steering put together: the file's words, the proxy, numbers and recorded requests, as it needs them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.config.traffic import document, parse_policies
+from sandbox.control import GoldenSignals, Metric, MetricsAnswer, MetricsControl, MetricsQuery, TrafficControl
+from sandbox.daemon.notices import Notices
+from sandbox.errors import ProxyError, SandboxError
+from sandbox.events import Bus
+from sandbox.model import Project
+from sandbox.paths import ProjectPaths
+from sandbox.proxy.topology import Topology
+from sandbox.supervisor.cluster import Cluster
+from sandbox.supervisor.proxy import ProxyKeeper
+from sandbox.supervisor.state import ClusterState
+from sandbox.supervisor.steering.control import Steering
+from sandbox.supervisor.steering.means import Documents, Means, Policies
+from sandbox.supervisor.wiring import with_policies
+from sandbox.tasks import Tasks
+from sandbox.traffic.revisions import RevisionStore
+from sandbox.traffic.whatif import Recorded
+
+_IN_FORCE_WITHIN = 5.0
+"""Seconds a change waits for the proxy before it is answered with a remark."""
+
+_GOLDEN = (Metric.REQUESTS, Metric.ERRORS, Metric.P50, Metric.P99)
+_IN_MEMORY = Path(":memory:")
+
+
+class SteeredProxy:
+    """What the proxy serves, with the policies that are in force instead of the file's."""
+
+    def __init__(self, keeper: ProxyKeeper) -> None:
+        self._keeper = keeper
+        self._wired: Topology | None = None
+        self._policies: Policies = {}
+
+    def publish(self, wired: Topology, policies: Policies) -> None:
+        self._wired, self._policies = wired, policies
+        self._keeper.publish(topology=with_policies(wired, policies))
+
+    async def enforce(self, policies: Policies) -> str:
+        """As `Means.enforce`."""
+        if self._wired is None:
+            return ""
+        before = self._policies
+        self.publish(self._wired, policies)
+        if not await self._keeper.settled(_IN_FORCE_WITHIN):
+            return "the proxy has not confirmed it yet; it is in force as soon as the proxy serves"
+        if refusal := self._keeper.refusal:
+            self.publish(self._wired, before)
+            await self._keeper.settled(_IN_FORCE_WITHIN)
+            raise ProxyError(f"refused it: {refusal}", place="Envoy", hint="nothing was changed; correct the policy")
+        return ""
+
+
+class Numbers:
+    """Golden signals out of the metrics, once there are any."""
+
+    def __init__(self) -> None:
+        self.metrics: MetricsControl | None = None
+
+    async def golden(self, service: str, version: str | None, since: float) -> GoldenSignals | None:
+        """As `Means.golden`."""
+        if self.metrics is None:
+            return None
+        until = time.time()
+        span = max(until - since, 1.0)
+        query = MetricsQuery(metrics=_GOLDEN, callee=service, version=version, since=since, until=until, step=span)
+        try:
+            return _signals(await self.metrics.query(query), span)
+        except SandboxError:  # no numbers yet
+            return None
+
+
+def _signals(answer: MetricsAnswer, span: float) -> GoldenSignals | None:
+    values = {series.metric: [one for one in series.values if one is not None] for series in answer.series}
+    requests = sum(values.get(Metric.REQUESTS, []))
+    if not requests:
+        return None
+    return GoldenSignals(
+        seconds=span,
+        requests_per_second=requests / len(values[Metric.REQUESTS]),
+        error_ratio=sum(values.get(Metric.ERRORS, [])) / requests,
+        p50=max(values.get(Metric.P50, []), default=None),
+        p99=max(values.get(Metric.P99, []), default=None),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What steering stands between."""
+
+    paths: ProjectPaths
+    cluster: Cluster
+    keeper: ProxyKeeper
+    bus: Bus
+    notices: Notices
+    tasks: Tasks
+    recorded: Callable[[], Sequence[Recorded]]  # the oldest first
+    save: Callable[[Documents], Path]
+
+
+class TrafficSide:
+    """`serve` whenever the project was read; `measure` once there are metrics."""
+
+    def __init__(self, around: Around) -> None:
+        self._proxy = SteeredProxy(around.keeper)
+        self._numbers = Numbers()
+        self._store = _store(around.paths, around.notices)
+        means = Means(
+            project=lambda: around.cluster.desired.project,
+            parse=lambda project, documents: parse_policies(documents, project),
+            document=document,
+            enforce=self._proxy.enforce,
+            ready=lambda: ready_versions(around.cluster.state),
+            golden=self._numbers.golden,
+            recorded=around.recorded,
+            save=around.save,
+            bus=around.bus,
+        )
+        self._steering = Steering(means, self._store, around.tasks)
+        self.control: TrafficControl = self._steering
+
+    async def serve(self, project: Project, wired: Topology) -> None:
+        self._proxy.publish(wired, await self._steering.read(project))
+
+    def measure(self, metrics: MetricsControl) -> None:
+        self._numbers.metrics = metrics
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def _store(paths: ProjectPaths, notices: Notices) -> RevisionStore:
+    """A disk that is full or read-only keeps no project from running: what is changed is then known to us alone."""
+    try:
+        return RevisionStore(paths.revisions, notices.warn)
+    except SandboxError as error:
+        notices.warn(f"{error}; changes of traffic are forgotten when the supervisor ends")
+        return RevisionStore(_IN_MEMORY, notices.warn)
+
+
+def not_saved(documents: Documents) -> Path:
+    raise SandboxError("can't be saved by this version", place="sandbox.yaml", hint="see: sandbox traffic get -o yaml")
+
+
+def ready_versions(state: ClusterState) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for instance in state.instances.values():
+        if instance.ready:
+            found.setdefault(instance.service, set()).add(instance.version)
+    return {service: frozenset(versions) for service, versions in found.items()}

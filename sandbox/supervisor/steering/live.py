@@ -1,0 +1,168 @@
+"""The policies in force, and what the file says: every change of them is a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.control import Document, Origin, Revision
+from sandbox.errors import ConfigError, SandboxError
+from sandbox.events import Event, Kind, Severity
+from sandbox.model import Project, TrafficPolicy
+from sandbox.supervisor.steering.means import Documents, Means, Policies
+from sandbox.traffic.revisions import RevisionStore
+from sandbox.traffic.summary import summary
+
+_FILE = "file"
+"""The note of what the file said last."""
+
+Notes = Callable[[int], Mapping[str, Any]]
+"""From the number of a revision to what is noted with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Documents that were read and checked, as they will be kept."""
+
+    documents: Documents
+    policies: Policies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    origin: Origin
+    why: str = ""
+    what: str = ""  # instead of a summary of what changed
+    notes: Notes = field(default=lambda number: {})
+
+
+class Live:
+    """Documents are kept in one form (`means.document`), so that equal policies are equal documents."""
+
+    def __init__(self, means: Means, store: RevisionStore) -> None:
+        self._means = means
+        self.store = store
+        self.revision = 0
+        self.documents: Documents = {}
+        self.policies: Policies = {}
+        self.file: Documents = {}
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def wanted(self, documents: Documents, project: Project | None = None) -> Wanted:
+        """ConfigError for what the file could not say either."""
+        policies = self._means.parse(project or self._means.project(), documents)
+        kept = {name: policy for name, policy in policies.items() if policy != TrafficPolicy()}
+        return Wanted(documents={name: self._means.document(kept[name]) for name in sorted(kept)}, policies=kept)
+
+    def drift(self) -> tuple[str, ...]:
+        """Services whose policy is not what the file says."""
+        return changed(self.file, self.documents)
+
+    # --- changing -------------------------------------------------------------------------------------------------
+
+    async def put(self, wanted: Wanted, commit: Commit) -> tuple[Revision, str]:
+        """In force at the proxy, then kept; with the proxy's remark. ProxyError or SandboxError change nothing."""
+        remark = await self._means.enforce(wanted.policies)
+        try:
+            revision = self._keep(wanted, commit)
+        except BaseException:
+            await self._means.enforce(self.policies)
+            raise
+        return revision, remark
+
+    def turn_back(self, wanted: Wanted, commit: Commit) -> None:
+        """Kept, before anything of it has reached the proxy."""
+        self._keep(wanted, commit)
+
+    def _keep(self, wanted: Wanted, commit: Commit) -> Revision:
+        text = commit.what or summary(self.policies, wanted.policies)
+        revision = self.store.add(
+            wanted.documents,
+            at=self._means.clock(),
+            origin=commit.origin,
+            why=commit.why,
+            summary=text,
+            services=changed(self.documents, wanted.documents),
+            notes=commit.notes,
+        )
+        self.revision, self.documents, self.policies = revision.number, wanted.documents, wanted.policies
+        self._tell(revision)
+        return revision
+
+    def _tell(self, revision: Revision) -> None:
+        why = f" ({revision.why})" if revision.why else ""
+        (service,) = revision.services if len(revision.services) == 1 else (None,)
+        message = f"traffic revision {revision.number}, {revision.origin}: {revision.summary}{why}"
+        self._means.bus.publish(Event(kind=Kind.POLICY_APPLIED, message=message, service=service))
+
+    # --- the file -------------------------------------------------------------------------------------------------
+
+    def restore(self) -> None:
+        """What was in force before this supervisor; `read` makes it fit the project."""
+        self.file = self.store.noted(_FILE) or {}
+        if (newest := self.store.newest()) is not None:
+            self.revision, self.documents = newest.revision.number, newest.documents
+
+    def read(self, project: Project) -> Policies:
+        """The file was read: what changed in it since it was read last is taken over, the rest stays as it is in force.
+
+        Returns the policies that have to be put in force.
+        """
+        said = self.wanted({name: self._means.document(policy) for name, policy in project.traffic.items()}, project)
+        moved = changed(self.file, said.documents)
+        merged = {name: document for name, document in self.documents.items() if name not in moved}
+        merged |= {name: said.documents[name] for name in moved if name in said.documents}
+        wanted = self._fitting(merged, said, project)
+        self.file = said.documents
+        try:
+            self._take(wanted, moved)
+        except SandboxError as error:  # a full disk keeps no project from running
+            self.documents, self.policies = wanted.documents, wanted.policies
+            self._warn(f"{error}; what is in force now is not known to the next supervisor")
+        return self.policies
+
+    def _take(self, wanted: Wanted, moved: tuple[str, ...]) -> None:
+        first = self.store.newest() is None
+        if first or wanted.documents != self.documents:
+            what = "as the file says" if first else ""
+            self._keep(wanted, Commit(origin=Origin.FILE, what=what, notes=lambda number: {_FILE: self.file}))
+            return
+        self.policies = wanted.policies
+        if moved:
+            self.store.note(**{_FILE: self.file})
+
+    def _fitting(self, documents: Documents, said: Wanted, project: Project) -> Wanted:
+        """Live policies that no longer fit the project, as when their version is gone, give way to the file's."""
+        try:
+            return self.wanted(documents, project)
+        except ConfigError:
+            fitting = {name: document for name, document in documents.items() if self._fits(name, document, project)}
+        lost = [name for name in documents if name not in fitting]
+        fitting |= {name: said.documents[name] for name in lost if name in said.documents}
+        self._warn(f"the policy of {', '.join(lost)} does not fit the project any more: what the file says is in force")
+        try:
+            return self.wanted(fitting, project)
+        except ConfigError:  # each fits, but not all of them together
+            return said
+
+    def _warn(self, message: str) -> None:
+        self._means.bus.publish(Event(kind=Kind.NOTICE, severity=Severity.WARNING, message=message))
+
+    def _fits(self, name: str, document: Document, project: Project) -> bool:
+        try:
+            self.wanted({name: document}, project)
+        except ConfigError:
+            return False
+        return True
+
+
+def changed(before: Documents, after: Documents) -> tuple[str, ...]:
+    return tuple(name for name in sorted({**before, **after}) if before.get(name) != after.get(name))
+
+
+def with_documents(documents: Documents, changes: Mapping[str, Document | None]) -> Documents:
+    """None takes one away."""
+    merged = {**documents, **changes}
+    return {name: document for name, document in merged.items() if document is not None}
