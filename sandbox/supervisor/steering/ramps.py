@@ -28,12 +28,11 @@ _AGAIN = 5.0
 class Ramps:
     """One at a time for each service. A policy that somebody else changes ends it: it is no longer what was judged."""
 
-    def __init__(self, means: Means, live: Live, lock: asyncio.Lock, tasks: Tasks, tick: float = _TICK) -> None:
+    def __init__(self, means: Means, live: Live, lock: asyncio.Lock, tasks: Tasks) -> None:
         self._means = means
         self._live = live
         self._lock = lock
         self._tasks = tasks
-        self._tick = tick
         self._ramps: dict[str, RunningRamp] = {}  # the last of each service
 
     async def start(self, request: RampRequest, versions: Sequence[str]) -> Ramp:
@@ -88,14 +87,14 @@ class Ramps:
         self._tasks.spawn(self._run(service), name=f"ramp of {service}")
 
     async def _run(self, service: str) -> None:
-        pause = self._tick
+        pause = _TICK
         while True:
             await asyncio.sleep(pause)
             try:
                 async with self._lock:
                     if not await self._look(service):
                         return
-                pause = self._tick
+                pause = _TICK
             except SandboxError as error:
                 pause = _AGAIN
                 self._say(service, f"the ramp of {service} waits: {error}", Severity.ERROR)
