@@ -48,10 +48,9 @@ class Arrangement:
 
 
 def arrange(nodes: Sequence[str], edges: Iterable[Pair], roots: Sequence[str] = ()) -> Arrangement:
-    """`roots` are in the first layer, such as the gateway, as long as nothing leads to them.
-
-    Nodes without any edge stand in the second (without roots: in the first). The same input gives the same
-    arrangement; edges of unknown nodes are left out.
+    """`roots` are in the first layer, such as the gateway, as long as nothing leads to them. Nodes without any edge
+    stand in the second (without roots: in the first). Edges of unknown nodes are left out. The same input gives the
+    same arrangement.
     """
     names = list(dict.fromkeys(nodes))
     known = set(names)

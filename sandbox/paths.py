@@ -6,6 +6,7 @@ $SANDBOX_HOME/                        default $XDG_STATE_HOME/sandbox
     request.json  state.json          what was asked for; what is remembered (ports, replicas)
     events.jsonl  alerts.json         what happened, and which alerts stand; gone after `down`
     token                             0600, the bearer token of the loopback port
+    numbers.db                        0600, what was measured over time
     logs/  envs/  envoy/              service output; Python environments; Envoy's bootstrap and log
     docker/                           what is remembered of containers' networks, images and syncs; gone after `down`
     run/                              sockets and pid files; gone after `down`
@@ -110,6 +111,10 @@ class ProjectPaths:
     @property
     def token(self) -> Path:
         return self.state / "token"
+
+    @property
+    def numbers(self) -> Path:
+        return self.state / "numbers.db"
 
     @property
     def api_socket(self) -> Path:

@@ -7,6 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+LATENCY_BUCKETS: tuple[float, ...] = (
+    *(0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80),
+    *(100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 8000),
+    *(10_000, 15_000, 20_000, 30_000, 60_000, 300_000),
+)
+"""Upper bounds in milliseconds by which latencies are counted. Envoy keeps two digits of each value, so finer ones
+would be of no use."""
+
 
 class Metric(StrEnum):
     """What can be asked for. Rates are per second, latencies milliseconds, None where there was no traffic."""
@@ -68,10 +76,14 @@ class MetricsAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceUsage:
+    """Of an instance that runs, with all processes that it started. None: not known, or not yet."""
+
     instance: str
     service: str
+    version: str = ""
     cpu: float  # cores
-    memory: int  # bytes
+    cpu_limit: float | None = None
+    memory: int  # bytes; what processes share counts in each
     memory_limit: int | None
     open_files: int | None
     restarts: int
@@ -93,15 +105,22 @@ class GraphEdge:
     callee: str
     declared: bool
     requests_per_second: float = 0.0
+    errors_per_second: float = 0.0
     error_ratio: float = 0.0
     p50: float | None = None
     p99: float | None = None
     versions: Mapping[str, float] = field(default_factory=dict)  # requests per second by version
+    reasons: Mapping[str, float] = field(default_factory=dict)
+    """Of requests that did not end well, per second: status, Envoy's response flags ("-": none) and details, such as
+    "504 UT response_timeout"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    at: float
+    """The gateway first, then the services in the order of the file, then hosts outside. Declared edges are there
+    although nothing uses them; observed ones for as long as the proxy remembers them."""
+
+    at: float  # seconds since the epoch
     nodes: tuple[GraphNode, ...]
     edges: tuple[GraphEdge, ...]
 

@@ -6,8 +6,7 @@ Each has an attribute that is a part of the control (`serve` hands them to the A
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from sandbox.supervisor.wiring import OTLP_NAME
 from sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
+    from sandbox.telemetry.recorder import Recorder
     from sandbox.telemetry.scrape import Scraper
 
 _SCRAPES_WITHIN = 5.0
@@ -50,32 +50,51 @@ class Watched:
     tasks: Tasks
     status: Callable[[], ProjectStatus]
     admin: Callable[[], Path | Guarded]  # of Envoy, as it is now
+    callers: Callable[[], Mapping[str, str]]  # by the port of their HTTP proxy
     otlp_key: str
 
 
 class Monitoring:
-    """Made before the API, which holds its parts; opened after it, because libraries take their time to import."""
+    """`prepare` makes the parts, which the API then holds; `open` starts what fills them."""
 
     def __init__(self, watched: Watched) -> None:
         soon: Any = Soon()
         self._watched = watched
-        self._scraper: Scraper | None = None
         self.metrics: MetricsControl = soon
         self.traces: TracesControl = soon
         self.alerts: AlertsControl = soon
         self.diagnosis: DiagnosisControl = soon
 
+    async def prepare(self) -> None:
+        scrape, recorder, numbers, admin = [
+            await imported(module)
+            for module in (
+                "sandbox.telemetry.scrape",
+                "sandbox.telemetry.recorder",
+                "sandbox.telemetry.numbers",
+                "sandbox.proxy.admin",
+            )
+        ]
+        watched = self._watched
+        interval = watched.cluster.desired.project.settings.stats_interval
+        self._recorder: Recorder = recorder.Recorder(watched.paths.numbers, interval, watched.notices.warn)
+        self._scraper: Scraper = scrape.Scraper(
+            lambda: admin.admin_session(watched.admin(), timeout=_SCRAPES_WITHIN, limit=1),
+            interval,
+            callers=watched.callers,
+            on_step=self._recorder.note,
+        )
+        facts = numbers.Facts(status=watched.status, external=self._external, usage=lambda: ())
+        self.metrics = numbers.Numbers(self._scraper.past, self._recorder, facts)
+
     async def open(self, stack: AsyncExitStack, otlp: socket.socket, more: Sequence[socket.socket] = ()) -> None:
         """`otlp`, `more`: bound sockets for what services send by themselves."""
-        await self._open_metrics()
+        await self._open_metrics(stack)
         await self._open_receiver(stack, otlp, more)
 
-    async def _open_metrics(self) -> None:
-        scrape, admin = await imported("sandbox.telemetry.scrape"), await imported("sandbox.proxy.admin")
-        self._scraper = scrape.Scraper(
-            lambda: admin.admin_session(self._watched.admin(), timeout=_SCRAPES_WITHIN, limit=1),
-            self._watched.cluster.desired.project.settings.stats_interval,
-        )
+    async def _open_metrics(self, stack: AsyncExitStack) -> None:
+        await self._recorder.open()
+        stack.push_async_callback(self._recorder.close)
         self._watched.tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
 
     async def _open_receiver(self, stack: AsyncExitStack, otlp: socket.socket, more: Sequence[socket.socket]) -> None:
@@ -84,6 +103,8 @@ class Monitoring:
         stack.push_async_callback(receiver.close)
 
     def telemetry(self) -> TelemetrySnapshot:
-        if self._scraper is None:
-            return TelemetrySnapshot(at=time.time(), services={}, edges=())
         return self._scraper.snapshot()
+
+    def _external(self) -> frozenset[str]:
+        services = self._watched.cluster.desired.project.services.values()
+        return frozenset(service.name for service in services if service.external is not None)

@@ -202,6 +202,7 @@ class Daemon:
     async def _open_api(self, stack: AsyncExitStack) -> None:
         server = (await imported("sandbox.api.server")).ApiServer
         self._monitoring = self._new_monitoring()
+        await self._monitoring.prepare()
         self._traffic.measure(self._monitoring.metrics)
         api = server(
             LocalControl(self._cluster, self._bus, self._sources(), self._parts()),
@@ -231,6 +232,7 @@ class Daemon:
                 tasks=self._tasks,
                 status=self._status,
                 admin=lambda: self._envoy.admin,
+                callers=lambda: self._callers,
                 otlp_key=self._otlp_key,
             )
         )
@@ -421,6 +423,7 @@ class Daemon:
 
     def _keep_notices(self, wired: Wired) -> None:
         self._ingress = wired.ingress
+        self._callers = {str(one.http_proxy.port): one.name for one in wired.topology.callers if one.http_proxy}
         others = (*wired.remarks, *filter(None, [self._memory.notice]))
         moved = sentences({**wired.moved, **self._front.moved})
         self._notices.keep((*moved, *wired.edges_moved), others)

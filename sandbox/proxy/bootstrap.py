@@ -8,11 +8,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from sandbox.control.metrics import LATENCY_BUCKETS
 from sandbox.model.traffic import MAX_REGEX_PROGRAM
 from sandbox.paths import ProjectPaths
 from sandbox.proxy.bearer import HEADER, Guarded
 from sandbox.proxy.door import door_clusters, door_listener
-from sandbox.proxy.names import RUNTIME, TELEMETRY
+from sandbox.proxy.names import CALL, RUNTIME, TELEMETRY
 from sandbox.proxy.topology import Address
 
 CONTROL_PLANE = "control-plane"
@@ -74,13 +75,6 @@ _DNS = {
 
 _LIMITS = {"re2.max_program_size.error_level": MAX_REGEX_PROGRAM}
 
-LATENCY_BUCKETS = [
-    *(0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80),
-    *(100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 8000),
-    *(10_000, 15_000, 20_000, 30_000, 60_000, 300_000),
-]
-"""Upper bounds in milliseconds. Envoy keeps two digits of each value, so finer bounds would be of no use."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
@@ -118,7 +112,10 @@ def _bootstrap(
         "static_resources": {"clusters": clusters},
         "stats_config": {
             "stats_matcher": {"exclusion_list": {"patterns": _unread()}},
-            "histogram_bucket_settings": [{"match": {"suffix": ".upstream_rq_time"}, "buckets": LATENCY_BUCKETS}],
+            "histogram_bucket_settings": [
+                {"match": match, "buckets": list(LATENCY_BUCKETS)}
+                for match in ({"suffix": ".upstream_rq_time"}, {"prefix": f"{CALL}.t."})
+            ],
         },
         "stats_flush_on_admin": True,  # so that each reading brings histograms up to the one before, not of 5 s ago
         "cluster_manager": {"enable_deferred_cluster_creation": True},

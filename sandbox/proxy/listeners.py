@@ -41,6 +41,7 @@ from sandbox.proxy.accesslog import access_log
 from sandbox.proxy.clusters import MAX_HEADERS, MAX_HEADERS_KB, ads, dns_cache, keep_case
 from sandbox.proxy.endpoints import socket_address
 from sandbox.proxy.names import OUTBOUND
+from sandbox.proxy.outcomes import BY_CHAIN, BY_PORT, calls, outcomes
 from sandbox.proxy.replies import local_replies
 from sandbox.proxy.resource import Resource, pack, resource
 from sandbox.proxy.routes import CALLER_HEADER
@@ -96,6 +97,7 @@ def http_chain(caller: str, routes: str, source: str | None) -> FilterChain:
     Always with clusters on demand: a chain that got them with the first undeclared callee would lose its connections.
     """
     manager = _manager("edge")
+    manager.access_log.append(calls(BY_CHAIN))
     del manager.http_filters[:]
     manager.http_filters.extend([_clusters_on_demand(), _ROUTER])
     return _chain(_http(manager, routes), source, caller)
@@ -111,7 +113,8 @@ def outbound_listener(socket: Path, *, resolves: bool) -> Resource:
     The PROXY protocol says which proxy a connection came in by, and so who is calling. `resolves`: hosts outside are
     looked up here, not by a parent proxy.
     """
-    manager = _manager(OUTBOUND)
+    manager = _manager(OUTBOUND, BY_PORT)
+    manager.access_log.append(calls(BY_PORT))
     manager.upgrade_configs.append(_UpgradeConfig(upgrade_type="CONNECT"))
     manager.local_reply_config.CopyFrom(local_replies(resolves=True))
     manager.early_header_mutation_extensions.append(_early("caller", _names_caller()))
@@ -153,7 +156,7 @@ def _chain(filter_: Filter, source: str | None, name: str = "") -> FilterChain:
 
 
 def _single(name: str, filter_: Filter, refers_to: str, bind: Address, source: str | None) -> Resource:
-    return _at(bind, _listener(name, socket_address(bind), [_chain(filter_, source)]), (refers_to,))
+    return _at(bind, _listener(name, socket_address(bind), [_chain(filter_, source, name)]), (refers_to,))
 
 
 def _at(bind: Address, message: Listener, refers_to: tuple[str, ...]) -> Resource:
@@ -195,9 +198,11 @@ def _listener(name: str, address: EnvoyAddress, chains: Sequence[FilterChain]) -
     )
 
 
-def _manager(stat_prefix: str) -> HttpConnectionManager:
+def _manager(stat_prefix: str, caller: str = BY_CHAIN) -> HttpConnectionManager:
+    """caller: by what requests tell who sent them."""
     manager = HttpConnectionManager()
     manager.CopyFrom(_TEMPLATE)
+    manager.access_log.append(outcomes(caller))
     manager.stat_prefix = stat_prefix
     return manager
 

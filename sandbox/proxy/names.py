@@ -30,6 +30,9 @@ TELEMETRY = "telemetry"
 RUNTIME = "sandbox"
 """The layer of Envoy's runtime that the control plane serves."""
 
+OUTCOME, CALL = "outcome", "call"
+"""The prefixes of what is counted request by request (`outcomes`)."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ClusterName:

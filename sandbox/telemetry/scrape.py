@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import aiohttp
 from yarl import URL
 
 from sandbox.control import TelemetrySnapshot
-from sandbox.telemetry.signals import Past, window_for
+from sandbox.telemetry.signals import Past, Step, window_for
 from sandbox.telemetry.stats import FILTER, read_stats
 
 log = logging.getLogger(__name__)
@@ -23,39 +23,58 @@ Connect = Callable[[], aiohttp.ClientSession]
 """Opens a session in which a path alone leads to Envoy's admin interface."""
 
 
-class Scraper:
-    """`run` reads for as long as it runs; `snapshot` tells what was read. An absent Envoy is waited for.
+def _nobody() -> Mapping[str, str]:
+    return {}
 
-    interval: seconds between readings.
+
+class Scraper:
+    """`run` reads for as long as it runs; `past` has what was read, and `on_step` hears what came with each reading. An
+    absent Envoy is waited for.
+
+    interval: seconds between readings. callers: by the port of their HTTP proxy.
     """
 
-    def __init__(self, connect: Connect, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        interval: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        callers: Callable[[], Mapping[str, str]] = _nobody,
+        on_step: Callable[[Step], None] = lambda step: None,
+    ) -> None:
         self._connect = connect
         self._interval = interval
         self._clock = clock
-        self._past = Past(window_for(interval))
+        self._callers = callers
+        self._on_step = on_step
         self._trouble = ""
+        self.past = Past(window_for(interval))
 
     def snapshot(self) -> TelemetrySnapshot:
-        return self._past.snapshot(self._clock(), time.time())
+        return self.past.snapshot(self._clock(), time.time())
 
     async def run(self) -> None:
         async with self._connect() as session:
             while True:
+                began = self._clock()
                 await self._scrape(session)
-                await asyncio.sleep(self._interval)
+                await asyncio.sleep(max(self._interval / 2, began + self._interval - self._clock()))
 
     async def _scrape(self, session: aiohttp.ClientSession) -> None:
         try:
             async with session.get(_STATS) as response:
                 answer = await response.read()
                 response.raise_for_status()
-            self._past.add(self._clock(), read_stats(answer))
+            step = self.past.add(self._clock(), read_stats(answer, self._callers()))
             self._trouble = ""
         except aiohttp.ClientConnectionError as error:
             log.debug("Envoy is not there: %s", error)  # it starts, or restarts; whoever starts it tells of trouble
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             self._say_once(f"Envoy's statistics can't be read: {str(error) or type(error).__name__}")
+        else:
+            if step is not None:
+                self._on_step(step)
 
     def _say_once(self, trouble: str) -> None:
         if trouble != self._trouble:

@@ -1,53 +1,38 @@
-"""Counters, read again and again -> the golden signals of the last seconds. Pure; times are of a monotonic clock."""
+"""Readings, one after another -> what was counted in between, and the golden signals of the last seconds. Pure; times
+are of a monotonic clock."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from sandbox.control import Edge, Signals, TelemetrySnapshot
-from sandbox.telemetry.histogram import Histogram
+from sandbox.telemetry.columns import ERRORS, REQUESTS, Amounts, EdgeKey, added, grown, histogram
+from sandbox.telemetry.stats import Reading
+from sandbox.telemetry.told import EXTERNAL, NOWHERE
 
 WINDOW = 10.0
 """Seconds that the signals look back."""
 
-UNDECLARED = "undeclared"
-"""The caller's name in edges of callers that do not declare the callee: Envoy counts them together."""
-
-_MOST_SCRAPES = 120
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class EdgeKey:
-    caller: str
-    callee: str
-    version: str
+_MOST_STEPS = 120
+_MOST_EDGES = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Counters:
-    """Since the counting began. A TCP connection counts as a request, one that failed as an error."""
+class Step:
+    """Between two readings. counted: of edges where something was; gauges: at its end."""
 
-    requests: int = 0
-    errors: int = 0
-    latency: Histogram = field(default_factory=Histogram)
-
-    def plus(self, other: Counters) -> Counters:
-        return Counters(self.requests + other.requests, self.errors + other.errors, self.latency.plus(other.latency))
-
-    def since(self, earlier: Counters) -> Counters:
-        """What was counted after `earlier`. A lower number means that Envoy restarted and counts from zero again."""
-        if self.requests < earlier.requests or self.errors < earlier.errors:
-            return self
-        return Counters(
-            self.requests - earlier.requests, self.errors - earlier.errors, self.latency.since(earlier.latency)
-        )
+    began: float
+    ended: float
+    counted: Mapping[EdgeKey, Amounts]
+    gauges: Mapping[EdgeKey, Amounts]
 
 
-Readings = Mapping[EdgeKey, Counters]
-
-_NOTHING = Counters()
+class Counted(NamedTuple):
+    seconds: float
+    by_edge: Mapping[EdgeKey, Amounts]
 
 
 def window_for(interval: float) -> float:
@@ -56,84 +41,93 @@ def window_for(interval: float) -> float:
 
 
 class Past:
-    """The last readings of all edges, as far back as the window reaches.
+    """The last steps, as far back as the window reaches; and all that was counted since the first reading.
 
-    Each is kept as totals that never fall, however often Envoy restarts, so that any two can be subtracted.
+    What Envoy counted before the first reading is no news. A restart of Envoy, which counts from zero then, loses
+    what it counted after the reading before, and invents nothing.
     """
 
     def __init__(self, window: float = WINDOW) -> None:
         self._window = window
-        self._last: Readings | None = None
-        self._totals: deque[tuple[float, Readings]] = deque(maxlen=_MOST_SCRAPES)
+        self._last: tuple[float, Reading] | None = None
+        self._steps: deque[Step] = deque(maxlen=_MOST_STEPS)
+        self._cached: tuple[tuple[float, int], Counted] | None = None
+        self.totals: dict[EdgeKey, dict[str, int]] = {}
 
-    def add(self, at: float, readings: Readings) -> None:
-        """The first reading is where counting starts: what Envoy counted before is no news."""
-        if self._last is None:
-            self._last = readings
-        advanced = {key: self._advanced(key, now) for key, now in readings.items()}
-        self._totals.append((at, self._still_told(readings) | advanced))
-        self._last = readings
-        while len(self._totals) > 2 and self._totals[1][0] <= at - self._window:
-            self._totals.popleft()
+    def add(self, at: float, reading: Reading) -> Step | None:
+        """What came with it; None for the first reading."""
+        before, self._last = self._last, (at, reading)
+        if before is None:
+            return None
+        counted = {}
+        for edge, now in reading.counters.items():
+            if grew := grown(now, self._known(edge, before[1])):
+                counted[edge] = grew
+                self._total(edge, grew)
+        step = Step(before[0], at, counted, reading.gauges)
+        self._steps.append(step)
+        while len(self._steps) > 1 and self._steps[0].ended <= at - self._window:
+            self._steps.popleft()
+        return step
 
-    def _advanced(self, key: EdgeKey, now: Counters) -> Counters:
-        last = self._last.get(key, _NOTHING) if self._last is not None else _NOTHING
-        known = self._totals[-1][1] if self._totals else {}
-        return known.get(key, _NOTHING).plus(now.since(last))
+    def _known(self, edge: EdgeKey, before: Reading) -> Amounts:
+        return before.counters.get(edge, {})
 
-    def _still_told(self, readings: Readings) -> dict[EdgeKey, Counters]:
-        """Edges that Envoy no longer knows, but that were used within the window: it may just have restarted."""
-        if not self._totals:
-            return {}
-        oldest, known = self._totals[0][1], self._totals[-1][1]
-        return {key: one for key, one in known.items() if key not in readings and one != oldest.get(key)}
+    def _total(self, edge: EdgeKey, grew: Amounts) -> None:
+        total = self.totals.setdefault(edge, {})
+        for column, amount in grew.items():
+            total[column] = total.get(column, 0) + amount
+        if len(self.totals) > _MOST_EDGES:  # hosts outside come and go
+            del self.totals[next(iter(self.totals))]
+
+    def counted(self, now: float) -> Counted:
+        """In the window that ends at `now`, of every edge that Envoy knows or that was used within it."""
+        chosen = [step for step in self._steps if step.ended > now - self._window]
+        known = self._last[1].counters if self._last is not None else {}
+        if not chosen:
+            return Counted(0.0, {edge: {} for edge in known})
+        key = (chosen[-1].ended, len(chosen))
+        if self._cached is None or self._cached[0] != key:
+            parts: dict[EdgeKey, list[Amounts]] = {edge: [] for edge in known}
+            for step in chosen:
+                for edge, amounts in step.counted.items():
+                    parts.setdefault(edge, []).append(amounts)
+            sums = {edge: added(several) for edge, several in parts.items()}
+            self._cached = key, Counted(sum(step.ended - step.began for step in chosen), sums)
+        return self._cached[1]
+
+    @property
+    def gauges(self) -> Mapping[EdgeKey, Amounts]:
+        return self._last[1].gauges if self._last is not None else {}
 
     def snapshot(self, now: float, epoch: float) -> TelemetrySnapshot:
         """The window that ends at `now`; `epoch` is the same moment in seconds since 1970.
 
-        Every edge that was ever used is there, with zeros while it is idle.
+        Every edge between services that was ever used is there, with zeros while it is idle.
         """
-        span, counted = self._counted(now)
-        by_callee: dict[str, Counters] = {}
-        for key, counters in counted.items():
-            by_callee[key.callee] = by_callee.get(key.callee, _NOTHING).plus(counters)
+        span, counted = self.counted(now)
+        inside = {edge: one for edge, one in counted.items() if edge.version not in (EXTERNAL, NOWHERE)}
+        by_callee: dict[str, list[Amounts]] = {}
+        for edge, amounts in inside.items():
+            by_callee.setdefault(edge.callee, []).append(amounts)
         return TelemetrySnapshot(
             at=epoch,
-            services={callee: signals(counters, span) for callee, counters in by_callee.items()},
-            edges=tuple(_edge(key, counted[key], span) for key in sorted(counted)),
+            services={callee: signals(added(several), span) for callee, several in by_callee.items()},
+            edges=tuple(_edge(edge, inside[edge], span) for edge in sorted(inside)),
         )
 
-    def _counted(self, now: float) -> tuple[float, Readings]:
-        """Between the newest reading and the last one before the window: the seconds, and what was counted."""
-        if not self._totals:
-            return 0.0, {}
-        newest_at, newest = self._totals[-1]
-        oldest_at, oldest = self._totals[0]
-        for at, totals in self._totals:
-            if at > now - self._window:
-                break
-            oldest_at, oldest = at, totals
-        return newest_at - oldest_at, {key: one.since(oldest.get(key, _NOTHING)) for key, one in newest.items()}
 
-
-def signals(counters: Counters, span: float) -> Signals:
+def signals(amounts: Amounts, span: float) -> Signals:
     """Rates over `span` seconds; zero without any."""
+    latency = histogram(amounts)
     return Signals(
         window=span,
-        requests_per_second=counters.requests / span if span else 0.0,
-        errors_per_second=counters.errors / span if span else 0.0,
-        p50=counters.latency.quantile(0.5),
-        p99=counters.latency.quantile(0.99),
+        requests_per_second=amounts.get(REQUESTS, 0) / span if span else 0.0,
+        errors_per_second=amounts.get(ERRORS, 0) / span if span else 0.0,
+        p50=latency.quantile(0.5),
+        p99=latency.quantile(0.99),
     )
 
 
-def _edge(key: EdgeKey, counters: Counters, span: float) -> Edge:
-    return Edge(caller=key.caller, callee=key.callee, version=key.version, signals=signals(counters, span))
-
-
-def summed(readings: Iterable[tuple[EdgeKey, Counters]]) -> dict[EdgeKey, Counters]:
-    """One entry an edge: the ports of a callee count together."""
-    found: dict[EdgeKey, Counters] = {}
-    for key, counters in readings:
-        found[key] = found.get(key, _NOTHING).plus(counters)
-    return found
+def _edge(key: EdgeKey, amounts: Amounts, span: float) -> Edge:
+    return Edge(caller=key.caller, callee=key.callee, version=key.version, signals=signals(amounts, span))

@@ -148,7 +148,7 @@ async def connect(address: Address) -> None:
 
 async def first_reading(scraper: Scraper) -> None:
     """Until counting has begun; what was counted before would be no news."""
-    await eventually(lambda: len(scraper._past._totals) > 0)
+    await eventually(lambda: scraper.past._last is not None)
 
 
 def edges(scraper: Scraper) -> tuple[Edge, ...]:

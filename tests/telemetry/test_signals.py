@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from sandbox.control import TelemetrySnapshot
-from sandbox.telemetry.histogram import Histogram
-from sandbox.telemetry.signals import Counters, EdgeKey, Past, Readings, window_for
+from sandbox.telemetry.columns import EdgeKey
+from sandbox.telemetry.signals import Past, window_for
+from sandbox.telemetry.stats import Reading
 
 STORE = EdgeKey("gateway", "store", "v1")
 ORDERS_V1 = EdgeKey("store", "orders", "v1")
@@ -12,15 +13,18 @@ ORDERS_V2 = EdgeKey("store", "orders", "v2")
 EPOCH = 1_767_225_600.0
 
 
-def counted(requests: int, errors: int = 0, *, fast: int = 0, slow: int = 0) -> Counters:
-    """`fast` answers within 10 ms and `slow` ones of up to 1000 ms."""
-    return Counters(requests, errors, Histogram((10.0, 900.0, 1000.0), (fast, fast, fast + slow)))
+Counts = dict[EdgeKey, dict[str, int]]
 
 
-def past(*readings: Readings, every: float = 1.0) -> Past:
+def counted(requests: int, errors: int = 0, *, fast: int = 0, slow: int = 0) -> dict[str, int]:
+    """`fast` answers of 8 to 10 ms and `slow` ones of 800 to 1000 ms."""
+    return {"requests": requests, "errors": errors, "le.10": fast, "le.1000": slow}
+
+
+def past(*readings: Counts, every: float = 1.0) -> Past:
     found = Past()
     for index, reading in enumerate(readings):
-        found.add(index * every, reading)
+        found.add(index * every, Reading(reading, {}))
     return found
 
 
@@ -87,7 +91,7 @@ def test_after_a_silence_longer_than_the_window_rates_are_zero() -> None:
 def test_between_rare_readings_traffic_does_not_seem_to_end(interval: float) -> None:
     found = Past(window_for(interval))
     for reading in range(20):
-        found.add(reading * interval, {STORE: counted(round(reading * interval * 10))})
+        found.add(reading * interval, Reading({STORE: counted(round(reading * interval * 10))}, {}))
 
     assert rate(found.snapshot(19.99 * interval, EPOCH), "store") == pytest.approx(10.0)
 
@@ -98,8 +102,8 @@ def test_a_service_is_the_sum_of_the_edges_that_lead_to_it() -> None:
 
     orders = snapshot.services["orders"]
     assert (orders.requests_per_second, orders.errors_per_second, orders.error_ratio) == (100.0, 5.0, 0.05)
-    assert orders.p50 == pytest.approx(5.56, abs=0.01)
-    assert orders.p99 == pytest.approx(990.0)
+    assert orders.p50 == pytest.approx(9.11, abs=0.01)
+    assert orders.p99 == pytest.approx(980.0)
     assert [(edge.caller, edge.callee, edge.version) for edge in snapshot.edges] == [
         ("gateway", "store", "v1"),
         ("store", "orders", "v1"),
@@ -110,5 +114,24 @@ def test_a_service_is_the_sum_of_the_edges_that_lead_to_it() -> None:
 def test_the_past_is_bounded_however_often_it_is_read() -> None:
     found = past(*[{STORE: counted(number)} for number in range(2000)], every=0.001)
 
-    assert len(found._totals) <= 120
+    assert len(found._steps) <= 120
     assert rate(found.snapshot(2.0, EPOCH), "store") == pytest.approx(1000.0)
+
+
+def test_each_reading_tells_what_came_with_it() -> None:
+    found = Past()
+
+    assert found.add(1.0, Reading({STORE: counted(5)}, {})) is None
+    step = found.add(3.0, Reading({STORE: counted(7), ORDERS_V1: counted(1)}, {STORE: {"active": 2}}))
+
+    assert step is not None
+    assert (step.began, step.ended, step.gauges) == (1.0, 3.0, {STORE: {"active": 2}})
+    assert step.counted == {STORE: {"requests": 2}, ORDERS_V1: {"requests": 1}}
+    assert found.totals == step.counted
+
+
+def test_hosts_outside_and_what_went_nowhere_are_no_services() -> None:
+    outside, nowhere = EdgeKey("store", "example.com", "external"), EdgeKey("gateway", "", "")
+    snapshot = past({}, {outside: counted(1), nowhere: counted(1)}).snapshot(1.0, EPOCH)
+
+    assert (snapshot.services, snapshot.edges) == ({}, ())
