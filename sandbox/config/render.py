@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from sandbox.config import scalars
 from sandbox.config.alerts import render_alerts, render_objectives
 from sandbox.config.durations import format_duration
 from sandbox.config.sizes import format_size
 from sandbox.config.traffic.document import document
+from sandbox.config.yamltext import Dumper
 from sandbox.model import (
     DEFAULT_VERSION,
     Build,
@@ -41,21 +41,9 @@ from sandbox.model import (
 Plain = dict[str, Any]
 
 
-class _Dumper(yaml.SafeDumper):
-    """Quotes what a reader of YAML 1.2 would not take for the same text: PyYAML writes for YAML 1.1."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    is_safe = text.isprintable() and isinstance(scalars.resolve(text), str)
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_safe else '"')
-
-
-_Dumper.add_representer(str, _text)
-
-
 def to_yaml(project: Project) -> str:
     """The text of a sandbox.yaml that loads as the same project."""
-    return str(yaml.dump(to_dict(project), Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+    return str(yaml.dump(to_dict(project), Dumper=Dumper, sort_keys=False, allow_unicode=True))
 
 
 def to_dict(project: Project) -> Plain:

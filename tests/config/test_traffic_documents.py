@@ -31,7 +31,7 @@ def project(folder: Folder) -> Project:
     return folder.load(FILE)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(policy=policies())
 def test_a_document_is_the_policy_again(project: Project, policy: TrafficPolicy) -> None:
     found = document(policy)

@@ -73,104 +73,94 @@ EXPRESSIONS = st.sampled_from(
 HOSTS = st.from_regex(r"[a-z][a-z0-9]{0,5}(\.[a-z]{2,4}){0,2}", fullmatch=True)
 
 
-def path_matches() -> st.SearchStrategy[PathMatch]:
-    kinds = st.sampled_from([PathMatchType.EXACT, PathMatchType.PREFIX])
-    expressions = st.builds("/{}".format, EXPRESSIONS)
-    return st.builds(PathMatch, value=PATHS, type=kinds) | st.builds(
-        PathMatch, value=expressions, type=st.just(PathMatchType.REGULAR_EXPRESSION)
+PATH_MATCHES = st.builds(
+    PathMatch, value=PATHS, type=st.sampled_from([PathMatchType.EXACT, PathMatchType.PREFIX])
+) | st.builds(PathMatch, value=EXPRESSIONS.map("/{}".format), type=st.just(PathMatchType.REGULAR_EXPRESSION))
+
+
+def _conditions(kind: Any) -> st.SearchStrategy[Any]:
+    """At most two, which can hold together."""
+    one = (
+        st.builds(kind, name=TOKENS, value=VALUES, type=st.just(MatchType.EXACT))
+        | st.builds(kind, name=TOKENS, value=EXPRESSIONS, type=st.just(MatchType.REGULAR_EXPRESSION))
+        | st.builds(kind, name=TOKENS, type=st.just(MatchType.PRESENT))
     )
+    return st.lists(one, max_size=2).map(tuple).filter(lambda found: contradiction(found) is None)
 
 
-@st.composite
-def _conditions(draw: st.DrawFn, kind: Any, names: st.SearchStrategy[str]) -> Any:
-    how = draw(st.sampled_from(MatchType))
-    values = {MatchType.EXACT: VALUES, MatchType.REGULAR_EXPRESSION: EXPRESSIONS, MatchType.PRESENT: st.just("")}
-    return kind(name=draw(names), type=how, value=draw(values[how]))
+HEADER_MATCHES = _conditions(HeaderMatch)
+QUERY_PARAM_MATCHES = _conditions(QueryParamMatch)
 
 
-@st.composite
-def matches(draw: st.DrawFn, callers: Sequence[str] = CALLERS) -> Match:
-    headers = tuple(draw(st.lists(_conditions(HeaderMatch, TOKENS), max_size=2)))
-    params = tuple(draw(st.lists(_conditions(QueryParamMatch, TOKENS), max_size=2)))
-    whom = st.lists(st.sampled_from(callers), max_size=2, unique=True).map(tuple) if callers else st.just(())
-    return Match(
-        path=draw(st.none() | path_matches()),
-        headers=() if contradiction(headers) else headers,
-        query_params=() if contradiction(params) else params,
-        method=draw(st.none() | METHODS),
-        callers=draw(whom),
-    )
+def _some(values: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    """Up to two of them."""
+    return st.lists(st.sampled_from(values), max_size=2, unique=True).map(tuple) if values else st.just(())
 
 
-@st.composite
-def header_modifiers(draw: st.DrawFn) -> HeaderModifier:
-    names = draw(st.lists(HEADER_NAMES, min_size=1, max_size=4, unique=True))
-    set_until, add_until = sorted(draw(st.tuples(*[st.integers(0, len(names))] * 2)))
-    return HeaderModifier(
-        set={name: draw(VALUES) for name in names[:set_until]},
-        add={name: draw(VALUES) for name in names[set_until:add_until]},
-        remove=tuple(names[add_until:]),
-    )
-
-
-def _path_modifiers(*, by_prefix: bool) -> st.SearchStrategy[PathModifier]:
-    full = st.builds(PathModifier, replace_full=PATHS)
-    return full | st.builds(PathModifier, replace_prefix=PATHS) if by_prefix else full
-
-
-def retries(*, hedge: bool) -> st.SearchStrategy[Retry]:
-    budget = st.builds(RetryBudget, percent=PERCENTAGES, min_concurrency=st.integers(0, 100))
-    conditions = st.sampled_from(
-        ["5xx", "gateway-error", "reset", "connect-failure", "refused-stream", "unavailable", "cancelled", "internal"]
-    )
+def matches(callers: Sequence[str] = CALLERS) -> st.SearchStrategy[Match]:
     return st.builds(
-        Retry,
-        attempts=st.integers(0, 100),
-        codes=st.lists(st.integers(400, 599), max_size=3, unique=True).map(tuple),
-        backoff=SECONDS,
-        on=st.lists(conditions, max_size=3, unique=True).map(tuple),
-        methods=st.lists(METHODS, max_size=2, unique=True).map(tuple),
-        budget=st.none() | budget,
-        hedge=st.booleans() if hedge else st.just(False),
+        Match,
+        path=st.none() | PATH_MATCHES,
+        headers=HEADER_MATCHES,
+        query_params=QUERY_PARAM_MATCHES,
+        method=st.none() | METHODS,
+        callers=_some(callers),
     )
 
 
-def faults() -> st.SearchStrategy[Fault]:
-    delays = st.builds(Delay, fixed=SECONDS, percentage=PERCENTAGES)
-    aborts = (
-        st.builds(Abort, http_status=st.integers(200, 599), percentage=PERCENTAGES)
-        | st.builds(Abort, grpc_status=st.integers(0, 16), percentage=PERCENTAGES)
-        | st.builds(Abort, reset=st.just(True), percentage=PERCENTAGES)
-    )
-    return (
-        st.builds(Fault, delay=delays) | st.builds(Fault, abort=aborts) | st.builds(Fault, delay=delays, abort=aborts)
-    )
+def _modifier(names: Sequence[str], values: Sequence[str], cuts: tuple[int, int]) -> HeaderModifier:
+    first, second = sorted(cut % (len(names) + 1) for cut in cuts)
+    pairs = list(zip(names, values, strict=False))
+    return HeaderModifier(set=dict(pairs[:first]), add=dict(pairs[first:second]), remove=tuple(names[second:]))
 
 
-@st.composite
-def rate_limits(draw: st.DrawFn) -> RateLimit:
-    by = draw(st.sampled_from(LimitBy))
-    return RateLimit(
-        requests=draw(COUNTS),
-        per=draw(SECONDS.filter(lambda seconds: seconds >= 0.05)),
-        burst=draw(st.none() | COUNTS),
-        by=by,
-        header=draw(TOKENS) if by is LimitBy.HEADER else None,
-    )
+HEADER_MODIFIERS = st.builds(
+    _modifier,
+    st.lists(HEADER_NAMES, min_size=1, max_size=4, unique=True),
+    st.lists(VALUES, min_size=4, max_size=4),
+    st.tuples(st.integers(0, 4), st.integers(0, 4)),
+)
+FULL_PATHS = st.builds(PathModifier, replace_full=PATHS)
+PREFIXES = FULL_PATHS | st.builds(PathModifier, replace_prefix=PATHS)
 
-
-def cors() -> st.SearchStrategy[Cors]:
-    origins = st.just("*") | st.builds("https://{}".format, HOSTS) | st.builds("http://*.{}:8080".format, HOSTS)
-    tokens = st.lists(TOKENS, max_size=2, unique=True).map(tuple)
-    return st.builds(
-        Cors,
-        allow_origins=st.lists(origins, min_size=1, max_size=3, unique=True).map(tuple),
-        allow_methods=st.lists(METHODS, max_size=2, unique=True).map(tuple),
-        allow_headers=tokens,
-        expose_headers=tokens,
-        max_age=st.none() | st.integers(0, 86400).map(float),
-        allow_credentials=st.booleans(),
-    )
+CONDITIONS = st.sampled_from(
+    ["5xx", "gateway-error", "reset", "connect-failure", "refused-stream", "unavailable", "cancelled", "internal"]
+)
+RETRIES = st.builds(
+    Retry,
+    attempts=st.integers(0, 100),
+    codes=st.lists(st.integers(400, 599), max_size=3, unique=True).map(tuple),
+    backoff=SECONDS,
+    on=st.lists(CONDITIONS, max_size=3, unique=True).map(tuple),
+    methods=st.lists(METHODS, max_size=2, unique=True).map(tuple),
+    budget=st.none() | st.builds(RetryBudget, percent=PERCENTAGES, min_concurrency=st.integers(0, 100)),
+    hedge=st.booleans(),
+)
+DELAYS = st.builds(Delay, fixed=SECONDS, percentage=PERCENTAGES)
+ABORTS = (
+    st.builds(Abort, http_status=st.integers(200, 599), percentage=PERCENTAGES)
+    | st.builds(Abort, grpc_status=st.integers(0, 16), percentage=PERCENTAGES)
+    | st.builds(Abort, reset=st.just(True), percentage=PERCENTAGES)
+)
+FAULTS = st.builds(Fault, delay=DELAYS) | st.builds(Fault, abort=ABORTS) | st.builds(Fault, delay=DELAYS, abort=ABORTS)
+_LIMIT: dict[str, Any] = {
+    "requests": COUNTS,
+    "per": SECONDS.map(lambda seconds: max(seconds, 0.05)),
+    "burst": st.none() | COUNTS,
+}
+RATE_LIMITS = st.builds(RateLimit, by=st.sampled_from([LimitBy.ALL, LimitBy.CALLER]), **_LIMIT) | st.builds(
+    RateLimit, by=st.just(LimitBy.HEADER), header=TOKENS, **_LIMIT
+)
+ORIGINS = st.just("*") | HOSTS.map("https://{}".format) | HOSTS.map("http://*.{}:8080".format)
+CORS = st.builds(
+    Cors,
+    allow_origins=st.lists(ORIGINS, min_size=1, max_size=3, unique=True).map(tuple),
+    allow_methods=st.lists(METHODS, max_size=2, unique=True).map(tuple),
+    allow_headers=st.lists(TOKENS, max_size=2, unique=True).map(tuple),
+    expose_headers=st.lists(TOKENS, max_size=2, unique=True).map(tuple),
+    max_age=st.none() | st.integers(0, 86400).map(float),
+    allow_credentials=st.booleans(),
+)
 
 
 def _maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -178,121 +168,125 @@ def _maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(st.none(), st.none(), strategy)
 
 
-@st.composite
-def rules(draw: st.DrawFn, versions: Sequence[str] = VERSIONS, callers: Sequence[str] = CALLERS) -> Rule:
-    found = tuple(draw(st.lists(matches(callers), max_size=3)))
-    by_prefix = all(match.path is None or match.path.type is PathMatchType.PREFIX for match in found)
-    first, second = sorted(draw(st.tuples(SECONDS, SECONDS)))
-    timeouts = Timeouts(
-        request=draw(st.sampled_from([None, second])),
-        backend_request=draw(st.sampled_from([None, first])),
-        idle=draw(st.none() | SECONDS),
-    )
-    rule = Rule(
-        matches=found,
-        request_headers=draw(_maybe(header_modifiers())),
-        response_headers=draw(_maybe(header_modifiers())),
-        cors=draw(_maybe(cors())),
-        timeouts=timeouts,
-        retry=draw(_maybe(retries(hedge=timeouts.backend_request is not None))),
-        fault=draw(_maybe(faults())),
-        rate_limit=draw(_maybe(rate_limits())),
-    )
-    answers = {"service": _to_service, "redirect": _redirect, "direct": _direct}
-    kind = draw(st.sampled_from(["service", "service", "service", "redirect", "direct"]))
-    return replace(rule, **draw(answers[kind](by_prefix, versions)))
+def _timeouts(one: float, other: float, has_attempt: bool, has_whole: bool, idle: float | None) -> Timeouts:
+    first, second = sorted((one, other))
+    return Timeouts(request=second if has_whole else None, backend_request=first if has_attempt else None, idle=idle)
 
 
-@st.composite
-def _to_service(draw: st.DrawFn, by_prefix: bool, versions: Sequence[str]) -> dict[str, Any]:
-    names = draw(st.lists(st.sampled_from(versions), max_size=len(versions), unique=True))
-    weights = [draw(st.integers(0, 1000)) for _ in names]
-    if weights and not any(weights):
-        weights[0] = 1
-    rewrite = st.builds(Rewrite, hostname=HOSTS, path=st.none() | _path_modifiers(by_prefix=by_prefix)) | st.builds(
-        Rewrite, path=_path_modifiers(by_prefix=by_prefix)
-    )
-    mirror = st.builds(Mirror, version=st.sampled_from(versions), percentage=PERCENTAGES)
-    return {
-        "backends": tuple(BackendRef(version=n, weight=w) for n, w in zip(names, weights, strict=True)),
-        "mirrors": tuple(draw(st.lists(mirror, max_size=2))),
-        "rewrite": draw(_maybe(rewrite)),
+TIMEOUTS = st.builds(_timeouts, SECONDS, SECONDS, st.booleans(), st.booleans(), st.none() | SECONDS)
+
+
+def rules(versions: Sequence[str] = VERSIONS, callers: Sequence[str] = CALLERS) -> st.SearchStrategy[Rule]:
+    common: dict[str, Any] = {
+        "matches": st.lists(matches(callers), max_size=3).map(tuple),
+        "request_headers": _maybe(HEADER_MODIFIERS),
+        "response_headers": _maybe(HEADER_MODIFIERS),
+        "cors": _maybe(CORS),
+        "timeouts": TIMEOUTS,
+        "retry": _maybe(RETRIES),
+        "fault": _maybe(FAULTS),
+        "rate_limit": _maybe(RATE_LIMITS),
     }
-
-
-@st.composite
-def _redirect(draw: st.DrawFn, by_prefix: bool, versions: Sequence[str]) -> dict[str, Any]:
-    redirect = Redirect(
-        scheme=draw(st.sampled_from([None, "http", "https"])),
-        hostname=draw(HOSTS),
-        port=draw(st.none() | st.integers(1, 65535)),
-        path=draw(st.none() | _path_modifiers(by_prefix=by_prefix)),
-        status=draw(st.sampled_from([301, 302, 303, 307, 308])),
+    rewrites = st.builds(Rewrite, hostname=HOSTS, path=st.none() | PREFIXES) | st.builds(Rewrite, path=PREFIXES)
+    to_service = st.builds(
+        Rule,
+        backends=_backends(versions),
+        mirrors=st.lists(st.builds(Mirror, version=st.sampled_from(versions), percentage=PERCENTAGES), max_size=2).map(
+            tuple
+        ),
+        rewrite=_maybe(rewrites),
+        **common,
     )
-    return {"redirect": redirect}
-
-
-@st.composite
-def _direct(draw: st.DrawFn, by_prefix: bool, versions: Sequence[str]) -> dict[str, Any]:
-    body = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-    return {"direct_response": DirectResponse(status=draw(st.integers(200, 599)), body=draw(body))}
-
-
-def load_balancers() -> st.SearchStrategy[LoadBalancer]:
-    simple = st.sampled_from([Balancing.ROUND_ROBIN, Balancing.LEAST_REQUEST, Balancing.RANDOM])
-    hashed = st.just(Balancing.CONSISTENT_HASH)
-    return (
-        st.builds(LoadBalancer, policy=simple)
-        | st.builds(LoadBalancer, policy=hashed, hash_header=TOKENS)
-        | st.builds(LoadBalancer, policy=hashed, hash_cookie=TOKENS)
-        | st.builds(LoadBalancer, policy=hashed, hash_source=st.just(True))
+    redirect = st.builds(
+        Redirect,
+        scheme=st.sampled_from([None, "http", "https"]),
+        hostname=HOSTS,
+        port=st.none() | st.integers(1, 65535),
+        path=st.none() | PREFIXES,
+        status=st.sampled_from([301, 302, 303, 307, 308]),
     )
+    direct = st.builds(DirectResponse, status=st.integers(200, 599), body=BODIES)
+    answers = st.builds(Rule, redirect=redirect, **common) | st.builds(Rule, direct_response=direct, **common)
+    return st.one_of(to_service, to_service, answers).map(_consistent)
 
 
-def outlier_detections() -> st.SearchStrategy[OutlierDetection]:
-    return st.builds(
-        OutlierDetection,
-        consecutive_5xx=st.none() | COUNTS,
-        consecutive_gateway_errors=st.none() | COUNTS,
-        interval=SECONDS,
-        base_ejection_time=SECONDS,
-        max_ejection_percent=st.integers(0, 100),
-    ).filter(lambda found: bool(found.consecutive_5xx or found.consecutive_gateway_errors))
+BODIES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+
+
+def _backends(versions: Sequence[str]) -> st.SearchStrategy[tuple[BackendRef, ...]]:
+    one = st.builds(BackendRef, version=st.sampled_from(versions), weight=st.integers(0, 1000))
+    some = st.lists(one, max_size=len(versions), unique_by=lambda backend: backend.version)
+    return some.filter(lambda found: not found or any(backend.weight for backend in found)).map(tuple)
+
+
+def _consistent(rule: Rule) -> Rule:
+    """Without a prefix to replace where none is matched, and without hedging that knows no time."""
+    by_prefix = all(match.path is None or match.path.type is PathMatchType.PREFIX for match in rule.matches)
+    if rule.rewrite is not None and not by_prefix:
+        rule = replace(rule, rewrite=replace(rule.rewrite, path=_whole(rule.rewrite.path)))
+    if rule.redirect is not None and not by_prefix:
+        rule = replace(rule, redirect=replace(rule.redirect, path=_whole(rule.redirect.path)))
+    if rule.retry is not None and rule.timeouts.backend_request is None:
+        rule = replace(rule, retry=replace(rule.retry, hedge=False))
+    return rule
+
+
+def _whole(path: PathModifier | None) -> PathModifier | None:
+    if path is None or path.replace_prefix is None:
+        return path
+    return PathModifier(replace_full=path.replace_prefix)
+
+
+_HASHED = st.just(Balancing.CONSISTENT_HASH)
+LOAD_BALANCERS = (
+    st.builds(LoadBalancer, policy=st.sampled_from([Balancing.ROUND_ROBIN, Balancing.LEAST_REQUEST, Balancing.RANDOM]))
+    | st.builds(LoadBalancer, policy=_HASHED, hash_header=TOKENS)
+    | st.builds(LoadBalancer, policy=_HASHED, hash_cookie=TOKENS)
+    | st.builds(LoadBalancer, policy=_HASHED, hash_source=st.just(True))
+)
+OUTLIER_DETECTIONS = st.builds(
+    OutlierDetection,
+    consecutive_5xx=st.none() | COUNTS,
+    consecutive_gateway_errors=st.none() | COUNTS,
+    interval=SECONDS,
+    base_ejection_time=SECONDS,
+    max_ejection_percent=st.integers(0, 100),
+).filter(lambda found: bool(found.consecutive_5xx or found.consecutive_gateway_errors))
+CONNECTION_POOLS = st.builds(
+    ConnectionPool,
+    max_connections=st.none() | COUNTS,
+    max_pending_requests=st.none() | COUNTS,
+    max_requests=st.none() | COUNTS,
+    max_requests_per_connection=st.none() | COUNTS,
+    max_retries=st.none() | st.integers(0, 1000),
+    connect_timeout=st.none() | SECONDS,
+)
+SESSIONS = st.builds(SessionPersistence, cookie=TOKENS, ttl=st.none() | SECONDS)
+AUTHORIZED_PATHS = (PATHS | st.just("*") | PATHS.map("{}*".format)).filter(lambda path: "*" not in path[:-1])
 
 
 def authorizations(callers: Sequence[str] = CALLERS) -> st.SearchStrategy[AuthorizationRule]:
-    paths = PATHS | st.just("*") | PATHS.map(lambda path: f"{path}*")
-    exact = paths.filter(lambda path: "*" not in path[:-1])
     return st.builds(
         AuthorizationRule,
         action=st.sampled_from(AuthorizationAction),
-        callers=st.lists(st.sampled_from(callers), max_size=2, unique=True).map(tuple) if callers else st.just(()),
+        callers=_some(callers),
         methods=st.lists(METHODS, max_size=2, unique=True).map(tuple),
-        paths=st.lists(exact, max_size=2, unique=True).map(tuple),
+        paths=st.lists(AUTHORIZED_PATHS, max_size=2, unique=True).map(tuple),
         name=st.none() | st.from_regex(r"[a-z][a-z ]{0,8}[a-z]", fullmatch=True),
     )
 
 
-@st.composite
-def policies(draw: st.DrawFn, versions: Sequence[str] = VERSIONS, callers: Sequence[str] = CALLERS) -> TrafficPolicy:
-    pool = st.builds(
-        ConnectionPool,
-        max_connections=st.none() | COUNTS,
-        max_pending_requests=st.none() | COUNTS,
-        max_requests=st.none() | COUNTS,
-        max_requests_per_connection=st.none() | COUNTS,
-        max_retries=st.none() | st.integers(0, 1000),
-        connect_timeout=st.none() | SECONDS,
-    )
-    return TrafficPolicy(
-        rules=_named(draw, _reachable(draw(st.lists(rules(versions, callers), max_size=4)))),
-        connection_pool=draw(_maybe(pool)),
-        outlier_detection=draw(_maybe(outlier_detections())),
-        load_balancer=draw(_maybe(load_balancers())),
-        session_persistence=draw(_maybe(st.builds(SessionPersistence, cookie=TOKENS, ttl=st.none() | SECONDS))),
-        rate_limit=draw(_maybe(rate_limits())),
-        concurrency=draw(_maybe(COUNTS)),
-        authorization=tuple(draw(st.lists(authorizations(callers), max_size=2))),
+def policies(versions: Sequence[str] = VERSIONS, callers: Sequence[str] = CALLERS) -> st.SearchStrategy[TrafficPolicy]:
+    return st.builds(
+        TrafficPolicy,
+        rules=st.lists(rules(versions, callers), max_size=4).map(_reachable).map(_named),
+        connection_pool=_maybe(CONNECTION_POOLS),
+        outlier_detection=_maybe(OUTLIER_DETECTIONS),
+        load_balancer=_maybe(LOAD_BALANCERS),
+        session_persistence=_maybe(SESSIONS),
+        rate_limit=_maybe(RATE_LIMITS),
+        concurrency=_maybe(COUNTS),
+        authorization=st.lists(authorizations(callers), max_size=2).map(tuple),
     )
 
 
@@ -303,8 +297,9 @@ def documents(
     return policies(versions, callers).map(document)
 
 
-def _named(draw: st.DrawFn, found: Sequence[Rule]) -> tuple[Rule, ...]:
-    return tuple(replace(rule, name=draw(st.sampled_from([None, f"rule-{i}"]))) for i, rule in enumerate(found))
+def _named(found: Sequence[Rule]) -> tuple[Rule, ...]:
+    """Every other one."""
+    return tuple(replace(rule, name=f"rule-{i}" if i % 2 else None) for i, rule in enumerate(found))
 
 
 def _reachable(found: Sequence[Rule]) -> list[Rule]:
