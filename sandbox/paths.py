@@ -140,6 +140,12 @@ class ProjectPaths:
     def outbound_socket(self) -> Path:
         return self.run / "outbound.sock"
 
+    @property
+    def envoy_sockets(self) -> tuple[Path, ...]:
+        """All at which Envoy listens, or a former one did: it does not replace what a killed one left."""
+        inner = (self.run / "inbound.sock", self.run / "breaking.sock", *self.run.glob("e??????.sock"))
+        return (self.admin_socket, self.outbound_socket, *inner)
+
     def create(self) -> None:
         """Make the folders, private to the user. SandboxError when another user owns one of them."""
         if not self.home.is_dir():

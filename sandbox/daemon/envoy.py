@@ -58,7 +58,7 @@ class ShimEnvoy:
         await self._know_version()
         config = self._paths.envoy / "bootstrap.json"
         write_atomic(config, msgspec.json.encode(bootstrap.bootstrap(self._paths, self._project)))
-        for socket in (self._paths.admin_socket, self._paths.outbound_socket):
+        for socket in self._paths.envoy_sockets:
             socket.unlink(missing_ok=True)
         try:
             started = await self._shim.start(

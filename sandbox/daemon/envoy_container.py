@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from sandbox.daemon.trust import CA_IN_CONTAINER, ca_bundle
 from sandbox.errors import ProxyError, RuntimeFailure
 from sandbox.files import write_atomic
 from sandbox.model import Project
@@ -132,7 +133,7 @@ class ContainerEnvoy:
         return ProxySpec(
             image=image_for("envoy", settings.images, os.environ),
             argv=(PROGRAM if program else "envoy", *options),
-            files={_BOOTSTRAP: bootstrap},
+            files={_BOOTSTRAP: bootstrap, str(CA_IN_CONTAINER): _authorities()},
             ports=self._published,
             address=self._address,
             program=program,
@@ -141,3 +142,9 @@ class ContainerEnvoy:
 
     async def _know_version(self) -> None:
         self.version = await asyncio.to_thread(lambda: envoy.envoy_version(envoy.find_envoy(os.environ)))
+
+
+def _authorities() -> bytes:
+    """Empty where this machine knows none."""
+    bundle = ca_bundle(os.environ)
+    return bundle.read_bytes() if bundle is not None else b""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.daemon.trust import CA_IN_CONTAINER, ca_bundle
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
 from sandbox.ports import Claim
@@ -50,6 +51,7 @@ class Wire:
             wiring.parent_proxy(os.environ),
             ground,
             self._otlp_port,
+            CA_IN_CONTAINER if ground.proxy_in_container else ca_bundle(os.environ),
         )
         surroundings = Surroundings(
             places=places(project, topology, ground, self._otlp, os.environ), user_environment=dict(os.environ)

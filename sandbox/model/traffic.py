@@ -175,7 +175,7 @@ class Abort:
 
     http_status: int | None = None
     grpc_status: int | None = None
-    reset: bool = False  # the connection is reset instead of an answer
+    reset: bool = False  # the connection breaks off in the middle of an answer
     percentage: float = 100.0
 
 

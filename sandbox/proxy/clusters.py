@@ -4,81 +4,64 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.core.v3.address_pb2 import Address as EnvoyAddress
-from envoy.config.core.v3.address_pb2 import Pipe
 from envoy.config.core.v3.base_pb2 import Metadata, TransportSocket
-from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
-from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
-from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
 from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
-from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
-from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-from envoy.extensions.clusters.common.dns.v3.dns_pb2 import DnsLookupFamily
-from envoy.extensions.clusters.dns.v3.dns_cluster_pb2 import DnsCluster
 from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import ClusterConfig as DynamicForwardProxy
-from envoy.extensions.common.dynamic_forward_proxy.v3.dns_cache_pb2 import DnsCacheConfig
-from envoy.extensions.http.header_formatters.preserve_case.v3.preserve_case_pb2 import PreserveCaseFormatterConfig
-from envoy.extensions.network.dns_resolver.getaddrinfo.v3.getaddrinfo_dns_resolver_pb2 import (
-    GetAddrInfoDnsResolverConfig,
-)
 from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import (
     ProxyProtocolUpstreamTransport,
 )
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
-from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions as UpstreamOptions
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.struct_pb2 import Struct
-from google.protobuf.wrappers_pb2 import UInt32Value
 
-from sandbox.model import AppProtocol
-from sandbox.proxy.endpoints import socket_address
-from sandbox.proxy.names import OUTBOUND, OUTSIDE, ClusterName
+from sandbox.model import AppProtocol, TrafficPolicy
+from sandbox.proxy.authorization import refuses, refuses_all
+from sandbox.proxy.egress import lead_outside
+from sandbox.proxy.faults import breaks_off
+from sandbox.proxy.guard import guards
+from sandbox.proxy.names import ALL_VERSIONS, OUTBOUND, OUTSIDE, broken_name, denied_name, endpoints_name
+from sandbox.proxy.protections import balance, breakers, most_requests, protect
 from sandbox.proxy.resource import Resource, pack, resource
-from sandbox.proxy.topology import Address
+from sandbox.proxy.target import Callee, Target
+from sandbox.proxy.topology import Address, protocol_of
+from sandbox.proxy.upstreams import ads, dns_cache, find_by_dns, lead_nowhere, lead_to_socket, speak
+from sandbox.proxy.values import metadata
 
-MAX_HEADERS_KB = 256
-MAX_HEADERS = 1000
-METADATA = "sandbox"
-"""The key of the metadata by which local replies name who did not answer."""
-
-_UPSTREAM_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _CONNECT_TIMEOUT = Duration(seconds=2)
-_FETCH_TIMEOUT = Duration(seconds=5)
-# gunicorn closes idle connections after 2 s, uvicorn and Node after 5: being first means that no request is sent into
-# a connection that the service is closing, where only idempotent ones could be repeated.
-_HTTP1_IDLE = Duration(seconds=1, nanos=500_000_000)
-_UNLIMITED = UInt32Value(value=1_000_000)
-_PRESERVE_CASE = TypedExtensionConfig(name="preserve_case", typed_config=pack(PreserveCaseFormatterConfig()))
 
 
-def keep_case() -> Http1ProtocolOptions.HeaderKeyFormat:
-    return Http1ProtocolOptions.HeaderKeyFormat(stateful_formatter=_PRESERVE_CASE)
-
-
-def ads() -> ConfigSource:
-    return ConfigSource(
-        ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3, initial_fetch_timeout=_FETCH_TIMEOUT
+def clusters_of(target: Target) -> tuple[Resource, ...]:
+    """Every cluster that the target's routes may name. KeyError when the service has no such port."""
+    service = target.callee.service
+    protocol = protocol_of(service, target.port)
+    if protocol is AppProtocol.TCP:
+        return (_tcp_cluster(target),)
+    reachable = () if refuses_all(target) else service.versions
+    return (
+        *(_instances(target.cluster(version), target, version, protocol) for version in reachable),
+        *(_guarded(target, version, protocol) for version in (reachable if guards(target.policy) else ())),
+        *_answering(target, protocol),
     )
 
 
-def service_cluster(name: ClusterName, protocol: AppProtocol) -> Resource:
-    """The way to one version of a service (of a TCP port: to all versions)."""
-    cluster = Cluster()
-    cluster.CopyFrom(_TEMPLATES[protocol])
-    cluster.name = str(name)
-    cluster.eds_cluster_config.service_name = name.endpoints
-    cluster.metadata.CopyFrom(_who(f"{name.callee} ({name.version})", name.callee))
-    on_demand = name.caller is None and protocol is not AppProtocol.TCP  # no request says that it is wanted
-    return resource(cluster.name, cluster, refers_to=(name.endpoints,), on_demand=on_demand)
+def inbound_clusters(callee: Callee) -> tuple[Resource, ...]:
+    """From the inbound listener to the instances, for all callers together."""
+    targets = [
+        (Target(None, callee, port.number), port.protocol)
+        for port in callee.service.ports
+        if port.protocol is not AppProtocol.TCP
+    ]
+    return tuple(
+        _instances(target.inbound(version), target, version, protocol, inbound=True)
+        for target, protocol in targets
+        for version in callee.service.versions
+    )
 
 
 def relay_cluster(name: str, to: Address) -> Resource:
     """To a server of ours, which may be known by name."""
-    cluster = _by_dns(name, to)
-    cluster.connect_timeout.CopyFrom(_CONNECT_TIMEOUT)
-    cluster.circuit_breakers.CopyFrom(_breakers())
+    cluster = Cluster(name=name, connect_timeout=_CONNECT_TIMEOUT, circuit_breakers=breakers())
+    find_by_dns(cluster, to)
     return resource(name, cluster)
 
 
@@ -86,117 +69,122 @@ def outbound_cluster(socket: Path) -> Resource:
     """From the callers' HTTP proxies to the listener on `socket`."""
     cluster = Cluster(
         name=OUTBOUND,
-        type=Cluster.STATIC,
         connect_timeout=_CONNECT_TIMEOUT,
-        circuit_breakers=_breakers(),
-        load_assignment=_static(OUTBOUND, EnvoyAddress(pipe=Pipe(path=str(socket)))),
+        circuit_breakers=breakers(),
         transport_socket=_proxy_protocol(),
     )
+    lead_to_socket(cluster, socket)
     return resource(OUTBOUND, cluster)
-
-
-def dns_cache() -> DnsCacheConfig:
-    """Shared by the filter and the cluster, which must agree. Names resolve as they do for other programs here."""
-    resolver = TypedExtensionConfig(
-        name="envoy.network.dns_resolver.getaddrinfo", typed_config=pack(GetAddrInfoDnsResolverConfig())
-    )
-    return DnsCacheConfig(name=OUTSIDE, dns_lookup_family=Cluster.ALL, typed_dns_resolver_config=resolver)
 
 
 def outside_cluster(parent_proxy: Address | None) -> Resource:
     """Hosts that are no service here: directly, or through the user's own HTTP proxy."""
-    cluster = _looked_up() if parent_proxy is None else _by_dns(OUTSIDE, parent_proxy)
-    cluster.connect_timeout.CopyFrom(Duration(seconds=10))
-    cluster.circuit_breakers.CopyFrom(_breakers())
-    cluster.metadata.CopyFrom(_who("the host outside", ""))
-    options = _http1(absolute=parent_proxy is not None)[_UPSTREAM_OPTIONS]
-    cluster.typed_extension_protocol_options[_UPSTREAM_OPTIONS].CopyFrom(options)
+    cluster = Cluster(
+        name=OUTSIDE,
+        connect_timeout=Duration(seconds=10),
+        circuit_breakers=breakers(),
+        metadata=metadata({"label": "the host outside", "service": ""}),
+    )
+    if parent_proxy is None:
+        _look_up(cluster)
+    else:
+        find_by_dns(cluster, parent_proxy)
+    speak(cluster, AppProtocol.HTTP, absolute=parent_proxy is not None, idle=False)
     return resource(OUTSIDE, cluster)
 
 
-def _looked_up() -> Cluster:
-    forward = DynamicForwardProxy(dns_cache_config=dns_cache(), allow_insecure_cluster_options=True)
-    return Cluster(
-        name=OUTSIDE,
-        lb_policy=Cluster.CLUSTER_PROVIDED,
-        cluster_type=Cluster.CustomClusterType(name="envoy.clusters.dynamic_forward_proxy", typed_config=pack(forward)),
+def _instances(name: str, target: Target, version: str, protocol: AppProtocol, *, inbound: bool = False) -> Resource:
+    """The way to one version of a service. `inbound`: for all callers together."""
+    policy = target.policy
+    cluster = _template(name, protocol, policy)
+    refers_to = _lead_to_instances(cluster, target, version)
+    cluster.metadata.CopyFrom(_who(target, version))
+    cluster.circuit_breakers.CopyFrom(breakers(concurrency=policy.concurrency) if inbound else breakers(policy))
+    balance(cluster, policy)
+    protect(cluster, policy)
+    on_demand = target.origin is None and not inbound  # few calls are undeclared
+    return resource(name, cluster, refers_to=refers_to, on_demand=on_demand)
+
+
+def _guarded(target: Target, version: str, protocol: AppProtocol) -> Resource:
+    """The same way for requests that pass the inbound listener before."""
+    cluster = _template(target.cluster(version, guarded=True), protocol, TrafficPolicy())
+    cluster.circuit_breakers.CopyFrom(breakers(target.policy))
+    return _to_listener(cluster, target, version, target.callee.around.inbound_socket)
+
+
+def _answering(target: Target, protocol: AppProtocol) -> tuple[Resource, ...]:
+    """For requests that get no further: counted apart, under the names of both sides."""
+    names = (target.caller, target.callee.service.name, target.port)
+    around, found = target.callee.around, []
+    if refuses(target):
+        found.append((denied_name(*names), around.inbound_socket, protocol))
+    if any(breaks_off(rule.fault) for rule in target.policy.rules):
+        found.append((broken_name(*names), around.breaking_socket, AppProtocol.HTTP))
+    return tuple(
+        _to_listener(_template(name, spoken, TrafficPolicy()), target, ALL_VERSIONS, socket)
+        for name, socket, spoken in found
     )
 
 
-def _by_dns(name: str, address: Address) -> Cluster:
-    """Of a name's several addresses, the first that answers."""
-    dns = DnsCluster(
-        typed_dns_resolver_config=dns_cache().typed_dns_resolver_config,
-        dns_lookup_family=DnsLookupFamily.ALL,
-        all_addresses_in_single_endpoint=True,
-    )
-    return Cluster(
-        name=name,
-        cluster_type=Cluster.CustomClusterType(name="envoy.cluster.dns", typed_config=pack(dns)),
-        load_assignment=_static(name, socket_address(address)),
-    )
+def _to_listener(cluster: Cluster, target: Target, version: str, socket: Path) -> Resource:
+    lead_to_socket(cluster, socket)
+    cluster.metadata.CopyFrom(_who(target, version))
+    return resource(cluster.name, cluster, on_demand=target.origin is None)
 
 
-def _template(protocol: AppProtocol) -> Cluster:
+def _tcp_cluster(target: Target) -> Resource:
+    """To all versions: their shares are weights of the instances."""
+    policy = target.policy
+    cluster = _template(target.cluster(ALL_VERSIONS), AppProtocol.TCP, policy)
+    if refuses_all(target):
+        lead_nowhere(cluster)
+        return resource(cluster.name, cluster)
+    refers_to = _lead_to_instances(cluster, target, ALL_VERSIONS)
+    cluster.metadata.CopyFrom(_who(target, ALL_VERSIONS))
+    cluster.circuit_breakers.CopyFrom(breakers(policy))
+    protect(cluster, policy)
+    return resource(cluster.name, cluster, refers_to=refers_to)
+
+
+def _template(name: str, protocol: AppProtocol, policy: TrafficPolicy) -> Cluster:
     tcp = protocol is AppProtocol.TCP
     cluster = Cluster(
-        type=Cluster.EDS,
-        eds_cluster_config=Cluster.EdsClusterConfig(eds_config=ads()),
+        name=name,
         connect_timeout=_CONNECT_TIMEOUT,
         # By open requests, a TCP port's long connections would undo the weights.
         lb_policy=Cluster.ROUND_ROBIN if tcp else Cluster.LEAST_REQUEST,
-        circuit_breakers=_breakers(),
+        circuit_breakers=breakers(),
     )
-    if protocol is AppProtocol.GRPC:
-        cluster.typed_extension_protocol_options[_UPSTREAM_OPTIONS].CopyFrom(_http2())
-    elif not tcp:
-        cluster.typed_extension_protocol_options[_UPSTREAM_OPTIONS].CopyFrom(_http1(idle=True)[_UPSTREAM_OPTIONS])
+    speak(cluster, protocol, most_requests=most_requests(policy))
     return cluster
 
 
-def _breakers() -> CircuitBreakers:
-    """Envoy's own limits are for production fleets: three retries at a time turn one restart into thousands of 503."""
-    limits = CircuitBreakers.Thresholds(
-        max_connections=_UNLIMITED,
-        max_pending_requests=_UNLIMITED,
-        max_requests=_UNLIMITED,
-        max_retries=UInt32Value(value=1024),
+def _lead_to_instances(cluster: Cluster, target: Target, version: str) -> tuple[str, ...]:
+    """Returns the endpoint sets that it is made of."""
+    service = target.callee.service
+    if service.external is not None:
+        lead_outside(cluster, service, target.callee.around)
+        return ()
+    endpoints = endpoints_name(service.name, version, target.port)
+    cluster.type = Cluster.EDS
+    cluster.eds_cluster_config.service_name = endpoints
+    cluster.eds_cluster_config.eds_config.CopyFrom(ads())
+    return (endpoints,)
+
+
+def _who(target: Target, version: str) -> Metadata:
+    service = target.callee.service
+    label = service.name if service.external is not None else f"{service.name} ({version})"
+    return metadata({"label": label, "service": service.name})
+
+
+def _look_up(cluster: Cluster) -> None:
+    forward = DynamicForwardProxy(dns_cache_config=dns_cache(), allow_insecure_cluster_options=True)
+    cluster.lb_policy = Cluster.CLUSTER_PROVIDED
+    cluster.cluster_type.CopyFrom(
+        Cluster.CustomClusterType(name="envoy.clusters.dynamic_forward_proxy", typed_config=pack(forward))
     )
-    return CircuitBreakers(thresholds=[limits])
-
-
-def _common(*, idle: bool) -> HttpProtocolOptions:
-    return HttpProtocolOptions(
-        idle_timeout=_HTTP1_IDLE if idle else None,
-        max_headers_count=UInt32Value(value=MAX_HEADERS),
-        max_response_headers_kb=UInt32Value(value=MAX_HEADERS_KB),
-    )
-
-
-def _http1(*, absolute: bool = False, idle: bool = False) -> dict[str, object]:
-    http1 = Http1ProtocolOptions(header_key_format=keep_case(), send_fully_qualified_url=absolute)
-    options = UpstreamOptions(
-        common_http_protocol_options=_common(idle=idle),
-        explicit_http_config=UpstreamOptions.ExplicitHttpConfig(http_protocol_options=http1),
-    )
-    return {_UPSTREAM_OPTIONS: pack(options)}
-
-
-def _http2() -> object:
-    return pack(
-        UpstreamOptions(
-            common_http_protocol_options=_common(idle=False),
-            explicit_http_config=UpstreamOptions.ExplicitHttpConfig(
-                http2_protocol_options=Http2ProtocolOptions(allow_connect=True)
-            ),
-        )
-    )
-
-
-def _who(label: str, service: str) -> Metadata:
-    fields = Struct()
-    fields.update({"label": label, "service": service})
-    return Metadata(filter_metadata={METADATA: fields})
 
 
 def _proxy_protocol() -> TransportSocket:
@@ -204,11 +192,3 @@ def _proxy_protocol() -> TransportSocket:
     version_2 = ProxyProtocolConfig(version=ProxyProtocolConfig.V2)
     upstream = ProxyProtocolUpstreamTransport(config=version_2, transport_socket=raw)
     return TransportSocket(name="envoy.transport_sockets.upstream_proxy_protocol", typed_config=pack(upstream))
-
-
-def _static(name: str, address: EnvoyAddress) -> ClusterLoadAssignment:
-    endpoint = LbEndpoint(endpoint=Endpoint(address=address))
-    return ClusterLoadAssignment(cluster_name=name, endpoints=[LocalityLbEndpoints(lb_endpoints=[endpoint])])
-
-
-_TEMPLATES = {protocol: _template(protocol) for protocol in AppProtocol}

@@ -21,7 +21,7 @@ _MOST_WEIGHT = 2**32 - 1  # Envoy's limit for the sum of a locality's weights
 
 def endpoints_of(service: MeshService, endpoints: Endpoints) -> Iterator[tuple[str, tuple[tuple[Address, int], ...]]]:
     """Every endpoint set of the service by name: addresses and their weights."""
-    for port in service.ports:
+    for port in service.ports if service.external is None else ():
         by_version = {
             version: endpoints.get(EndpointKey(service.name, version, port.number), ()) for version in service.versions
         }
@@ -54,7 +54,7 @@ def socket_address(address: Address) -> EnvoyAddress:
 def _tcp_weights(service: MeshService) -> dict[str, int]:
     """Of the first rule that holds for every connection: TCP has no headers to match."""
     for rule in service.policy.rules:
-        if not rule.matches or any(not match.headers for match in rule.matches):
+        if not rule.matches or any(match.is_everything for match in rule.matches):
             weights = {backend.version: 0 for backend in rule.backends}
             for backend in rule.backends:
                 weights[backend.version] += backend.weight

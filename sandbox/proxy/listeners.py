@@ -17,11 +17,15 @@ from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, ListenerFilter
 from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors as CorsFilter
 from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
     FilterConfig as DynamicForwardProxy,
 )
+from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
+from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import LocalRateLimit
 from envoy.extensions.filters.http.on_demand.v3.on_demand_pb2 import OnDemand, OnDemandCds
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.http.stateful_session.v3.stateful_session_pb2 import StatefulSession
 from envoy.extensions.filters.listener.proxy_protocol.v3.proxy_protocol_pb2 import ProxyProtocol
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
@@ -35,12 +39,13 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutat
 )
 from envoy.extensions.request_id.uuid.v3.uuid_pb2 import UuidRequestIdConfig
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
+from sandbox.proxy import cors, faults, limits, sessions
 from sandbox.proxy.accesslog import access_log
-from sandbox.proxy.clusters import MAX_HEADERS, MAX_HEADERS_KB, ads, dns_cache, keep_case
 from sandbox.proxy.endpoints import socket_address
-from sandbox.proxy.names import OUTBOUND
+from sandbox.proxy.names import BREAKING, INBOUND, OUTBOUND, OUTSIDE
 from sandbox.proxy.outcomes import BY_CHAIN, BY_PORT, calls, outcomes
 from sandbox.proxy.replies import local_replies
 from sandbox.proxy.resource import Resource, pack, resource
@@ -48,6 +53,7 @@ from sandbox.proxy.routes import CALLER_HEADER
 from sandbox.proxy.sharing import ANYWHERE, parse_range
 from sandbox.proxy.topology import Address
 from sandbox.proxy.tracing import honours_callers, tracing
+from sandbox.proxy.upstreams import MAX_HEADERS, MAX_HEADERS_KB, ads, dns_cache, keep_case
 
 _STREAM_IDLE = Duration(seconds=4 * 3600)
 _ROUTER = HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True)))
@@ -122,11 +128,49 @@ def outbound_listener(socket: Path, *, resolves: bool) -> Resource:
     del manager.http_filters[:]
     manager.http_filters.extend([_clusters_on_demand(), *(lookup if resolves else []), _ROUTER])
     chain = _chain(_http(manager, OUTBOUND), None)
-    listener = _listener(OUTBOUND, EnvoyAddress(pipe=Pipe(path=str(socket), mode=0o600)), [chain])
+    listener = _listener(OUTBOUND, _pipe(socket), [chain])
     listener.listener_filters.append(
         ListenerFilter(name="envoy.filters.listener.proxy_protocol", typed_config=pack(ProxyProtocol()))
     )
     return resource(OUTBOUND, listener, refers_to=(OUTBOUND,))
+
+
+def inbound_listener(socket: Path) -> Resource:
+    """Where filters are that rules may ask for, each inert until a route of the rule says otherwise."""
+    manager = _manager(INBOUND)
+    manager.ClearField("tracing")  # told and counted where the caller came in
+    manager.ClearField("access_log")
+    manager.local_reply_config.CopyFrom(local_replies(inbound=True))
+    del manager.http_filters[:]
+    manager.http_filters.extend([*_inert_filters(), _ROUTER])
+    return resource(
+        INBOUND, _listener(INBOUND, _pipe(socket), [_chain(_http(manager, INBOUND), None)]), refers_to=(INBOUND,)
+    )
+
+
+def breaking_listener(socket: Path) -> Resource:
+    return resource(BREAKING, _listener(BREAKING, _pipe(socket), [_chain(faults.breaking_filter(), None)]))
+
+
+def tunnel_listener(name: str, socket: Path, filter_: Filter) -> Resource:
+    """Through the user's own HTTP proxy to a host outside."""
+    return resource(name, _listener(name, _pipe(socket), [_chain(filter_, None)]), refers_to=(OUTSIDE,))
+
+
+def _inert_filters() -> list[HttpFilter]:
+    """In the order in which they see a request: who may not ask at all is told so before anything is counted."""
+    configs: list[tuple[str, Message]] = [
+        (cors.FILTER, CorsFilter()),
+        (limits.FILTER, LocalRateLimit(stat_prefix="limit")),
+        (faults.FILTER, HTTPFault()),
+        (sessions.FILTER, StatefulSession()),
+    ]
+    return [HttpFilter(name=name, typed_config=pack(config)) for name, config in configs]
+
+
+def _pipe(socket: Path) -> EnvoyAddress:
+    """For nobody but this user, and so for Envoy itself."""
+    return EnvoyAddress(pipe=Pipe(path=str(socket), mode=0o600))
 
 
 def _http(manager: HttpConnectionManager, routes: str) -> Filter:

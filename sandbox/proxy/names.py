@@ -3,6 +3,10 @@
 `edge|storefront|steamer|v1|8080`  one caller's way to one version of one callee's port
 `undeclared|steamer|v1|8080`       the same for all callers that do not declare the callee
 `steamer|v1|8080`                  the endpoints behind both
+`edge|storefront|steamer|v1|8080~`  the same way when it leads through the inbound listener (see `inbound`)
+`inbound|steamer|v1|8080`          from there to the instances, for all callers; not counted again
+`denied|storefront|steamer|8080`   requests that an authorization refused, by who called whom; `-` for an unknown caller
+`broken|storefront|steamer|8080`   requests whose connection a fault broke off
 
 A TCP port's connections are spread over the versions by the endpoints' weights, so its version is `*`.
 """
@@ -29,6 +33,14 @@ TELEMETRY = "telemetry"
 
 RUNTIME = "sandbox"
 """The layer of Envoy's runtime that the control plane serves."""
+INBOUND = "inbound"
+"""The listener, and its routes, where what holds for all callers of a service together is decided."""
+
+BREAKING = "breaking"
+"""The listener that never answers."""
+
+_GUARDED = "~"
+_NOBODY = "-"
 
 OUTCOME, CALL = "outcome", "call"
 """The prefixes of what is counted request by request (`outcomes`)."""
@@ -40,10 +52,11 @@ class ClusterName:
     callee: str
     version: str
     port: int
+    guarded: bool = False  # it leads through the inbound listener
 
     def __str__(self) -> str:
         origin = "undeclared" if self.caller is None else f"edge|{self.caller}"
-        return f"{origin}|{self.callee}|{self.version}|{self.port}"
+        return f"{origin}|{self.callee}|{self.version}|{self.port}{_GUARDED if self.guarded else ''}"
 
     @property
     def endpoints(self) -> str:
@@ -52,6 +65,33 @@ class ClusterName:
 
 def endpoints_name(callee: str, version: str, port: int) -> str:
     return f"{callee}|{version}|{port}"
+
+
+def inbound_name(callee: str, version: str, port: int) -> str:
+    return f"{INBOUND}|{callee}|{version}|{port}"
+
+
+def denied_name(caller: str | None, callee: str, port: int) -> str:
+    return f"denied|{caller or _NOBODY}|{callee}|{port}"
+
+
+def broken_name(caller: str | None, callee: str, port: int) -> str:
+    return f"broken|{caller or _NOBODY}|{callee}|{port}"
+
+
+def tunnel_name(service: str) -> str:
+    """Of the listener through which an external service is reached behind the user's own proxy."""
+    return f"tunnel|{service}"
+
+
+def route_name(service: str, rule: int | None) -> str:
+    """Of the routes that a rule becomes, counted from 1; None: what no rule matches."""
+    return f"{service} default" if rule is None else f"{service} rule {rule}"
+
+
+def limit_name(service: str, rule: int | None) -> str:
+    """What a rate limit is counted by: `NAME.http_local_rate_limit.rate_limited`. None: the service's own."""
+    return f"limit|{service}" if rule is None else f"limit|{service}|rule {rule}"
 
 
 def edge_name(caller: str, callee: str, port: int) -> str:
@@ -85,11 +125,13 @@ def relay_name(name: str) -> str:
 
 def parse_cluster(name: str) -> ClusterName | None:
     """None for a cluster that leads to no service."""
-    match name.split(SEPARATOR):
+    plain = name.removesuffix(_GUARDED)
+    guarded = plain != name
+    match plain.split(SEPARATOR):
         case ["edge", caller, callee, version, port] if port.isdecimal():
-            return ClusterName(caller, callee, version, int(port))
+            return ClusterName(caller, callee, version, int(port), guarded)
         case ["undeclared", callee, version, port] if port.isdecimal():
-            return ClusterName(None, callee, version, int(port))
+            return ClusterName(None, callee, version, int(port), guarded)
     return None
 
 

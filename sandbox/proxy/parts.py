@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.route.v3.route_components_pb2 import VirtualHost
 
 from sandbox.errors import ProxyError
-from sandbox.model import GATEWAY, AppProtocol, Port
+from sandbox.model import GATEWAY, AppProtocol, HeaderMatch, Port
 from sandbox.proxy import listeners, names, routes
-from sandbox.proxy.clusters import outbound_cluster, outside_cluster, relay_cluster, service_cluster
-from sandbox.proxy.names import ALL_VERSIONS, ClusterName
-from sandbox.proxy.policy import Callee, Target
+from sandbox.proxy.clusters import clusters_of, inbound_clusters, outbound_cluster, outside_cluster, relay_cluster
+from sandbox.proxy.egress import tunnel_filter, tunnel_socket
+from sandbox.proxy.inbound import Inbound, inbound_host, inbound_routes
 from sandbox.proxy.resource import Resource
 from sandbox.proxy.routes import GATEWAY_ROUTES, http_ports
 from sandbox.proxy.sharing import Chain, losers
+from sandbox.proxy.target import Around, Callee, Target
 from sandbox.proxy.topology import Address, Caller, EdgeListener, MeshService, Published, Relay, Topology, protocol_of
 
 
@@ -27,6 +28,15 @@ class Part:
     clusters: tuple[Resource, ...] = ()
     listeners: tuple[Resource, ...] = ()
     routes: tuple[Resource, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proxied:
+    """A caller that is known by the address of its HTTP proxy."""
+
+    name: str
+    http_proxy: Address
+    declared: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +77,7 @@ def gateway_part(
     targets = {one.service.name: Target(GATEWAY, one, http_ports(one)[0]) for one in public}
     chosen = targets[default.service.name] if default is not None else None
     return Part(
-        clusters=tuple(
-            cluster for one in public for cluster in _clusters(GATEWAY, one, targets[one.service.name].port)
-        ),
+        clusters=tuple(cluster for target in targets.values() for cluster in _clusters(target)),
         listeners=(listeners.gateway_listener(GATEWAY_ROUTES, bind, source),),
         routes=(routes.gateway_routes(tuple(targets.values()), private, chosen, bind.port),),
     )
@@ -100,20 +108,24 @@ def _proxy_part(caller: Caller, bind: Address, callees: Iterable[Callee]) -> Par
     """The clusters of all ports, declared as an edge or not, that can be named there."""
     return Part(
         clusters=tuple(
-            one for callee in callees for port in http_ports(callee) for one in _clusters(caller.name, callee, port)
+            one
+            for callee in callees
+            for port in http_ports(callee)
+            for one in _clusters(Target(caller.name, callee, port))
         ),
         listeners=(listeners.proxy_listener(names.proxy_name(caller.name), bind, caller.source),),
     )
 
 
 def _edge_part(name: str, caller: str, callee: Callee, port: int, bind: Address, source: str | None = None) -> Part:
-    clusters = _clusters(caller, callee, port)
+    target = Target(caller, callee, port)
+    clusters = _clusters(target)
     if _protocol(callee.service, port) is AppProtocol.TCP:
         return Part(clusters=clusters, listeners=(listeners.tcp_listener(name, clusters[0].name, bind, source),))
     return Part(
         clusters=clusters,
         listeners=(listeners.edge_listener(name, bind, source),),
-        routes=(routes.edge_routes(name, Target(caller, callee, port)),),
+        routes=(routes.edge_routes(name, target),),
     )
 
 
@@ -121,7 +133,7 @@ def way(target: Target, first: bool) -> Way:
     """`first`: of the callee's ports at the address."""
     protocol = _protocol(target.callee.service, target.port)
     host = None if protocol is AppProtocol.TCP else routes.chain_host(target, first=first)
-    return Way(target, protocol, _clusters(target.caller, target.callee, target.port), host)
+    return Way(target, protocol, _clusters(target), host)
 
 
 def chain_part(bind: Address, chain: Chain, ways: Sequence[Way]) -> ChainPart:
@@ -177,22 +189,56 @@ def outbound_part(topology: Topology, services: Sequence[ByName]) -> Part:
     hosts = [host for service in services for host in service.hosts]
     clusters = tuple(one for service in services for one in service.clusters)
     parent = topology.parent_proxy
+    routing = routes.outbound_routes(
+        hosts, tuple(one.name for one in clusters), through_parent=parent is not None, egress=topology.mesh.egress
+    )
     return Part(
         clusters=(outbound_cluster(topology.outbound_socket), outside_cluster(parent), *clusters),
         listeners=(listeners.outbound_listener(topology.outbound_socket, resolves=parent is None),),
-        routes=(routes.outbound_routes(hosts, tuple(one.name for one in clusters), through_parent=parent is not None),),
+        routes=(routing,),
     )
 
 
-def by_name_part(callee: Callee, callers: Sequence[tuple[str, Address]]) -> ByName:
-    clusters = tuple(one for port in http_ports(callee) for one in _clusters(None, callee, port))
-    return ByName(clusters, tuple(routes.service_hosts(callee, callers)))
+def by_name_part(callee: Callee, callers: Sequence[Proxied]) -> ByName:
+    """`callers`: those that declare the callee, or that its policy names."""
+    targets = [target for port in http_ports(callee) for target in _by_name(callee, port, callers)]
+    undeclared = [cluster for target in targets if target.origin is None for cluster in _clusters(target)]
+    unique = {cluster.name: cluster for cluster in undeclared}
+    return ByName(tuple(unique.values()), tuple(routes.service_hosts(callee, targets)))
 
 
-def _clusters(caller: str | None, callee: Callee, port: int) -> tuple[Resource, ...]:
-    service, protocol = callee.service, _protocol(callee.service, port)
-    versions = (ALL_VERSIONS,) if protocol is AppProtocol.TCP else service.versions
-    return tuple(service_cluster(ClusterName(caller, service.name, version, port), protocol) for version in versions)
+def inbound_service(callee: Callee) -> Inbound:
+    return Inbound(inbound_clusters(callee), inbound_host(callee))
+
+
+def inbound_part(around: Around, services: Sequence[Inbound]) -> Part:
+    return Part(
+        clusters=tuple(one for service in services for one in service.clusters),
+        listeners=(
+            listeners.inbound_listener(around.inbound_socket),
+            listeners.breaking_listener(around.breaking_socket),
+        ),
+        routes=(inbound_routes(services),),
+    )
+
+
+def tunnel_part(callee: Callee) -> Part:
+    """To a host outside, where only the user's own HTTP proxy leads there."""
+    name = names.tunnel_name(callee.service.name)
+    socket = tunnel_socket(callee.service, callee.around)
+    return Part(listeners=(listeners.tunnel_listener(name, socket, tunnel_filter(callee.service)),))
+
+
+def _by_name(callee: Callee, port: int, callers: Sequence[Proxied]) -> Iterator[Target]:
+    for one in callers:
+        where = HeaderMatch(name=routes.CALLER_HEADER, value=str(one.http_proxy.port))
+        yield Target(one.name, callee, port, where, one.declared)
+    yield Target(None, callee, port)
+
+
+def _clusters(target: Target) -> tuple[Resource, ...]:
+    _protocol(target.callee.service, target.port)
+    return clusters_of(target)
 
 
 def _protocol(service: MeshService, port: int) -> AppProtocol:

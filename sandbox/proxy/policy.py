@@ -1,92 +1,92 @@
 """A callee's traffic policy -> the routes to one of its ports. Pure.
 
-Each rule becomes two routes for each of its matches: Envoy chooses what to retry by route, and only idempotent
-methods may be sent again once they could have reached the service.
+First come the routes that refuse, then those of each rule in turn: for each of its matches one or two (see `retries`),
+and before them those for a part of the requests (faults that break off, sessions that stay with a version).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from envoy.config.core.v3.base_pb2 import DataSource
-from envoy.config.route.v3.route_components_pb2 import (
-    DirectResponseAction,
-    HeaderMatcher,
-    RetryPolicy,
-    Route,
-    RouteAction,
-    RouteMatch,
-    WeightedCluster,
-)
-from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
-from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
-from envoy.type.matcher.v3.string_pb2 import StringMatcher
-from google.protobuf.duration_pb2 import Duration
+from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
+from envoy.config.core.v3.base_pb2 import HeaderValueOption, RuntimeFractionalPercent
+from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, Route, RouteAction, RouteMatch, WeightedCluster
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from sandbox.errors import ProxyError
-from sandbox.model import BackendRef, HeaderMatch, Match, MatchType, Retry, Rule, Timeouts
-from sandbox.proxy.names import ClusterName
-from sandbox.proxy.resource import pack
+from sandbox.model import HeaderModifier, Match, Rule, Timeouts
+from sandbox.proxy.answers import EVERY_REQUEST, answers_itself, nothing_chosen, own_answer
+from sandbox.proxy.authorization import denials, refuses_all
+from sandbox.proxy.egress import external_host
+from sandbox.proxy.faults import breaking_route, breaks_off
+from sandbox.proxy.guard import is_guarded
+from sandbox.proxy.inbound import OURS, guarded_headers, rule_key, to_cluster
+from sandbox.proxy.matches import concerns, own_requests, route_match
+from sandbox.proxy.names import route_name
+from sandbox.proxy.protections import hash_policies
+from sandbox.proxy.readiness import is_ready, shares
+from sandbox.proxy.retries import Part, hedging, parts, retry_policy
+from sandbox.proxy.rewrites import rewrite
+from sandbox.proxy.sessions import remember, remembered
+from sandbox.proxy.target import Numbered, Target, numbered
 from sandbox.proxy.topology import MeshService
-
-# Hosts are drawn by lot: with two of them, one draw in a thousand finds none but the one that has just failed.
-_HOST_ATTEMPTS = 10
-_DEFAULT_RETRY = Retry(attempts=2)
-_NEVER_REACHED = "connect-failure,refused-stream,reset-before-request"
-_IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
-# A regular expression would cost 3.5 KB in every route.
-_NOT_IDEMPOTENT = [
-    HeaderMatcher(name=":method", string_match=StringMatcher(exact=method), invert_match=True) for method in _IDEMPOTENT
-]
-_OTHER_HOST = RetryPolicy.RetryHostPredicate(
-    name="envoy.retry_host_predicates.previous_hosts", typed_config=pack(PreviousHostsPredicate())
-)
-_EVERY_REQUEST = (Match(),)
+from sandbox.proxy.values import duration, header, metadata, share
 
 
 @dataclass(frozen=True, slots=True)
-class Callee:
-    """A service and its versions that take traffic; of those that have no choice, all are named."""
+class Step:
+    """One match of one rule for one target: what one or several routes are made of."""
 
-    service: MeshService
-    ready: tuple[str, ...]
+    target: Target
+    of: Numbered
+    match: Match
+    index: int  # of the match in its rule
 
+    @property
+    def rule(self) -> Rule:
+        return self.of.rule
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One port of a callee as one caller (None: an undeclared one) sees it."""
+    @property
+    def guarded(self) -> bool:
+        return is_guarded(self.rule, self.target.policy)
 
-    caller: str | None
-    callee: Callee
-    port: int
-    where: HeaderMatch | None = None  # holds for this caller's requests among those of others
+    @property
+    def name(self) -> str:
+        return route_name(self.target.callee.service.name, self.of.number)
 
-    def cluster(self, version: str) -> str:
-        return str(ClusterName(self.caller, self.callee.service.name, version, self.port))
-
-    def clusters(self) -> tuple[str, ...]:
-        return tuple(self.cluster(version) for version in self.callee.service.versions)
+    def matching(self, *extra: HeaderMatcher) -> RouteMatch:
+        return route_match(self.match, self.target, extra)
 
 
 def routes(target: Target) -> Iterator[Route]:
     """In the order in which they are tried. What no rule matches goes to all versions alike."""
-    for rule in (*target.callee.service.policy.rules, Rule()):
-        yield from _routes_of(rule, target)
-        if not rule.matches:
+    yield from denials(target)
+    if refuses_all(target):
+        return
+    for one in numbered(target.policy):
+        for index, match in enumerate(one.rule.matches or EVERY_REQUEST):
+            if concerns(match, target):
+                yield from _routes_of(Step(target, one, match, index))
+        if not one.rule.matches:
             return
 
 
 def tunnel(target: Target) -> Route:
-    """CONNECT, for clients that tunnel plain HTTP: the connection goes to the service by the first rule for all."""
-    rules = (*target.callee.service.policy.rules, Rule())
-    action = _action(next(rule for rule in rules if not rule.matches), target)
-    match = RouteMatch(connect_matcher=RouteMatch.ConnectMatcher(), headers=_own_requests(target))
-    if action is None:
-        return _nothing_chosen(match, target)
+    """CONNECT, for clients that tunnel plain HTTP: the connection goes to the service by the first rule for all that
+    has versions. What is in the tunnel can't be looked at."""
+    match = RouteMatch(connect_matcher=RouteMatch.ConnectMatcher(), headers=own_requests(target))
+    refused = next(denials(target), None) if refuses_all(target) else None
+    one = next(one for one in numbered(target.policy) if not one.rule.matches and not answers_itself(one.rule))
+    weights = shares(one.rule, target.callee)
+    if refused is not None or not weights:
+        route = refused if refused is not None else nothing_chosen(target)
+        route.match.CopyFrom(match)
+        return route
+    action = RouteAction(timeout=duration(0))
+    _choose(action, weights, target)
     action.upgrade_configs.append(terminated_connect())
-    return Route(match=match, route=action)
+    return Route(name=route_name(target.callee.service.name, one.number), match=match, route=action)
 
 
 def terminated_connect() -> RouteAction.UpgradeConfig:
@@ -95,54 +95,128 @@ def terminated_connect() -> RouteAction.UpgradeConfig:
 
 def check_policy(service: MeshService) -> None:
     """ProxyError when a rule names a version that the service does not have."""
-    for rule in service.policy.rules:
-        for backend in rule.backends:
-            if backend.version not in service.versions:
+    for number, rule in enumerate(service.policy.rules, 1):
+        for version in (*(one.version for one in rule.backends), *(one.version for one in rule.mirrors)):
+            if version not in service.versions:
                 raise ProxyError(
-                    f"a rule names version {backend.version!r}, which {service.name} does not have",
+                    f"rule {number} names version {version!r}, which {service.name} does not have",
                     place=f"traffic of {service.name}",
                     hint=f"its versions are {', '.join(service.versions)}",
                 )
 
 
-def _routes_of(rule: Rule, target: Target) -> Iterator[Route]:
-    action = _action(rule, target)
-    for match in rule.matches or _EVERY_REQUEST:
-        headers = [*_own_requests(target), *(_header(header) for header in match.headers)]
-        if action is None:
-            yield _nothing_chosen(RouteMatch(prefix="/", headers=headers), target)
-            continue
-        for idempotent in (False, True):
-            extra = [] if idempotent else _NOT_IDEMPOTENT
-            route = Route(match=RouteMatch(prefix="/", headers=[*headers, *extra]), route=action)
-            route.route.retry_policy.CopyFrom(_retry(rule, idempotent=idempotent))
-            yield route
+# --- one match of one rule
 
 
-def _action(rule: Rule, target: Target) -> RouteAction | None:
-    """None when every weight is 0."""
-    backends = rule.backends or tuple(BackendRef(version=version) for version in target.callee.ready)
-    weights: dict[str, int] = {}
-    for backend in backends:
-        weights[backend.version] = weights.get(backend.version, 0) + backend.weight
-    chosen = {version: weight for version, weight in weights.items() if weight > 0}
-    if not chosen:
-        return None
-    action = RouteAction(timeout=_duration(_whole_timeout(rule)))
-    if len(chosen) == 1:
-        action.cluster = target.cluster(next(iter(chosen)))
-    else:
-        action.weighted_clusters.CopyFrom(_weighted(chosen, target))
-    return action
+def _routes_of(step: Step) -> Iterator[Route]:
+    if breaks_off(step.rule.fault):
+        assert step.rule.fault is not None
+        yield breaking_route(step.rule.fault, step.matching(), step.target, step.name)
+    if answers_itself(step.rule):
+        yield _answer(step)
+        return
+    weights = shares(step.rule, step.target.callee)
+    if not weights:
+        yield _finished(nothing_chosen(step.target), step.matching(), step)
+        return
+    session = step.target.policy.session_persistence
+    for version in weights if session is not None and len(weights) > 1 else ():
+        assert session is not None
+        yield from _forwarding(step, {version: 1}, remembered(session, version))
+    yield from _forwarding(step, weights)
 
 
-def _weighted(chosen: dict[str, int], target: Target) -> WeightedCluster:
-    return WeightedCluster(
-        clusters=[
-            WeightedCluster.ClusterWeight(name=target.cluster(version), weight=UInt32Value(value=weight))
-            for version, weight in chosen.items()
-        ]
+def _answer(step: Step) -> Route:
+    if not step.guarded:
+        return _finished(own_answer(step.rule, step.match), step.matching(), step)
+    action = RouteAction(cluster=step.target.cluster(step.target.callee.ready[0], guarded=True), timeout=duration(0))
+    return _finished(Route(route=action), step.matching(), step, rule_key(step.of, step.index))
+
+
+def _forwarding(step: Step, weights: Mapping[str, int], *extra: HeaderMatcher) -> Iterator[Route]:
+    for part in parts(step.match, step.rule):
+        match = step.matching(*extra, *part.extra)
+        yield _finished(_forward(step, weights, part), match, step, rule_key(step.of))
+
+
+def _forward(step: Step, weights: Mapping[str, int], part: Part) -> Route:
+    rule, target = step.rule, step.target
+    action = RouteAction(
+        timeout=duration(_whole_timeout(rule)),
+        retry_policy=retry_policy(rule, repeatable=part.repeatable, guarded=step.guarded),
+        hedge_policy=hedging(rule) if part.repeatable else None,
+        request_mirror_policies=_mirrors(rule, target, guarded=step.guarded),
+        hash_policy=() if step.guarded else hash_policies(target.policy.load_balancer, inbound=False),
     )
+    if rule.timeouts.idle:
+        action.idle_timeout.CopyFrom(duration(rule.timeouts.idle))
+    if rule.rewrite is not None:
+        rewrite(action, rule.rewrite, step.match)
+    if target.callee.service.external is not None and not action.host_rewrite_literal:
+        action.host_rewrite_literal = external_host(target.callee.service)
+    _choose(action, weights, target, guarded=step.guarded)
+    route = Route(route=action)
+    if step.guarded and len(weights) == 1:
+        route.request_headers_to_add.append(to_cluster(target, next(iter(weights))))
+    return route
+
+
+def _finished(route: Route, match: RouteMatch, step: Step, key: str = "") -> Route:
+    """What every route of a rule has, whatever it does. `key`: what the rule is known by behind, if it is guarded."""
+    route.name = step.name
+    route.match.CopyFrom(match)
+    if step.of.number is not None:
+        named = {"name": step.rule.name} if step.rule.name else {}
+        fields = {"service": step.target.callee.service.name, "rule": str(step.of.number), **named}
+        route.metadata.CopyFrom(metadata(fields))
+    if step.rule.request_headers is not None:
+        modifier = step.rule.request_headers
+        route.request_headers_to_add.extend(_changes(modifier))
+        route.request_headers_to_remove.extend(modifier.remove)
+    if step.rule.response_headers is not None:
+        route.response_headers_to_add.extend(_changes(step.rule.response_headers))
+        route.response_headers_to_remove.extend(step.rule.response_headers.remove)
+    if key and step.guarded:
+        route.request_headers_to_add.extend(guarded_headers(step.target, key))
+    return route
+
+
+def _choose(action: RouteAction, weights: Mapping[str, int], target: Target, *, guarded: bool = False) -> None:
+    if len(weights) == 1:
+        action.cluster = target.cluster(next(iter(weights)), guarded=guarded)
+        return
+    for version, weight in weights.items():
+        one = action.weighted_clusters.clusters.add(
+            name=target.cluster(version, guarded=guarded), weight=UInt32Value(value=weight)
+        )
+        _distinguish(one, version, target, guarded=guarded)
+
+
+def _distinguish(one: WeightedCluster.ClusterWeight, version: str, target: Target, *, guarded: bool) -> None:
+    if guarded:
+        one.request_headers_to_add.append(to_cluster(target, version))
+        if target.policy.session_persistence is not None:
+            one.response_headers_to_add.append(remember(target.policy.session_persistence, version))
+
+
+def _mirrors(rule: Rule, target: Target, *, guarded: bool) -> list[RouteAction.RequestMirrorPolicy]:
+    return [
+        RouteAction.RequestMirrorPolicy(
+            cluster=target.cluster(mirror.version),
+            runtime_fraction=RuntimeFractionalPercent(default_value=share(mirror.percentage)),
+            disable_shadow_host_suffix_append=True,
+            request_headers_mutations=[HeaderMutation(remove=name) for name in OURS] if guarded else [],
+        )
+        for mirror in rule.mirrors
+        if is_ready(mirror.version, target.callee)
+    ]
+
+
+def _changes(modifier: HeaderModifier) -> list[HeaderValueOption]:
+    return [
+        *(header(name, value) for name, value in modifier.set.items()),
+        *(header(name, value, append=True) for name, value in modifier.add.items()),
+    ]
 
 
 def _whole_timeout(rule: Rule) -> float:
@@ -153,48 +227,3 @@ def _whole_timeout(rule: Rule) -> float:
 
 def _attempt(timeouts: Timeouts) -> float | None:
     return timeouts.backend_request
-
-
-def _retry(rule: Rule, *, idempotent: bool) -> RetryPolicy:
-    retry = rule.retry or _DEFAULT_RETRY
-    base = max(0.001, retry.backoff)
-    policy = RetryPolicy(
-        retry_on=_retry_on(retry) if idempotent else _NEVER_REACHED,
-        num_retries=UInt32Value(value=retry.attempts),
-        retriable_status_codes=retry.codes if idempotent else (),
-        retry_host_predicate=[_OTHER_HOST],
-        host_selection_retry_max_attempts=_HOST_ATTEMPTS,
-        retry_back_off=RetryPolicy.RetryBackOff(base_interval=_duration(base), max_interval=_duration(base * 10)),
-    )
-    if rule.retry is not None and rule.timeouts.backend_request:
-        policy.per_try_timeout.CopyFrom(_duration(rule.timeouts.backend_request))
-    return policy
-
-
-def _retry_on(retry: Retry) -> str:
-    causes = "connect-failure,refused-stream,reset"
-    return f"{causes},retriable-status-codes" if retry.codes else causes
-
-
-def _own_requests(target: Target) -> list[HeaderMatcher]:
-    return [_header(target.where)] if target.where is not None else []
-
-
-def _header(match: HeaderMatch) -> HeaderMatcher:
-    if match.type is MatchType.PRESENT:
-        return HeaderMatcher(name=match.name, present_match=True)
-    # RE2's empty pattern is refused by Envoy and matches what the empty text matches.
-    if match.type is MatchType.REGULAR_EXPRESSION and match.value:
-        return HeaderMatcher(name=match.name, string_match=StringMatcher(safe_regex=RegexMatcher(regex=match.value)))
-    return HeaderMatcher(name=match.name, string_match=StringMatcher(exact=match.value))
-
-
-def _nothing_chosen(match: RouteMatch, target: Target) -> Route:
-    text = f"sandbox: every weight in this traffic rule of {target.callee.service.name} is 0\n"
-    return Route(match=match, direct_response=DirectResponseAction(status=503, body=DataSource(inline_string=text)))
-
-
-def _duration(seconds: float) -> Duration:
-    duration = Duration()
-    duration.FromMicroseconds(round(seconds * 1_000_000))
-    return duration

@@ -23,12 +23,20 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("UT", "SI"), f"{_WHO} took longer than its time limit. {_LOGS}"),
     (("UF", "UC", "UR", "LR", "UPE"), f"{_WHO} refused the connection or broke off before it had answered. {_LOGS}"),
 )
+_RULE = "%METADATA(ROUTE:sandbox:rule)%"
+_SEE = "Try: sandbox traffic get %METADATA(ROUTE:sandbox:service)%"
+# Of the one listener where rules have filters.
+_FILTERS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("RL",), f"too many requests: %METADATA(ROUTE:sandbox:limit)%. {_SEE}"),
+    (("FI", "DI"), f"a fault in {_RULE} answered. {_SEE}"),
+    (("UO",), f"{_WHO} has as many requests under way as its concurrency allows. {_SEE}"),
+)
 _NO_SUCH_HOST = (("DF",), "%REQ(:AUTHORITY)% is not a service of this project, and no host of that name was found")
 
 
-def local_replies(*, resolves: bool = False) -> LocalReplyConfig:
-    """`resolves`: for a listener that looks up hosts outside."""
-    sentences = (_NO_SUCH_HOST, *_SENTENCES) if resolves else _SENTENCES
+def local_replies(*, resolves: bool = False, inbound: bool = False) -> LocalReplyConfig:
+    """`resolves`: for a listener that looks up hosts outside. `inbound`: for the one with the rules' filters."""
+    sentences = (*((_NO_SUCH_HOST,) if resolves else ()), *(_FILTERS if inbound else ()), *_SENTENCES)
     return LocalReplyConfig(mappers=[_mapper(flags, f"sandbox: {text}\n") for flags, text in sentences])
 
 

@@ -13,27 +13,33 @@ from typing import Any, TypeVar
 from sandbox.errors import ProxyError
 from sandbox.proxy import names
 from sandbox.proxy.endpoints import assignment, endpoints_of
+from sandbox.proxy.inbound import Inbound, passes_inbound
 from sandbox.proxy.names import ALL_VERSIONS, SEPARATOR
 from sandbox.proxy.parts import (
     ByName,
     ChainPart,
     Part,
+    Proxied,
     Way,
     by_name_part,
     caller_part,
     chain_part,
     gateway_part,
+    inbound_part,
+    inbound_service,
     outbound_part,
     published_part,
     relay_part,
     shared_part,
+    tunnel_part,
     way,
 )
-from sandbox.proxy.policy import Callee, Target, check_policy
+from sandbox.proxy.policy import check_policy
 from sandbox.proxy.resource import Resource, Resources, by_name
 from sandbox.proxy.routes import GATEWAY_ROUTES, http_ports
 from sandbox.proxy.sharing import Chain, shared_addresses
 from sandbox.proxy.snapshot import Snapshot, check_consistent
+from sandbox.proxy.target import Around, Callee, Target, callers_named
 from sandbox.proxy.topology import Address, Caller, EndpointKey, Endpoints, MeshService, Topology
 
 T = TypeVar("T")
@@ -68,7 +74,8 @@ class Builder:
 
     def build(self, topology: Topology, endpoints: Endpoints) -> Snapshot:
         """ProxyError when the topology contradicts itself; the builder then stays as it was."""
-        callees = tuple(_callee(service, endpoints) for service in topology.services)
+        around = _around(topology)
+        callees = tuple(_callee(service, endpoints, around) for service in topology.services)
         assignments = self._assignments(topology, endpoints)
         if self._last is not None and self._last[0] == topology and self._last[1] == callees:
             last = self._last[2]
@@ -105,6 +112,8 @@ class Builder:
             *self._published(topology, callees),
             *self._relays(topology),
             self._outbound(topology, callees),
+            self._inbound(_around(topology), callees),
+            *self._tunnels(topology, callees),
         ]
         self._parts.turn()
         clusters = by_name([one for part in parts for one in part.clusters])
@@ -138,11 +147,13 @@ class Builder:
         return self._parts.get(names.chain_name(chain.caller, bind), given, lambda: chain_part(*given))
 
     def _ways(self, chain: Chain, callees: dict[str, Callee]) -> Iterator[Way]:
-        """Undeclared ones are the same for all callers, and so made once."""
+        """Undeclared ones are the same for all callers that nobody names, and so made once."""
         seen: set[str] = set()
         for index, edge in enumerate(chain.edges):
-            caller = chain.caller if index < len(chain.declared) else None
-            given = (Target(caller, _known(edge.callee, callees, chain.caller), edge.port), edge.callee not in seen)
+            callee, declared = _known(edge.callee, callees, chain.caller), index < len(chain.declared)
+            known = declared or callee.around.declared_only or chain.caller in callers_named(callee.service.policy)
+            caller = chain.caller if known else None
+            given = (Target(caller, callee, edge.port, declared=declared), edge.callee not in seen)
             seen.add(edge.callee)
             key = ("way", caller, edge.callee, edge.port, given[1])
             yield self._parts.get(key, given, lambda given=given: way(*given))  # type: ignore[misc]
@@ -159,13 +170,26 @@ class Builder:
 
     def _outbound(self, topology: Topology, callees: dict[str, Callee]) -> Part:
         callers = _callers_by_callee(topology)
-        services = [self._by_name(callee, tuple(callers.get(callee.service.name, ()))) for callee in callees.values()]
-        given = (topology.outbound_socket, topology.parent_proxy, tuple(services))
+        services = [self._by_name(callee, callers(callee.service)) for callee in callees.values()]
+        given = (topology.outbound_socket, topology.parent_proxy, topology.mesh, tuple(services))
         return self._parts.get(names.OUTBOUND, given, lambda: outbound_part(topology, services))
 
-    def _by_name(self, callee: Callee, callers: tuple[tuple[str, Address], ...]) -> ByName:
+    def _by_name(self, callee: Callee, callers: tuple[Proxied, ...]) -> ByName:
         key = ("by name", callee.service.name)
         return self._parts.get(key, (callee, callers), lambda: by_name_part(callee, callers))
+
+    def _inbound(self, around: Around, callees: dict[str, Callee]) -> Part:
+        services = tuple(self._inbound_service(callee) for callee in callees.values() if passes_inbound(callee))
+        return self._parts.get(names.INBOUND, (around, services), lambda: inbound_part(around, services))
+
+    def _inbound_service(self, callee: Callee) -> Inbound:
+        return self._parts.get(("inbound", callee.service.name), callee, lambda: inbound_service(callee))
+
+    def _tunnels(self, topology: Topology, callees: dict[str, Callee]) -> Iterator[Part]:
+        for callee in callees.values() if topology.parent_proxy is not None else ():
+            if callee.service.external is not None:
+                key = names.tunnel_name(callee.service.name)
+                yield self._parts.get(key, callee, lambda callee=callee: tunnel_part(callee))  # type: ignore[misc]
 
 
 def _referred_to(clusters: Resources, assignments: Resources) -> Resources:
@@ -189,25 +213,46 @@ def build(topology: Topology, endpoints: Endpoints) -> Snapshot:
     return Builder().build(topology, endpoints)
 
 
-def _callee(service: MeshService, endpoints: Endpoints) -> Callee:
-    """A version without instances is passed over where the policy leaves the choice to us."""
+def _around(topology: Topology) -> Around:
+    return Around(
+        inbound_socket=topology.inbound_socket,
+        breaking_socket=topology.breaking_socket,
+        parent_proxy=topology.parent_proxy,
+        ca_bundle=topology.ca_bundle,
+        declared_only=topology.mesh.declared_only,
+    )
+
+
+def _callee(service: MeshService, endpoints: Endpoints, around: Around) -> Callee:
+    """A version without instances is passed over where another one can take its share."""
     if len(service.versions) == 1:
-        return Callee(service, service.versions)
+        return Callee(service, service.versions, around)
     ready = tuple(
         version
         for version in service.versions
         if any(endpoints.get(EndpointKey(service.name, version, port.number)) for port in service.ports)
     )
-    return Callee(service, ready or service.versions)
+    return Callee(service, ready or service.versions, around)
 
 
-def _callers_by_callee(topology: Topology) -> dict[str, list[tuple[str, Address]]]:
-    found: dict[str, list[tuple[str, Address]]] = {}
+def _callers_by_callee(topology: Topology) -> Callable[[MeshService], tuple[Proxied, ...]]:
+    """Who is known where services are called by name: those that declare one, and those that its policy names."""
+    proxies = {one.name: one.http_proxy for one in topology.callers if one.http_proxy is not None}
+    declared: dict[str, list[str]] = {}
     for caller in topology.callers:
-        if caller.http_proxy is not None:
-            for callee in dict.fromkeys(edge.callee for edge in caller.edges):
-                found.setdefault(callee, []).append((caller.name, caller.http_proxy))
-    return found
+        for callee in dict.fromkeys(edge.callee for edge in caller.edges):
+            declared.setdefault(callee, []).append(caller.name)
+
+    def callers(service: MeshService) -> tuple[Proxied, ...]:
+        own = dict.fromkeys(declared.get(service.name, ()), True)
+        named = {name: False for name in sorted(callers_named(service.policy)) if name not in own}
+        return tuple(
+            Proxied(name, proxy, known)
+            for name, known in {**own, **named}.items()
+            if (proxy := proxies.get(name)) is not None
+        )
+
+    return callers
 
 
 def _known(name: str, callees: dict[str, Callee], wanted_by: str) -> Callee:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
@@ -15,13 +15,15 @@ from envoy.config.route.v3.route_components_pb2 import (
 )
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.wrappers_pb2 import BoolValue
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
-from sandbox.model import AppProtocol, HeaderMatch
+from sandbox.model import AppProtocol
+from sandbox.proxy.answers import LONGEST_BODY
+from sandbox.proxy.clusters import clusters_of
 from sandbox.proxy.names import OUTBOUND, OUTSIDE
-from sandbox.proxy.policy import Callee, Target, routes, terminated_connect, tunnel
+from sandbox.proxy.policy import routes, terminated_connect, tunnel
 from sandbox.proxy.resource import Resource, resource
-from sandbox.proxy.topology import Address
+from sandbox.proxy.target import Callee, Target
 from sandbox.proxy.tracing import FORCED
 
 CALLER_HEADER = "x-sandbox-caller"
@@ -30,6 +32,10 @@ CALLER_HEADER = "x-sandbox-caller"
 GATEWAY_ROUTES = "gateway"
 _NAMED_HOSTS = 10  # services that an answer lists
 _NO_TIMEOUT = Duration()
+_NO_EGRESS = (
+    "%REQ(:AUTHORITY)% is not a service of this project, and calls to hosts outside are denied here "
+    "(mesh: {egress: deny}). To allow this one, name it as a service with `external:` in sandbox.yaml."
+)
 _ENVOYS_OWN = "x-envoy-external-address"
 # Envoy by itself would name the machine's address in the network where the peer is on loopback.
 _FORWARDED_FOR = HeaderValueOption(
@@ -41,7 +47,7 @@ _FORWARDED_FOR = HeaderValueOption(
 def edge_routes(name: str, target: Target) -> Resource:
     """Everything on one edge's listener."""
     host = VirtualHost(name="edge", domains=["*"], routes=routes(target))
-    return _configuration(name, [host], target.clusters())
+    return _configuration(name, [host], _names(target))
 
 
 def chain_routes(
@@ -62,29 +68,33 @@ def chain_host(target: Target, *, first: bool) -> VirtualHost:
     return VirtualHost(name=domains[0], domains=domains, routes=routes(target))
 
 
-def outbound_routes(hosts: Sequence[VirtualHost], clusters: Sequence[str], *, through_parent: bool) -> Resource:
-    """What no caller declared: every service by name, and the hosts outside."""
-    tunnelled = _to(OUTSIDE)
-    if not through_parent:
-        tunnelled.upgrade_configs.append(terminated_connect())
-    outside = VirtualHost(
-        name="outside",
-        domains=["*"],
-        routes=[Route(match=_connect(), route=tunnelled), Route(match=_any(), route=_to(OUTSIDE))],
-    )
+def outbound_routes(
+    hosts: Sequence[VirtualHost], clusters: Sequence[str], *, through_parent: bool, egress: bool
+) -> Resource:
+    """What no caller declared: every service by name, and the hosts outside unless `egress` is forbidden."""
+    outside = _outside(through_parent=through_parent) if egress else _no_egress()
     return _configuration(OUTBOUND, [*hosts, outside], (OUTSIDE, *clusters), strip=[CALLER_HEADER])
 
 
-def service_hosts(callee: Callee, callers: Sequence[tuple[str, Address]]) -> list[VirtualHost]:
-    """`orders` and `orders:ANY` are its first HTTP port; a port that it declares is that port.
+def _outside(*, through_parent: bool) -> VirtualHost:
+    tunnelled = _to(OUTSIDE)
+    if not through_parent:
+        tunnelled.upgrade_configs.append(terminated_connect())
+    routes_ = [Route(match=_connect(), route=tunnelled), Route(match=_any(), route=_to(OUTSIDE))]
+    return VirtualHost(name="outside", domains=["*"], routes=routes_)
 
-    `callers` declare the callee, each known by the address of its HTTP proxy.
-    """
+
+def _no_egress() -> VirtualHost:
+    return _explaining("no egress", ["*"], _NO_EGRESS, status=403, connect=True)
+
+
+def service_hosts(callee: Callee, targets: Sequence[Target]) -> list[VirtualHost]:
+    """`orders` and `orders:ANY` are its first HTTP port; a port that it declares is that port."""
     return [
         VirtualHost(
             name=f"{callee.service.name}:{port}",
             domains=_domains(callee.service.name, port, first=index == 0),
-            routes=[route for target in _targets(callee, port, callers) for route in (tunnel(target), *routes(target))],
+            routes=[route for target in targets if target.port == port for route in (tunnel(target), *routes(target))],
         )
         for index, port in enumerate(http_ports(callee))
     ]
@@ -108,16 +118,12 @@ def gateway_routes(public: Sequence[Target], private: Sequence[str], default: Ta
         hosts.append(_explaining("nothing public", ["*"], _nothing_public(names, port)))
     else:
         hosts.append(VirtualHost(name="default", domains=["*"], routes=routes(default)))
-    used = dict.fromkeys(
-        cluster for target in (*public, *([default] if default else ())) for cluster in target.clusters()
-    )
+    used = dict.fromkeys(cluster for target in (*public, *([default] if default else ())) for cluster in _names(target))
     return _configuration(GATEWAY_ROUTES, hosts, tuple(used), strip=[CALLER_HEADER, _ENVOYS_OWN], from_outside=True)
 
 
-def _targets(callee: Callee, port: int, callers: Sequence[tuple[str, Address]]) -> Iterator[Target]:
-    for caller, proxy in callers:
-        yield Target(caller, callee, port, HeaderMatch(name=CALLER_HEADER, value=str(proxy.port)))
-    yield Target(None, callee, port)
+def _names(target: Target) -> tuple[str, ...]:
+    return tuple(cluster.name for cluster in clusters_of(target))
 
 
 def _domains(name: str, port: int, *, first: bool) -> list[str]:
@@ -139,6 +145,7 @@ def _configuration(
         request_headers_to_remove=[FORCED, *strip],
         request_headers_to_add=[_FORWARDED_FOR] if from_outside else [],
         validate_clusters=BoolValue(value=False),
+        max_direct_response_body_size_bytes=UInt32Value(value=LONGEST_BODY),
     )
     return resource(name, message, refers_to=clusters)
 
@@ -155,12 +162,15 @@ def _to(cluster: str) -> RouteAction:
     return RouteAction(cluster=cluster, timeout=_NO_TIMEOUT)
 
 
-def _explaining(name: str, domains: list[str], text: str) -> VirtualHost:
+def _explaining(name: str, domains: list[str], text: str, *, status: int = 404, connect: bool = False) -> VirtualHost:
+    """`connect`: to who asks for a tunnel, too."""
     answer = DirectResponseAction(
-        status=404,
+        status=status,
         body_format=SubstitutionFormatString(text_format_source=DataSource(inline_string=f"sandbox: {text}\n")),
     )
-    return VirtualHost(name=name, domains=domains, routes=[Route(match=_any(), direct_response=answer)])
+    matches = [*([_connect()] if connect else []), _any()]
+    routes_ = [Route(name=name, match=match, direct_response=answer) for match in matches]
+    return VirtualHost(name=name, domains=domains, routes=routes_)
 
 
 def _private(public: Sequence[str], port: int) -> str:

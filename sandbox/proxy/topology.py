@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.model import AppProtocol, Port, TrafficPolicy
+from sandbox.model import AppProtocol, External, MeshSettings, Port, TrafficPolicy
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,6 +29,7 @@ class MeshService:
     versions: tuple[str, ...]
     ports: tuple[Port, ...]  # empty: it can't be called
     public: bool = False
+    external: External | None = None  # a host outside instead of instances
     policy: TrafficPolicy = field(default_factory=TrafficPolicy)
 
 
@@ -83,7 +84,19 @@ class Topology:
     outbound_socket: Path  # where the callers' HTTP proxies hand on what no declared edge covers
     parent_proxy: Address | None = None  # the user's own HTTP proxy for hosts outside, when there is one
     relays: tuple[Relay, ...] = ()
+    mesh: MeshSettings = field(default_factory=MeshSettings)
+    ca_bundle: Path | None = None  # whom external hosts are trusted by, where Envoy finds it; None: there are none
     ingress_source: str | None = None  # the range (CIDR) from which gateway and published ports may be used; None: any
+
+    @property
+    def inbound_socket(self) -> Path:
+        """Where edges hand on what is decided for all callers together."""
+        return self.outbound_socket.with_name("inbound.sock")
+
+    @property
+    def breaking_socket(self) -> Path:
+        """Where requests are handed whose connection is to break off."""
+        return self.outbound_socket.with_name("breaking.sock")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -77,8 +77,9 @@ def topology(
     parent_proxy: Address | None,
     ground: Ground,
     otlp_port: int,
+    ca_bundle: Path | None = None,
 ) -> Topology:
-    """What the proxy must serve. `otlp_port`: of our own receiver."""
+    """What the proxy must serve. `otlp_port`: of our own receiver. `ca_bundle`: where Envoy finds whom to trust."""
     default = project.default_service
     wired = Topology(
         gateway=Address(ground.front, ingress.gateway),
@@ -92,6 +93,8 @@ def topology(
         outbound_socket=outbound_socket,
         parent_proxy=parent_proxy,
         relays=tuple(_relays(project, ground, otlp_port)),
+        mesh=project.mesh,
+        ca_bundle=ca_bundle,
         ingress_source=ground.machine_range,
     )
     return _without_conflicts(wired, claim)
@@ -109,6 +112,7 @@ def _mesh_service(service: Service, project: Project) -> MeshService:
         versions=tuple(version.name for version in service.versions),
         ports=service.ports,
         public=service.public,
+        external=service.external,
         policy=project.traffic.get(service.name, TrafficPolicy()),
     )
 

@@ -151,7 +151,7 @@ async def test_weights_that_are_all_zero_are_explained(mesh: Mesh) -> None:
 
 
 async def test_a_rule_for_a_version_that_does_not_exist_is_refused_before_envoy_sees_it(mesh: Mesh) -> None:
-    with pytest.raises(ProxyError, match="a rule names version 'v9', which steamer does not have"):
+    with pytest.raises(ProxyError, match="rule 1 names version 'v9', which steamer does not have"):
         await steamer(mesh, Rule(backends=only("v9")))
 
 
