@@ -140,6 +140,7 @@ def inbound_listener(socket: Path) -> Resource:
     manager = _manager(INBOUND)
     manager.ClearField("tracing")  # told and counted where the caller came in
     manager.ClearField("access_log")
+    manager.ClearField("early_header_mutation_extensions")
     manager.local_reply_config.CopyFrom(local_replies(inbound=True))
     del manager.http_filters[:]
     manager.http_filters.extend([*_inert_filters(), _ROUTER])
