@@ -57,7 +57,7 @@ async def test_an_abort_says_which_rule_it_comes_from(mesh: Mesh) -> None:
 
 async def test_retries_tame_an_abort(mesh: Mesh) -> None:
     rule = Rule(
-        fault=Fault(abort=Abort(http_status=503, percentage=50)), retry=Retry(attempts=10, codes=(503,), backoff=0.001)
+        fault=Fault(abort=Abort(http_status=503, percentage=50)), retry=Retry(attempts=30, codes=(503,), backoff=0.001)
     )
     stage = await steered(mesh, None, rule)
     assert await stage.statuses(200) == {200: 200}
