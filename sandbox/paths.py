@@ -109,6 +109,10 @@ class ProjectPaths:
         return self.state / "traffic.db"
 
     @property
+    def trickle(self) -> Path:
+        return self.state / "trickle.json"
+
+    @property
     def token(self) -> Path:
         return self.state / "token"
 

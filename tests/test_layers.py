@@ -16,7 +16,7 @@ PACKAGE = Path(sandbox.__file__).parent
 LAYERS = (
     {"errors", "model", "paths", "files", "ports", "tasks", "shipped"},
     {"events", "control", "graphlayout", "pictures"},
-    {"config", "runtime", "proxy", "traffic", "telemetry", "diagnosis", "reload"},
+    {"config", "runtime", "proxy", "traffic", "telemetry", "diagnosis", "load", "reload"},
     {"supervisor"},
     {"api", "tui"},
     {"daemon"},

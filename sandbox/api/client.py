@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from sandbox.api.clients.alerts import AlertsClient, DiagnosisClient
+from sandbox.api.clients.load import LoadClient
 from sandbox.api.clients.metrics import MetricsClient
 from sandbox.api.clients.traces import TracesClient
 from sandbox.api.clients.traffic import TrafficClient
@@ -47,6 +48,7 @@ class Client(Control):
         self._traces = TracesClient(self._transport)
         self._alerts = AlertsClient(self._transport)
         self._diagnosis = DiagnosisClient(self._transport)
+        self._load = LoadClient(self._transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -129,6 +131,10 @@ class Client(Control):
     @property
     def diagnosis(self) -> DiagnosisClient:
         return self._diagnosis
+
+    @property
+    def load(self) -> LoadClient:
+        return self._load
 
     # --- beyond Control ------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from sandbox.api.encoding import decode_body, decode_query, json_response
 from sandbox.api.etags import if_match, tagged
 from sandbox.api.handlers.alerts import AlertsHandlers
 from sandbox.api.handlers.cluster import Handlers
+from sandbox.api.handlers.load import LoadHandlers
 from sandbox.api.handlers.metrics import MetricsHandlers
 from sandbox.api.handlers.pictures import PicturesHandlers
 from sandbox.api.handlers.traces import TracesHandlers
@@ -41,6 +42,7 @@ def routes(control: Control, login_link: Callable[[LoginLinkRequest], str]) -> t
         *_metrics(MetricsHandlers(control.metrics)),
         *_traces(TracesHandlers(control.traces)),
         *_alerts(AlertsHandlers(control.alerts, control.diagnosis)),
+        *_load(LoadHandlers(control.load)),
         *_pictures(PicturesHandlers(control)),
     )
 
@@ -116,6 +118,13 @@ def _alerts(handlers: AlertsHandlers) -> tuple[Route, ...]:
 
 def _pictures(handlers: PicturesHandlers) -> tuple[Route, ...]:
     return (Route("GET", "/api/charts/{service}", handlers.charts),)
+
+
+def _load(handlers: LoadHandlers) -> tuple[Route, ...]:
+    return (
+        Route("GET", "/api/trickle", handlers.trickle),
+        Route("PUT", "/api/trickle", handlers.set_trickle),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

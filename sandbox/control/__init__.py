@@ -39,6 +39,7 @@ from sandbox.control.base import (
     WatchState,
     WatchStatus,
 )
+from sandbox.control.load import LoadControl, Trickle, TrickleWish
 from sandbox.control.markers import SORTS, Marker, markers
 from sandbox.control.metrics import (
     Graph,
@@ -115,6 +116,7 @@ __all__ = [
     "InstanceStatus",
     "InstanceUsage",
     "LifecycleControl",
+    "LoadControl",
     "LogLine",
     "LogQuery",
     "LogsControl",
@@ -154,6 +156,8 @@ __all__ = [
     "TrafficControl",
     "TrafficState",
     "Trial",
+    "Trickle",
+    "TrickleWish",
     "UpRequest",
     "ViewerCommand",
     "WatchState",

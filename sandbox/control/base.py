@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from sandbox.control.alerts import AlertsControl, DiagnosisControl
+from sandbox.control.load import LoadControl
 from sandbox.control.metrics import MetricsControl
 from sandbox.control.traces import TracesControl
 from sandbox.control.traffic import TrafficControl
@@ -260,3 +261,6 @@ class Control(
 
     @property
     def diagnosis(self) -> DiagnosisControl: ...
+
+    @property
+    def load(self) -> LoadControl: ...

@@ -15,19 +15,24 @@ from typing import TYPE_CHECKING, Any
 from sandbox.control import (
     AlertsControl,
     DiagnosisControl,
+    LoadControl,
     MetricsControl,
     ProjectStatus,
     TelemetrySnapshot,
     TracesControl,
 )
+from sandbox.daemon import diagnosing
+from sandbox.daemon.explaining import Explaining
 from sandbox.daemon.late import imported
 from sandbox.daemon.notices import Notices
 from sandbox.daemon.soon import Soon
 from sandbox.events import Bus
+from sandbox.model import TrafficPolicy
 from sandbox.paths import ProjectPaths
 from sandbox.proxy.bearer import Guarded
 from sandbox.runtime.base import Driver
 from sandbox.supervisor.cluster import Cluster
+from sandbox.supervisor.evidence import Printed
 from sandbox.supervisor.wiring import OTLP_NAME
 from sandbox.tasks import Tasks
 
@@ -49,6 +54,8 @@ class Watched:
     notices: Notices
     tasks: Tasks
     status: Callable[[], ProjectStatus]
+    policies: Callable[[], Mapping[str, TrafficPolicy]]  # in force, by the service that is called
+    printed: Printed
     admin: Callable[[], Path | Guarded]  # of Envoy, as it is now
     callers: Callable[[], Mapping[str, str]]  # by the port of their HTTP proxy
     otlp_key: str
@@ -62,8 +69,24 @@ class Monitoring:
         self._watched = watched
         self.metrics: MetricsControl = soon
         self.traces: TracesControl = soon
-        self.alerts: AlertsControl = soon
-        self.diagnosis: DiagnosisControl = soon
+        self._explaining = Explaining(
+            watched.paths,
+            watched.bus,
+            watched.notices,
+            watched.tasks,
+            diagnosing.Sources(
+                bus=watched.bus,
+                status=watched.status,
+                project=lambda: watched.cluster.desired.project,
+                policies=watched.policies,
+                metrics=lambda: self.metrics,
+                traces=lambda: self.traces,
+                printed=watched.printed,
+            ),
+        )
+        self.alerts: AlertsControl = self._explaining.alerts
+        self.diagnosis: DiagnosisControl = self._explaining.diagnosis
+        self.load: LoadControl = self._explaining.load
 
     async def prepare(self) -> None:
         scrape, recorder, numbers, admin = [
@@ -91,6 +114,7 @@ class Monitoring:
         """`otlp`, `more`: bound sockets for what services send by themselves."""
         await self._open_metrics(stack)
         await self._open_receiver(stack, otlp, more)
+        self._explaining.open()
 
     async def _open_metrics(self, stack: AsyncExitStack) -> None:
         await self._recorder.open()
@@ -101,6 +125,10 @@ class Monitoring:
         receiver = (await imported("sandbox.telemetry.otlp")).OtlpReceiver(self._watched.otlp_key, names=(OTLP_NAME,))
         await receiver.start(otlp, *more)
         stack.push_async_callback(receiver.close)
+
+    def forget(self) -> None:
+        """The project ends."""
+        self._explaining.forget()
 
     def telemetry(self) -> TelemetrySnapshot:
         return self._scraper.snapshot()

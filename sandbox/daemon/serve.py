@@ -231,6 +231,8 @@ class Daemon:
                 notices=self._notices,
                 tasks=self._tasks,
                 status=self._status,
+                policies=lambda: self._cluster.desired.project.traffic,
+                printed=self._logbook.printed,
                 admin=lambda: self._envoy.admin,
                 callers=lambda: self._callers,
                 otlp_key=self._otlp_key,
@@ -301,6 +303,7 @@ class Daemon:
             traces=seen.traces,
             alerts=seen.alerts,
             diagnosis=seen.diagnosis,
+            load=seen.load,
         )
 
     def _hooks(self) -> Hooks:
@@ -446,6 +449,7 @@ class Daemon:
         await self._clear_runtimes()
         forget_good(self._paths)
         self._timeline.forget()
+        self._monitoring.forget()
         self._recorder.note(remember(Wishes(), (), self._addresses.remembered, ""))
 
     async def _clear_runtimes(self) -> None:

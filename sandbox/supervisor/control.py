@@ -10,6 +10,7 @@ from sandbox.control import (
     Control,
     DiagnosisControl,
     ExecSpec,
+    LoadControl,
     LogLine,
     LogQuery,
     MetricsControl,
@@ -55,6 +56,7 @@ class Parts:
     traces: TracesControl
     alerts: AlertsControl
     diagnosis: DiagnosisControl
+    load: LoadControl
 
 
 class LocalControl(Control):
@@ -85,6 +87,10 @@ class LocalControl(Control):
     @property
     def diagnosis(self) -> DiagnosisControl:
         return self._parts.diagnosis
+
+    @property
+    def load(self) -> LoadControl:
+        return self._parts.load
 
     # --- status -------------------------------------------------------------------------------------------------
 

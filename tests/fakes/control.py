@@ -20,7 +20,7 @@ from sandbox.control import (
 from sandbox.errors import NotFoundError, UsageError
 from sandbox.events import Bus, Event
 from tests.fakes import data
-from tests.fakes.monitor import FakeAlerts, FakeDiagnosis, FakeMetrics, FakeTraces
+from tests.fakes.monitor import FakeAlerts, FakeDiagnosis, FakeLoad, FakeMetrics, FakeTraces
 from tests.fakes.traffic import FakeTraffic
 
 
@@ -52,6 +52,7 @@ class FakeControl(Control):
         self._traces = FakeTraces()
         self._alerts = FakeAlerts()
         self._diagnosis = FakeDiagnosis()
+        self._load = FakeLoad()
         self._bus = Bus()
         self._lines = list(lines)
         self._followers: set[asyncio.Queue[LogLine]] = set()
@@ -77,6 +78,10 @@ class FakeControl(Control):
     @property
     def diagnosis(self) -> FakeDiagnosis:
         return self._diagnosis
+
+    @property
+    def load(self) -> FakeLoad:
+        return self._load
 
     # --- what the test does --------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from sandbox.control import (
@@ -12,6 +13,7 @@ from sandbox.control import (
     DiagnosisControl,
     Graph,
     InstanceUsage,
+    LoadControl,
     MetricsAnswer,
     MetricsControl,
     MetricsQuery,
@@ -22,6 +24,8 @@ from sandbox.control import (
     TraceQuery,
     TracesControl,
     TraceSummary,
+    Trickle,
+    TrickleWish,
 )
 from sandbox.errors import NotFoundError
 
@@ -97,3 +101,15 @@ class FakeDiagnosis(DiagnosisControl):
         if target in self.known:
             return self.known[target]
         return Diagnosis(target=target or "project", healthy=True, summary="nothing is wrong", causes=())
+
+
+class FakeLoad(LoadControl):
+    def __init__(self) -> None:
+        self.wishes: list[TrickleWish] = []
+        self.now = Trickle(on=False, per_second=1.0, targets=("GET http://storefront.localhost:8080/",))
+
+    async def trickle(self, wish: TrickleWish | None = None) -> Trickle:
+        if wish is not None:
+            self.wishes.append(wish)
+            self.now = replace(self.now, on=wish.on)
+        return self.now

@@ -1,0 +1,136 @@
+"""Gathers the evidence for `why`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sandbox.control import (
+    Diagnosis,
+    DiagnosisControl,
+    InstanceUsage,
+    MetricsControl,
+    ProjectStatus,
+    Trace,
+    TracesControl,
+)
+from sandbox.daemon.numbers import lately
+from sandbox.diagnosis import EdgeNumbers, Evidence, diagnose
+from sandbox.diagnosis.diagnose import is_url
+from sandbox.errors import NotFoundError, SandboxError
+from sandbox.events import Bus
+from sandbox.model import Project, TrafficPolicy
+from sandbox.supervisor import culprit
+from sandbox.supervisor.evidence import Printed
+
+_T = TypeVar("_T")
+
+SECONDS = 60.0
+PAST = 900.0
+"""Seconds of events that are looked at."""
+
+_TRACE_ID = frozenset("0123456789abcdef")
+_LEAST_OF_A_TRACE = 4
+_IN_CONTAINERS = ("/app", "/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where evidence comes from. metrics and traces: as they are now, for they open late."""
+
+    bus: Bus
+    status: Callable[[], ProjectStatus]
+    project: Callable[[], Project]
+    policies: Callable[[], Mapping[str, TrafficPolicy]]  # in force
+    metrics: Callable[[], MetricsControl]
+    traces: Callable[[], TracesControl]
+    printed: Printed
+
+
+class Diagnosing(DiagnosisControl):
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    async def why(self, target: str | None = None) -> Diagnosis:
+        trace = await self._trace(target)
+        return diagnose(await self._gather(trace), trace.id if trace else target)
+
+    async def _trace(self, target: str | None) -> Trace | None:
+        """None for what is no trace. NotFoundError for a name that nobody knows."""
+        services = self._sources.project().services
+        if target is None or target in services or is_url(target):
+            return None
+        if len(target) >= _LEAST_OF_A_TRACE and set(target.lower()) <= _TRACE_ID:
+            return await self._sources.traces().get(target.lower())
+        hint = f"there are {', '.join(services)}; or name a trace id or a URL"
+        raise NotFoundError("no such service", place=target, hint=hint)
+
+    async def _gather(self, trace: Trace | None) -> Evidence:
+        sources, now = self._sources, time.time()
+        missing: list[str] = []
+
+        async def tried(what: str, ask: Awaitable[_T], otherwise: _T) -> _T:
+            try:
+                return await ask
+            except SandboxError as error:
+                missing.append(f"{what}: not known ({error})")
+                return otherwise
+
+        edges = await tried("numbers", self._edges(now), ())
+        usage = await tried("usage", self._usage(), ())
+        project, status = sources.project(), sources.status()
+        events = tuple(event for event in sources.bus.history() if now - event.at <= PAST)
+        return Evidence(
+            at=now,
+            status=status,
+            seconds=SECONDS,
+            events=events,
+            edges=edges,
+            policies=sources.policies(),
+            declared_only=project.mesh.declared_only,
+            objectives={name: service.objectives for name, service in project.services.items()},
+            usage=usage,
+            errors=self._errors(status, project, {edge.callee for edge in edges}, now),
+            trace=trace,
+            looked_at=_looked_at(status, len(events), edges, project),
+            missing=tuple(missing),
+        )
+
+    async def _edges(self, now: float) -> tuple[EdgeNumbers, ...]:
+        found = await lately(self._sources.metrics(), ("caller", "callee"), now=now, seconds=SECONDS)
+        return tuple(EdgeNumbers(caller=one[0], callee=one[1], values=values) for one, values in found.items())
+
+    async def _usage(self) -> tuple[InstanceUsage, ...]:
+        return await self._sources.metrics().usage()
+
+    def _errors(self, status: ProjectStatus, project: Project, called: Iterable[str], now: float) -> Mapping[str, str]:
+        """The newest error that each service printed lately, with the line of its own code."""
+        found = {}
+        for service in status.services:
+            for instance in service.instances if service.name in set(called) else ():
+                lines = self._sources.printed(instance.id, now - SECONDS, culprit.LINES)
+                error = culprit.find(lines, _folders(project, service.name, instance.version))
+                if error is not None:
+                    found[service.name] = str(error)
+        return found
+
+
+def _folders(project: Project, service: str, version: str) -> Sequence[str]:
+    try:
+        build = project.services[service].version(version).build
+    except KeyError:
+        build = None
+    return (*((str(build.context),) if build is not None else ()), str(project.root), *_IN_CONTAINERS)
+
+
+def _looked_at(status: ProjectStatus, events: int, edges: Sequence[EdgeNumbers], project: Project) -> tuple[str, ...]:
+    instances = sum(len(service.instances) for service in status.services)
+    return (
+        f"the status of {len(status.services)} services and {instances} instances",
+        f"numbers of {len(edges)} edges in the last {SECONDS:.0f} s",
+        f"{events} events of the last {PAST / 60:.0f} minutes",
+        f"{len(project.traffic)} traffic policies",
+        "what the services printed in the last minute",
+    )

@@ -1,0 +1,35 @@
+"""Alerts, causes and background traffic, put together."""
+
+from __future__ import annotations
+
+from sandbox.daemon.alerting import Alerting
+from sandbox.daemon.diagnosing import Diagnosing, Sources
+from sandbox.daemon.notices import Notices
+from sandbox.daemon.notify import Notifier
+from sandbox.daemon.observing import Observer
+from sandbox.daemon.trickle import Trickling
+from sandbox.events import Bus
+from sandbox.paths import ProjectPaths
+from sandbox.tasks import Tasks
+
+
+class Explaining:
+    """Each attribute is a part of the control."""
+
+    def __init__(self, paths: ProjectPaths, bus: Bus, notices: Notices, tasks: Tasks, sources: Sources) -> None:
+        self._tasks = tasks
+        self._notifier = Notifier(notices)
+        observe = Observer(paths.state, bus, sources.status, sources.project, sources.metrics)
+        self.alerts = Alerting(paths.alerts, bus, sources.project, observe, self._notifier.tell)
+        self.diagnosis = Diagnosing(sources)
+        self.load = Trickling(paths, bus, tasks, sources.status, sources.project)
+
+    def open(self) -> None:
+        self._notifier.open(self._tasks)
+        self.alerts.open(self._tasks)
+        self.load.open()
+
+    def forget(self) -> None:
+        """The project ends: the next one begins with nothing of this."""
+        self.alerts.forget()
+        self.load.forget()

@@ -1,0 +1,79 @@
+"""What alerts are judged by: status, numbers, events, the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sandbox.control import Metric, MetricsControl, ProjectStatus
+from sandbox.daemon.alerting import free_disk
+from sandbox.daemon.numbers import lately
+from sandbox.errors import SandboxError
+from sandbox.events import Bus
+from sandbox.model import Project
+from sandbox.telemetry.alerts.budget import WINDOWS
+from sandbox.telemetry.alerts.builtin import CRASHES_WITHIN
+from sandbox.telemetry.alerts.observation import LOOKS_BACK, Asked, Numbers, Observation
+
+_BUDGET_EVERY = 30.0
+"""Seconds for which what was found of the long windows still holds."""
+
+
+class Observer:
+    def __init__(
+        self,
+        state: Path,
+        bus: Bus,
+        status: Callable[[], ProjectStatus],
+        project: Callable[[], Project],
+        metrics: Callable[[], MetricsControl],
+    ) -> None:
+        self._state = state
+        self._bus = bus
+        self._status = status
+        self._project = project
+        self._metrics = metrics
+        self._windows: Mapping[str, Mapping[float, Asked]] = {}
+        self._windows_until = 0.0
+
+    async def __call__(self) -> Observation:
+        """What can't be known is left out: the rest is judged all the same."""
+        now = time.time()
+        free, size = await asyncio.to_thread(free_disk, self._state)
+        metrics = self._metrics()
+        try:
+            numbers = await lately(metrics, ("callee",), now=now, seconds=LOOKS_BACK)
+            edges = await lately(metrics, ("caller", "callee"), now=now, seconds=LOOKS_BACK)
+            usage = await metrics.usage()
+            windows = await self._budget(metrics, now)
+        except SandboxError:
+            numbers, edges, usage, windows = {}, {}, (), {}
+        return Observation(
+            at=now,
+            services=self._status().services,
+            numbers={callee: found for (callee,), found in numbers.items()},
+            edges={(caller, callee): found for (caller, callee), found in edges.items()},
+            windows=windows,
+            usage=usage,
+            events=tuple(event for event in self._bus.history() if now - event.at <= CRASHES_WITHIN),
+            disk_free=free,
+            disk_size=size,
+        )
+
+    async def _budget(self, metrics: MetricsControl, now: float) -> Mapping[str, Mapping[float, Asked]]:
+        promised = any(one.objectives.availability is not None for one in self._project().services.values())
+        if promised and time.monotonic() >= self._windows_until:
+            found: dict[str, dict[float, Asked]] = {}
+            for window in WINDOWS:
+                wanted = (Metric.REQUESTS, Metric.ERRORS)
+                asked = await lately(metrics, ["callee"], now=now, seconds=window, wanted=wanted)
+                for (service, *_), numbers in asked.items():
+                    found.setdefault(service, {})[window] = _asked(numbers, window)
+            self._windows, self._windows_until = found, time.monotonic() + _BUDGET_EVERY
+        return self._windows if promised else {}
+
+
+def _asked(numbers: Numbers, window: float) -> Asked:
+    return Asked((numbers.get(Metric.REQUESTS) or 0.0) * window, (numbers.get(Metric.ERRORS) or 0.0) * window)
