@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.daemon.alerting import Alerting
 from sandbox.daemon.diagnosing import Diagnosing, Sources
+from sandbox.daemon.faultwatch import FaultWatch
 from sandbox.daemon.notices import Notices
 from sandbox.daemon.notify import Notifier
 from sandbox.daemon.observing import Observer
@@ -18,6 +19,7 @@ class Explaining:
 
     def __init__(self, paths: ProjectPaths, bus: Bus, notices: Notices, tasks: Tasks, sources: Sources) -> None:
         self._tasks = tasks
+        self._faults = FaultWatch(bus, sources.policies)
         self._notifier = Notifier(notices)
         observe = Observer(paths.state, bus, sources.status, sources.project, sources.metrics)
         self.alerts = Alerting(paths.alerts, bus, sources.project, observe, self._notifier.tell)
@@ -25,6 +27,7 @@ class Explaining:
         self.load = Trickling(paths, bus, tasks, sources.status, sources.project)
 
     def open(self) -> None:
+        self._faults.open(self._tasks)
         self._notifier.open(self._tasks)
         self.alerts.open(self._tasks)
         self.load.open()

@@ -34,7 +34,13 @@ class Notifier:
         self._notices = notices
         self._waiting: asyncio.Queue[tuple[Alert, Project]] = asyncio.Queue(MOST_WAITING)
         self._trouble = ""
+        self._telling = False
         self.dropped = 0
+
+    @property
+    def idle(self) -> bool:
+        """Everything has been told."""
+        return self._waiting.empty() and not self._telling
 
     def open(self, tasks: Tasks) -> None:
         tasks.spawn(self._run(), name="tell of alerts")
@@ -50,7 +56,9 @@ class Notifier:
 
     async def _run(self) -> None:
         while True:
+            self._telling = False
             alert, project = await self._waiting.get()
+            self._telling = True
             trouble = [
                 *([await self._post(project.alerts.webhook, alert, project)] if project.alerts.webhook else []),
                 *([await self._execute(project.alerts.command, alert, project)] if project.alerts.command else []),

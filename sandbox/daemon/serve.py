@@ -231,7 +231,7 @@ class Daemon:
                 notices=self._notices,
                 tasks=self._tasks,
                 status=self._status,
-                policies=lambda: self._cluster.desired.project.traffic,
+                policies=lambda: self._traffic.policies,
                 printed=self._logbook.printed,
                 admin=lambda: self._envoy.admin,
                 callers=lambda: self._callers,

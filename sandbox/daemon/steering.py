@@ -40,6 +40,11 @@ class SteeredProxy:
         self._wired: Topology | None = None
         self._policies: Policies = {}
 
+    @property
+    def policies(self) -> Policies:
+        """In force."""
+        return self._policies
+
     def publish(self, wired: Topology, policies: Policies) -> None:
         self._wired, self._policies = wired, policies
         self._keeper.publish(topology=with_policies(wired, policies))
@@ -129,6 +134,11 @@ class TrafficSide:
 
     async def serve(self, project: Project, wired: Topology) -> None:
         self._proxy.publish(wired, await self._steering.read(project))
+
+    @property
+    def policies(self) -> Policies:
+        """In force, by the service that is called."""
+        return self._proxy.policies
 
     def measure(self, metrics: MetricsControl) -> None:
         self._numbers.metrics = metrics

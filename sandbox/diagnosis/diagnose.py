@@ -182,9 +182,10 @@ def _summary(
         return f"{likely}{first.message}{way}"
     asked = sum(edge.rate(Metric.REQUESTS) for edge in edges)
     traffic = f"{requests(asked)}, hardly any of which failed," if asked else "there was no traffic to see"
+    unseen = ", but not everything could be looked at" if evidence.missing else ""
     others = len(paths) - 1
     whom = f"{target} and the {others} services it calls" if others > 0 and target in paths else target
-    return f"nothing is wrong with {whom} that could be seen: {traffic} in the last {evidence.seconds:.0f} s"
+    return f"nothing is wrong with {whom} that could be seen: {traffic} in the last {evidence.seconds:.0f} s{unseen}"
 
 
 def edge_words(edge: EdgeNumbers) -> str:

@@ -71,6 +71,7 @@ class Run:
                 await asyncio.sleep(0)  # the workers' turn
         self._done = True
         self._work.set()
+        await asyncio.sleep(self.began + self.plan.seconds - time.monotonic())
 
     async def _ask_all(self, session: aiohttp.ClientSession) -> None:
         while True:

@@ -21,7 +21,7 @@ def stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
         kind="upstream_down",
         service=service.name,
         message=f"{service.name} does not run: {service.reason or 'it is stopped'}",
-        facts=(_ready(service), *([f"{event.message}, {ago(evidence.at - event.at)}"] if event else [])),
+        facts=(f"{event.message}, {ago(evidence.at - event.at)}",) if event else (f"it is {service.status}",),
         command=f"sandbox scale {service.name}=1" if to_none else f"sandbox start {service.name}",
         confidence=Confidence.CERTAIN,
         at=event.at if event else None,
