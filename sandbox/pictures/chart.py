@@ -13,7 +13,7 @@ from sandbox.pictures.scales import said, time_ticks, top_of
 SVG = "http://www.w3.org/2000/svg"
 
 _WIDTH, _HEIGHT = 460, 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 26, 18
+_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 32, 18
 _MOST_MARKERS = 40
 _CHARACTER = 6.6  # of the legend's font, about
 

@@ -30,11 +30,13 @@ def time_ticks(start: float, end: float, most: int) -> Iterator[float]:
 
 
 def said(value: float | None, unit: str) -> str:
-    """In few characters: `1.2k/s`, `12 ms`, `3.4 %`, `210 MB`. `unit` is /s, ms, %, B, cores or nothing."""
+    """In few characters: `1.2k/s`, `12 ms`, `1.2 s`, `3.4 %`, `210 MB`. `unit` is /s, ms, %, B, cores or nothing."""
     if value is None:
         return "–"
     if unit == "B":
         return _bytes(value)
+    if unit == "ms" and abs(value) >= 1000:
+        return f"{_short(value / 1000)} s"
     number = _short(value)
     return f"{number}{unit}" if unit == "/s" else f"{number} {unit}".rstrip()
 

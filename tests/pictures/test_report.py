@@ -113,7 +113,7 @@ def test_it_says_what_was_wrong_and_what_was_done_about_it() -> None:
         "pantry is slow",
         "sandbox traffic clear pantry fault",
         "gateway POST /api/buns",
-        "2.1k ms",
+        "2.1 s",
         "revision 4, from cli: pantry: delay 2 s — a lesson",
         "+  pantry: {rules: []}",
         "p99 is 2.1 s",
