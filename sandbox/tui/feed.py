@@ -9,22 +9,39 @@ from typing import Protocol
 
 from textual.message import Message
 
-from sandbox.control import ProjectStatus, StatusControl, TelemetryControl
+from sandbox.control import AlertsControl, ProjectStatus, StatusControl, TelemetryControl, TrafficControl
 from sandbox.errors import NotRunningError, SandboxError
 from sandbox.events import Event
 from sandbox.tasks import Tasks
-from sandbox.tui.messages import EventsArrived, StatusArrived, SupervisorAway, TelemetryArrived
+from sandbox.tui.messages import (
+    AlertsArrived,
+    EventsArrived,
+    StatusArrived,
+    SupervisorAway,
+    TelemetryArrived,
+    TrafficArrived,
+)
 
 STATUS_EVERY = 5.0
 """Seconds; events ask for it sooner."""
 TELEMETRY_EVERY = 1.0
+ALERTS_EVERY = 3.0
+TRAFFIC_EVERY = 2.0
 RETRY_AFTER = 1.0
+ABSENT_AFTER = 10.0
+"""Seconds until a part that does not answer is asked again."""
 _TOGETHER = 0.05
 """Seconds within which several events count as one piece of news."""
 
 
 class Watched(StatusControl, TelemetryControl, Protocol):
     """What the feed needs of the control."""
+
+    @property
+    def alerts(self) -> AlertsControl: ...
+
+    @property
+    def traffic(self) -> TrafficControl: ...
 
 
 class Feed:
@@ -37,19 +54,23 @@ class Feed:
         self._listening: asyncio.Task[None] | None = None
         self._supervisor: int | None = None
         self._wake = asyncio.Event()
+        self._steered = asyncio.Event()
         self._events: list[Event] = []
         self._after = 0
 
     def open(self) -> None:
         self._tasks.spawn(self._ask_for_status(), name="ask for the status")
         self._tasks.spawn(self._ask_for_telemetry(), name="ask for the numbers")
+        self._tasks.spawn(self._ask_for_alerts(), name="ask for alerts")
+        self._tasks.spawn(self._ask_for_traffic(), name="ask for the rules in force")
 
     async def close(self) -> None:
         await self._tasks.close()
 
     def hurry(self) -> None:
-        """Ask for the status now."""
+        """Ask for the status and for the rules in force now."""
         self._wake.set()
+        self._steered.set()
 
     def _failed(self, name: str, error: BaseException) -> None:
         self._post(SupervisorAway(f"internal error in '{name}': {error}"))
@@ -82,6 +103,28 @@ class Feed:
             with suppress(SandboxError):  # the status tells why
                 self._post(TelemetryArrived(await self._control.telemetry()))
             await asyncio.sleep(TELEMETRY_EVERY)
+
+    # --- alerts and steering ------------------------------------------------------------------------------------
+
+    async def _ask_for_alerts(self) -> None:
+        while True:
+            pause = ALERTS_EVERY
+            try:
+                self._post(AlertsArrived(await self._control.alerts.alerts()))
+            except SandboxError:  # its screen tells why
+                pause = ABSENT_AFTER
+            await asyncio.sleep(pause)
+
+    async def _ask_for_traffic(self) -> None:
+        while True:
+            self._steered.clear()
+            pause = TRAFFIC_EVERY
+            try:
+                self._post(TrafficArrived(await self._control.traffic.state()))
+            except SandboxError:  # its screen tells why
+                pause = ABSENT_AFTER
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._steered.wait(), pause)
 
     # --- events -------------------------------------------------------------------------------------------------
 

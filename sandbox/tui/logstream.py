@@ -1,4 +1,4 @@
-"""Follows the log of one service at a time, and hands its lines over in batches."""
+"""Follows the log of one service, or of several together, and hands its lines over in batches."""
 
 from __future__ import annotations
 
@@ -25,31 +25,42 @@ _BREATH = 200
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    service: str
+    services: tuple[str, ...] = ()  # empty: all
     instance: str | None = None  # None: all of them
 
     @property
     def title(self) -> str:
-        return self.instance or self.service
+        return self.instance or ", ".join(self.services) or "all services"
 
 
 class LogStream:
     """begin: called before the first lines of a log (again after the supervisor was away). show: takes each batch."""
 
     def __init__(
-        self, control: LogsControl, *, begin: Callable[[], None], show: Callable[[Sequence[LogLine]], None]
+        self,
+        control: LogsControl,
+        *,
+        begin: Callable[[], None],
+        show: Callable[[Sequence[LogLine]], None],
+        tail: int = TAIL,
+        most: int = MOST_LINES,
     ) -> None:
         self._control = control
         self._begin = begin
         self._show = show
+        self._tail = tail
         self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
-        self._pending: deque[LogLine] = deque(maxlen=MOST_LINES)
+        self._pending: deque[LogLine] = deque(maxlen=most)
         self._flush: asyncio.TimerHandle | None = None
 
     def choose(self, choice: Choice) -> None:
         self._drop()
         self._task = self._tasks.spawn(self._follow(choice), name=f"follow the log of {choice.title}")
+
+    def leave(self) -> None:
+        """Follow nothing until something is chosen again."""
+        self._drop()
 
     async def close(self) -> None:
         self._drop()
@@ -65,7 +76,7 @@ class LogStream:
 
     async def _follow(self, choice: Choice) -> None:
         await asyncio.sleep(_SETTLE)
-        query = LogQuery(services=(choice.service,), tail=TAIL, follow=True)
+        query = LogQuery(services=choice.services, tail=self._tail, follow=True)
         while True:
             with suppress(SandboxError):  # the feed says so
                 await self._read(query, choice.instance)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sandbox.control import LifecycleControl, ReloadControl, ServiceStatus, Status, WatchState, WatchStatus
+from sandbox.control import (
+    LifecycleControl,
+    RampState,
+    ReloadControl,
+    ServiceStatus,
+    Status,
+    TrafficControl,
+    TrafficState,
+    WatchState,
+    WatchStatus,
+)
 from sandbox.errors import UsageError
 
 _GONE = frozenset({Status.STOPPING, Status.STOPPED})
@@ -12,6 +22,9 @@ _GONE = frozenset({Status.STOPPING, Status.STOPPED})
 
 class Ordered(LifecycleControl, ReloadControl, Protocol):
     """What orders need of the control."""
+
+    @property
+    def traffic(self) -> TrafficControl: ...
 
 
 class Orders:
@@ -49,7 +62,7 @@ class Orders:
         """By one more or one less. Several presses in a row add up."""
         if version is None and len(service.versions) > 1:
             raise UsageError(
-                "has several versions", place=service.name, hint="open it with enter, go to one, then press + or -"
+                "has several versions", place=service.name, hint="open it with space, go to one, then press + or -"
             )
         known = self._wished.get((service.name, version), _replicas(service, version))
         replicas = known + by
@@ -59,6 +72,23 @@ class Orders:
         await self._control.scale(service.name, replicas, version)
         target = f"{service.name}@{version}" if version and len(service.versions) > 1 else service.name
         return f"scaling {target} to {replicas}"
+
+    async def keep(self, traffic: TrafficState | None) -> str:
+        if traffic is None or traffic.trial is None or traffic.trial.ended is not None:
+            raise UsageError("nothing is being tried", hint="in a steering dialog, ctrl+t tries a change for a minute")
+        await self._control.traffic.end_trial(keep=True)
+        return f"kept: revision {traffic.trial.revision} stays"
+
+    async def go_back(self, traffic: TrafficState | None) -> str:
+        """Ends what is being tried; where nothing is, the ramp that runs."""
+        if traffic and traffic.trial and traffic.trial.ended is None:
+            await self._control.traffic.end_trial(keep=False)
+            return f"back: {', '.join(traffic.trial.services)} as before the try"
+        for ramp in traffic.ramps if traffic else ():
+            if ramp.state is RampState.RUNNING:
+                await self._control.traffic.end_ramp(ramp.service)
+                return f"the ramp of {ramp.service} ended; all goes where it went before"
+        raise UsageError("nothing is being tried or ramped", hint="u undoes the last change")
 
 
 def _replicas(service: ServiceStatus, version: str | None) -> int:

@@ -15,6 +15,7 @@ TONE_CSS = """
     & > .tone--busy { color: $text-warning; }
     & > .tone--bad { color: $text-error; text-style: bold; }
     & > .tone--off { color: $text-muted; }
+    & > .tone--strong { color: $foreground; text-style: bold; }
 """
 """To be put into a widget's DEFAULT_CSS, inside its rule."""
 

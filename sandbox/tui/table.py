@@ -1,110 +1,152 @@
-"""The table of services: which lines, in which order, what stands in them, and which columns fit. Pure."""
+"""The table of services: which lines, in which order, and what stands in them. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sandbox.control import InstanceStatus, ProjectStatus, ServiceStatus, Signals, Status, TelemetrySnapshot
-from sandbox.tui.words import NONE, TONES, Tone, milliseconds, percent, rate, status_text
+from sandbox.tui.grid import Cell, Column, Row
+from sandbox.tui.numbers import Numbers, Reloaded, Trend, Used
+from sandbox.tui.plot import spark
+from sandbox.tui.words import (
+    NONE,
+    TONES,
+    Tone,
+    clock,
+    cores,
+    milliseconds,
+    percent,
+    rate,
+    shares,
+    size,
+    status_text,
+)
 
 _TROUBLE = frozenset({Status.FAILED, Status.BACKOFF, Status.UNHEALTHY})
 _GONE = frozenset({Status.STOPPING, Status.STOPPED})
-_LONGEST_NAME = 28
+SPARK = 8
+"""Characters of the picture of the last minutes."""
 _HIGH_ERROR_RATIO = 0.05
-
-
-class Cell(NamedTuple):
-    """short: what stands there where room is scarce."""
-
-    text: str
-    tone: Tone = Tone.PLAIN
-    short: str | None = None
-
-    def shown(self, short: bool) -> str:
-        return self.short if short and self.short is not None else self.text
-
-
-class Column(NamedTuple):
-    """weight: the columns with the lowest go first when they do not all fit. least: keeps numbers from jumping."""
-
-    name: str
-    title: str
-    short: str
-    right: bool
-    weight: int
-    least: int
+_VERY_HIGH = 0.15
 
 
 COLUMNS = (
-    Column("service", "SERVICE", "SERVICE", False, 10, 10),
-    Column("status", "STATUS", "STATUS", False, 9, 11),
-    Column("version", "VERSION", "VER", False, 3, 2),
-    Column("ready", "READY", "READY", True, 8, 5),
-    Column("rate", "REQ/S", "REQ/S", True, 7, 5),
-    Column("errors", "ERR%", "ERR%", True, 6, 4),
-    Column("p50", "P50", "P50", True, 4, 5),
-    Column("p99", "P99", "P99", True, 5, 5),
-    Column("restarts", "RESTARTS", "RST", True, 2, 3),
-    Column("address", "ADDRESS", "ADDR", False, 1, 6),
+    Column("service", "SERVICE", "SERVICE", False, 20, 10),
+    Column("status", "STATUS", "STATUS", False, 19, 11),
+    Column("ready", "READY", "READY", True, 16, 5),
+    Column("rate", "REQ/S", "REQ/S", True, 18, 5),
+    Column("spark", "", "", False, 12, SPARK),
+    Column("errors", "ERR%", "ERR%", True, 17, 4),
+    Column("p50", "P50", "P50", True, 10, 5),
+    Column("p95", "P95", "P95", True, 9, 5),
+    Column("p99", "P99", "P99", True, 15, 5),
+    Column("cpu", "CPU", "CPU", True, 8, 4),
+    Column("memory", "MEM", "MEM", True, 7, 4),
+    Column("version", "VERSIONS", "VER", False, 13, 3),
+    Column("restarts", "RESTARTS", "RST", True, 4, 3),
+    Column("reload", "RELOADED", "RELOAD", False, 5, 6),
+    Column("address", "ADDRESS", "PORT", False, 6, 6),
+)
+
+
+INSTANCES = (
+    Column("service", "INSTANCE", "INSTANCE", False, 20, 10),
+    Column("status", "STATUS", "STATUS", False, 19, 11),
+    Column("version", "VERSION", "VER", False, 16, 3),
+    Column("address", "ADDRESS", "ADDR", False, 15, 6),
+    Column("restarts", "RESTARTS", "RST", True, 14, 3),
+    Column("process", "PROCESS", "PROCESS", False, 12, 8),
+    Column("since", "SINCE", "SINCE", False, 11, 8),
+    Column("start", "START", "START", False, 8, 5),
+    Column("reason", "REASON", "REASON", False, 13, 6, fills=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ServiceRow(Row):
     """A service, or, below one that is opened, one of its instances (none for a version scaled to zero)."""
 
-    key: str
-    service: str
-    version: str | None
-    instance: str | None
-    cells: Mapping[str, Cell]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    columns: tuple[tuple[Column, int], ...]  # with their widths
-    gap: int
-    short: bool
-
-    @property
-    def width(self) -> int:
-        return sum(width for _, width in self.columns) + self.gap * (len(self.columns) - 1)
+    service: str = ""
+    version: str | None = None
+    instance: str | None = None
 
 
 # --- lines --------------------------------------------------------------------------------------------------------
 
 
 def rows(
-    status: ProjectStatus, telemetry: TelemetrySnapshot | None, opened: Collection[str] = (), wanted: str = ""
-) -> tuple[Row, ...]:
+    status: ProjectStatus,
+    telemetry: TelemetrySnapshot | None,
+    opened: Collection[str] = (),
+    wanted: str = "",
+    numbers: Numbers | None = None,
+) -> tuple[ServiceRow, ...]:
     """Services in trouble first, else as they are declared; `wanted` is a part of their names."""
-    chosen = [service for service in status.services if wanted in service.name]
-    ordered = sorted(chosen, key=lambda service: service.status not in _TROUBLE)
     signals = telemetry.services if telemetry else {}
+    chosen = [service for service in status.services if wanted in service.name]
+    ordered = sorted(chosen, key=lambda service: _urgency(service, signals.get(service.name)))
+    known = numbers or Numbers()
     return tuple(
         row
         for service in ordered
         for row in (
-            _service_row(service, signals.get(service.name), service.name in opened),
+            _service_row(service, signals.get(service.name), service.name in opened, known),
             *(_instance_rows(service) if service.name in opened else ()),
         )
     )
 
 
-def _service_row(service: ServiceStatus, signals: Signals | None, opened: bool) -> Row:
+def _urgency(service: ServiceStatus, signals: Signals | None) -> int:
+    """What does not run comes first, then what answers with errors."""
+    if service.status in _TROUBLE:
+        return 0
+    ratio = signals.error_ratio if signals else 0.0
+    return 1 if ratio >= _VERY_HIGH else 2 if ratio >= _HIGH_ERROR_RATIO else 3
+
+
+def _service_row(service: ServiceStatus, signals: Signals | None, opened: bool, numbers: Numbers) -> ServiceRow:
     restarts = sum(one.restarts for one in service.instances)
     cells = {
         "service": Cell(f"{service.name} ▾" if opened else service.name),
         "status": Cell(status_text(service.status), TONES[service.status]),
-        "version": Cell(",".join(service.versions)),
+        "version": _versions(service, numbers.shares.get(service.name, {})),
         "ready": Cell(f"{service.ready}/{service.replicas}", _ready_tone(service)),
         "restarts": Cell(str(restarts), Tone.BUSY if restarts else Tone.PLAIN),
         "address": _addresses(service),
         **_signal_cells(signals),
+        **_trend_cells(numbers.trends.get(service.name)),
+        **_used_cells(numbers.used.get(service.name)),
+        "reload": _reload(numbers.reloads.get(service.name)),
     }
-    return Row(service.name, service.name, None, None, cells)
+    return ServiceRow(service.name, cells, service=service.name)
+
+
+def _versions(service: ServiceStatus, rates: Mapping[str, float]) -> Cell:
+    parts = {version: rates.get(version, 0.0) for version in service.versions}
+    total = sum(parts.values())
+    split = "/".join(f"{part / total * 100:.0f}" for part in parts.values()) if total else ""
+    return Cell(shares(parts), short=split if len(parts) > 1 and split else ",".join(service.versions))
+
+
+def _trend_cells(trend: Trend | None) -> dict[str, Cell]:
+    p95 = Cell(milliseconds(trend.p95)) if trend and trend.p95 is not None else Cell(NONE, Tone.OFF)
+    return {"spark": Cell(spark(trend.rates, SPARK) if trend else ""), "p95": p95}
+
+
+def _used_cells(used: Used | None) -> dict[str, Cell]:
+    if used is None:
+        return {name: Cell(NONE, Tone.OFF) for name in ("cpu", "memory")}
+    return {"cpu": Cell(cores(used.cpu)), "memory": Cell(size(used.memory))}
+
+
+def _reload(reload: Reloaded | None) -> Cell:
+    if reload is None:
+        return Cell(NONE, Tone.OFF)
+    if reload.failed:
+        return Cell(f"✗ {clock(reload.at)}", Tone.BAD)
+    took = f" {reload.seconds:.1f}s" if reload.seconds is not None else ""
+    return Cell(f"{clock(reload.at)}{took}", short=clock(reload.at))
 
 
 def _ready_tone(service: ServiceStatus) -> Tone:
@@ -142,7 +184,7 @@ def _port(address: str) -> str:
     return f":{address.rpartition(':')[2]}"
 
 
-def _instance_rows(service: ServiceStatus) -> Iterator[Row]:
+def _instance_rows(service: ServiceStatus) -> Iterator[ServiceRow]:
     for version in service.versions:
         found = [one for one in service.instances if one.version == version]
         if not found:
@@ -150,7 +192,7 @@ def _instance_rows(service: ServiceStatus) -> Iterator[Row]:
         yield from (_instance_row(service, one) for one in found)
 
 
-def _instance_row(service: ServiceStatus, instance: InstanceStatus) -> Row:
+def _instance_row(service: ServiceStatus, instance: InstanceStatus) -> ServiceRow:
     address = instance.address
     cells = {
         "service": Cell(f"  {instance.id.removeprefix(f'{service.name}-')}"),
@@ -158,44 +200,21 @@ def _instance_row(service: ServiceStatus, instance: InstanceStatus) -> Row:
         "version": Cell(instance.version),
         "restarts": Cell(str(instance.restarts), Tone.BUSY if instance.restarts else Tone.PLAIN),
         "address": Cell(address, short=_port(address)) if address else Cell(NONE, Tone.OFF),
+        "process": Cell(f"pid {instance.pid}" if instance.pid else (instance.container or NONE)[:12]),
+        "since": Cell((instance.started_at or NONE)[11:19] or NONE, Tone.OFF),
+        "start": Cell(instance.start or NONE, Tone.OFF),
+        "reason": Cell(instance.reason or "", TONES[instance.status]),
     }
-    return Row(instance.id, service.name, instance.version, instance.id, cells)
+    return ServiceRow(
+        instance.id, cells, service.name, service=service.name, version=instance.version, instance=instance.id
+    )
 
 
-def _no_instance(service: ServiceStatus, version: str) -> Row:
+def instance_rows(service: ServiceStatus) -> tuple[ServiceRow, ...]:
+    """Of the service's own page, with all that is known of each."""
+    return tuple(_instance_rows(service))
+
+
+def _no_instance(service: ServiceStatus, version: str) -> ServiceRow:
     cells = {"service": Cell(f"  {version}"), "status": Cell("none", Tone.OFF), "version": Cell(version)}
-    return Row(f"{service.name}@{version}", service.name, version, None, cells)
-
-
-# --- columns ------------------------------------------------------------------------------------------------------
-
-
-def fit(lines: Sequence[Row], room: int) -> Layout:
-    """The most columns that fit: first spacious, then with short words, then closer, then without the lightest."""
-    columns = list(COLUMNS)
-    for short, gap in ((False, 2), (True, 2), (True, 1)):
-        layout = _layout(columns, lines, gap, short)
-        if layout.width <= room:
-            return layout
-    while layout.width > room and len(columns) > 2:
-        columns.remove(min(columns, key=lambda column: column.weight))
-        layout = _layout(columns, lines, 1, True)
-    roomier = _layout(columns, lines, 2, True)
-    return roomier if roomier.width <= room else layout
-
-
-def _layout(columns: Sequence[Column], lines: Sequence[Row], gap: int, short: bool) -> Layout:
-    return Layout(tuple((column, _width(column, lines, short)) for column in columns), gap, short)
-
-
-def _width(column: Column, lines: Sequence[Row], short: bool) -> int:
-    texts = [line.cells[column.name].shown(short) for line in lines if column.name in line.cells]
-    widest = max([len(column.short if short else column.title), column.least, *map(len, texts)])
-    return min(widest, _LONGEST_NAME)
-
-
-def placed(text: str, column: Column, width: int) -> str:
-    """`text` in exactly `width` columns."""
-    if len(text) > width:
-        text = f"{text[: width - 1]}…"
-    return text.rjust(width) if column.right else text.ljust(width)
+    return ServiceRow(f"{service.name}@{version}", cells, service.name, service=service.name, version=version)

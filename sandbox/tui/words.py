@@ -6,6 +6,7 @@ A status is never shown by colour alone: it has a symbol and its word. Tones nam
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from enum import StrEnum
 
 from sandbox.control import (
@@ -26,6 +27,7 @@ class Tone(StrEnum):
     BUSY = "busy"
     BAD = "bad"
     OFF = "off"
+    STRONG = "strong"
 
 
 NONE = "–"
@@ -97,6 +99,38 @@ def milliseconds(value: float | None) -> str:
     if value < 9_950:
         return f"{value / 1000:.1f}s"
     return f"{value / 1000:.0f}s" if value < 99_500 else f"{value / 60_000:.0f}m"
+
+
+def size(number: float) -> str:
+    """Bytes, in units of 1024."""
+    for unit in ("B", "K", "M"):
+        if number < 1023.5:
+            return f"{number:.0f}{unit}"
+        number /= 1024
+    return f"{number:.1f}G"
+
+
+def cores(number: float) -> str:
+    """CPU as a share of one core: "5%", "240%"."""
+    return f"{number * 100:.0f}%" if number >= 0.0095 or not number else "<1%"
+
+
+def seconds(number: float) -> str:
+    """A stretch of time in one or two units: "4s", "2m05s", "3h10m"."""
+    whole = max(0, round(number))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02}m" if whole < 172_800 else f"{whole // 86400}d"
+
+
+def shares(parts: Mapping[str, float]) -> str:
+    """How a sum is divided: "v1 90%, v2 10%"; only the names where there is nothing to divide."""
+    total = sum(parts.values())
+    if total <= 0 or len(parts) < 2:
+        return ", ".join(parts)
+    return ", ".join(f"{name} {part / total * 100:.0f}%" for name, part in parts.items())
 
 
 def clock(epoch: float) -> str:

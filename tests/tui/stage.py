@@ -12,9 +12,9 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from sandbox.tui.app import SandboxApp, TuiResult
-from sandbox.tui.screens.main import MainScreen
+from sandbox.tui.screens.overview import OverviewScreen
+from sandbox.tui.widgets.grid import Grid
 from sandbox.tui.widgets.logpane import LogPane
-from sandbox.tui.widgets.services import ServiceTable
 from tests.fakes.control import FakeControl
 
 DEADLINE = 5.0
@@ -27,14 +27,14 @@ class Stage:
         self.control = control
 
     @property
-    def main(self) -> MainScreen:
+    def main(self) -> OverviewScreen:
         screen = self.app.screen_stack[0]
-        assert isinstance(screen, MainScreen)
+        assert isinstance(screen, OverviewScreen)
         return screen
 
     @property
-    def table(self) -> ServiceTable:
-        return self.main.query_one(ServiceTable)
+    def table(self) -> Grid:
+        return self.main.query_one(Grid)
 
     @property
     def log(self) -> LogPane:
@@ -63,18 +63,28 @@ class Stage:
             assert time.monotonic() < ends, f"it did not come true; the screen says\n{self.text()}"
             await self.pilot.pause(0.01)
 
+    async def settle(self) -> None:
+        """Until the screen says the same for a while."""
+        before, same = "", 0
+        while same < 6:
+            await self.pilot.pause(0.02)
+            same = same + 1 if self.text() == before else 0
+            before = self.text()
+
     async def reads(self, *texts: str) -> None:
         """Until all of these are on the screen."""
         await self.until(lambda: all(text in self.text() for text in texts))
 
 
 @asynccontextmanager
-async def on_stage(control: FakeControl, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Stage]:
-    """Entered once the services are shown."""
-    app = SandboxApp(control)
+async def on_stage(
+    control: FakeControl, size: tuple[int, int] = (80, 24), now: float | None = None
+) -> AsyncIterator[Stage]:
+    """Entered once the services are shown. now: what the clock says all the time."""
+    app = SandboxApp(control, now=time.time if now is None else lambda: now)
     async with app.run_test(size=size, notifications=True) as pilot:
         stage = Stage(app, pilot, control)
-        await stage.until(lambda: stage.main.informed and stage.table.row)
+        await stage.until(lambda: app.cockpit.picture.informed and stage.table.row)
         yield stage
 
 

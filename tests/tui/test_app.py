@@ -19,8 +19,11 @@ from tests.tui.stage import on_stage
 STORE, ORDERS, STEAMER = data.services()
 
 
-def a_control(**given: object) -> FakeControl:
-    return FakeControl(events=data.events(), lines=data.log_lines(), **given)  # type: ignore[arg-type]
+CALM = replace(data.telemetry(), services=dict.fromkeys(("storefront", "orders", "steamer"), data.signals()))
+
+
+def a_control(telemetry: TelemetrySnapshot = CALM) -> FakeControl:
+    return FakeControl(events=data.events(), lines=data.log_lines(), telemetry=telemetry)
 
 
 async def test_it_opens_with_the_services_their_log_and_the_newest_event() -> None:
@@ -64,11 +67,11 @@ async def test_the_cursor_stays_on_its_service_when_the_order_changes() -> None:
 async def test_when_the_selected_instance_goes_the_cursor_falls_back_to_its_service() -> None:
     control = a_control()
     async with on_stage(control) as stage:
-        await stage.press("G", "enter")
+        await stage.press("G", "space")
         await stage.reads("v2-1")
         await stage.press("down")
         await stage.until(lambda: stage.table.cursor == "steamer-v1-1")
-        await stage.press("k", "enter")
+        await stage.press("k", "space")
         await stage.until(lambda: len(stage.table.rows) == 3)
         assert stage.table.cursor == "steamer"
 
@@ -105,8 +108,8 @@ async def test_plus_and_minus_scale() -> None:
 async def test_a_version_is_scaled_by_its_instance() -> None:
     async with on_stage(a_control()) as stage:
         await stage.press("G", "+")
-        await stage.reads("steamer: has several versions", "open it with enter")
-        await stage.press("enter")
+        await stage.reads("steamer: has several versions", "open it with space")
+        await stage.press("space")
         await stage.reads("v2-1")
         await stage.press("G", "+")
         await stage.reads("scaling steamer@v2 to 2", "─ log · steamer-v2-1")
@@ -136,12 +139,12 @@ async def test_moving_up_in_the_log_pauses_it_until_the_end() -> None:
             control.write(data.log_line("storefront", f"line {number}"))
         await stage.reads("line 49")
         await stage.press("l", "up", "up")
-        await stage.reads("▸line 47", "paused: end to follow")
+        await stage.reads("▸ line 47", "paused: end to follow")
         for number in range(50, 80):
             control.write(data.log_line("storefront", f"line {number}"))
-        await stage.reads("▸line 47", "paused, 30 new below: end to follow")
+        await stage.reads("▸ line 47", "paused, 30 new below: end to follow")
         await stage.press("pageup", "home")
-        await stage.reads("▸listening on")
+        await stage.reads("▸ listening on")
         await stage.press("end")
         await stage.reads("line 79")
         assert "paused" not in stage.text()
@@ -153,12 +156,12 @@ async def test_a_paused_log_stands_still_while_old_lines_go() -> None:
         await stage.reads("listening on")
         stage.log.show([data.log_line("storefront", f"line {number}") for number in range(MOST_LINES)])
         await stage.press("l", *["up"] * 25, *["down"] * 5)
-        await stage.reads("▸line 1979")
-        before = stage.text().splitlines()[7:]
+        await stage.reads("▸ line 1979")
+        before = stage.text().splitlines()[8:]
         stage.log.show([data.log_line("storefront", "more")] * 100)
         await stage.reads("100 new below")
 
-        assert stage.text().splitlines()[7:] == before
+        assert stage.text().splitlines()[8:] == before
 
 
 async def test_long_lines_scroll_sideways() -> None:
@@ -199,16 +202,16 @@ async def test_c_without_a_line_says_so() -> None:
         await stage.reads("there is no log line to copy")
 
 
-async def test_e_lists_what_happened_and_keeps_listing() -> None:
+async def test_events_are_listed_and_more_are_added() -> None:
     control = a_control()
     async with on_stage(control) as stage:
         await stage.reads("exited with code 1")
-        await stage.press("e")
-        await stage.reads("events, newest first", "RuntimeError: out of steam", "bakery is starting")
+        await stage.press("7")
+        await stage.reads("RuntimeError: out of steam", "bakery is starting")
         control.publish(Event(kind=Kind.NOTICE, message="something new", at=data.NOW))
         await stage.reads("something new")
-        await stage.press("escape")
-        await stage.until(lambda: "newest first" not in stage.text())
+        await stage.press("1")
+        await stage.reads("SERVICE    STATUS")
 
 
 async def test_w_pauses_reloading_and_resumes_it_in_sight() -> None:
@@ -334,7 +337,7 @@ async def test_a_new_supervisors_events_are_heard_from_their_beginning() -> None
         control.statuses[0] = replace(control.statuses[0], supervisor_pid=5000)
         control.publish(Event(kind=Kind.PROJECT_RECOVERED, message="a new supervisor took over", at=data.NOW))
         await stage.reads("a new supervisor took over")
-        await stage.until(lambda: stage.main._feed._supervisor == 5000)
+        await stage.until(lambda: stage.app._feed._supervisor == 5000)
         assert control.following <= 3
 
 

@@ -58,7 +58,7 @@ async def test_the_newest_kept_lines_come_together_then_what_is_new(
 ) -> None:
     for number in range(TAIL + 100):
         control.write(data.log_line("orders", str(number)))
-    stream.choose(Choice("orders"))
+    stream.choose(Choice(("orders",)))
 
     assert await reader.batch() == [str(number) for number in range(100, TAIL + 100)]
     control.write(data.log_line("orders", "new"))
@@ -70,7 +70,7 @@ async def test_the_newest_kept_lines_come_together_then_what_is_new(
 async def test_an_instance_alone(stream: LogStream, control: FakeControl, reader: Reader) -> None:
     control.write(LogLine(at=data.NOW, service="steamer", instance="steamer-v1-1", text="one"))
     control.write(LogLine(at=data.NOW, service="steamer", instance="steamer-v2-1", text="two"))
-    stream.choose(Choice("steamer", "steamer-v2-1"))
+    stream.choose(Choice(("steamer",), "steamer-v2-1"))
 
     assert await reader.batch() == ["two"]
 
@@ -78,8 +78,8 @@ async def test_an_instance_alone(stream: LogStream, control: FakeControl, reader
 async def test_a_hasty_choice_is_not_asked_for(stream: LogStream, control: FakeControl, reader: Reader) -> None:
     control.write(data.log_line("orders", "hasty"))
     control.write(data.log_line("storefront", "lasting"))
-    stream.choose(Choice("orders"))
-    stream.choose(Choice("storefront"))
+    stream.choose(Choice(("orders",)))
+    stream.choose(Choice(("storefront",)))
 
     assert await reader.batch() == ["lasting"]
     assert control.following == 1
@@ -87,7 +87,7 @@ async def test_a_hasty_choice_is_not_asked_for(stream: LogStream, control: FakeC
 
 async def test_of_a_flood_the_newest_lines_are_shown(stream: LogStream, control: FakeControl, reader: Reader) -> None:
     control.write(data.log_line("orders", "first"))
-    stream.choose(Choice("orders"))
+    stream.choose(Choice(("orders",)))
     await reader.batch()
     for number in range(3 * MOST_LINES):
         control.write(data.log_line("orders", str(number)))
@@ -102,7 +102,7 @@ async def test_of_a_flood_the_newest_lines_are_shown(stream: LogStream, control:
 async def test_after_an_absence_it_begins_anew(stream: LogStream, control: FakeControl, reader: Reader) -> None:
     control.write(data.log_line("orders", "kept"))
     control.failures["logs"] = NotRunningError("is not running")
-    stream.choose(Choice("orders"))
+    stream.choose(Choice(("orders",)))
     await asyncio.sleep(0)
     del control.failures["logs"]
 

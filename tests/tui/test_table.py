@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.control import ServiceStatus, Status
-from sandbox.tui.table import COLUMNS, Row, fit, placed, rows
+from sandbox.tui.grid import Row, fit, placed
+from sandbox.tui.table import COLUMNS, rows
 from sandbox.tui.words import Tone
 from tests.fakes import data
 
@@ -42,9 +43,9 @@ def test_what_is_on_its_way_stays_in_its_place(status: Status) -> None:
 
 
 def test_the_cells_of_a_service() -> None:
-    steamer = rows(CALM, data.telemetry())[2]
+    steamer = rows(CALM, data.telemetry())[0]  # its errors are trouble
 
-    assert shown(steamer, "service", "status", "version", "ready") == ["steamer", "● healthy", "v1,v2", "2/2"]
+    assert shown(steamer, "service", "status", "version", "ready") == ["steamer", "● healthy", "v1, v2", "2/2"]
     assert shown(steamer, "rate", "errors", "p50", "p99") == ["12", "10", "3ms", "220ms"]
     assert steamer.cells["errors"].tone is Tone.BAD
     assert steamer.cells["address"] == ("127.0.0.1:43121 +1", Tone.PLAIN, ":43121…")
@@ -75,15 +76,15 @@ def test_the_filter_looks_into_names() -> None:
 @pytest.mark.parametrize(
     ("room", "columns", "short"),
     [
-        (160, 10, False),
-        (79, 10, True),
+        (160, 15, False),
+        (79, 11, True),
         (60, 8, True),
         (40, 5, True),
         (10, 2, True),
     ],
 )
 def test_columns_leave_by_weight_when_room_gets_scarce(room: int, columns: int, short: bool) -> None:
-    layout = fit(rows(CALM, data.telemetry()), room)
+    layout = fit(COLUMNS, rows(CALM, data.telemetry()), room)
 
     assert (len(layout.columns), layout.short) == (columns, short)
     assert [column.name for column, _ in layout.columns][:2] == ["service", "status"]
@@ -91,7 +92,7 @@ def test_columns_leave_by_weight_when_room_gets_scarce(room: int, columns: int, 
 
 @given(st.integers(25, 250), st.text("abcdefgh", min_size=1, max_size=40))
 def test_a_line_never_needs_more_than_the_room(room: int, name: str) -> None:
-    layout = fit(rows(data.project(data.service(name)), data.telemetry()), max(room, 45))
+    layout = fit(COLUMNS, rows(data.project(data.service(name)), data.telemetry()), max(room, 45))
 
     assert layout.width <= max(room, 45)
 

@@ -4,70 +4,83 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.reactive import reactive
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from sandbox.events import Event
-from sandbox.tui.words import Tone, event_line
+from sandbox.tui import eventlist
+from sandbox.tui.messages import OpenService
+from sandbox.tui.screens.base import CockpitScreen
+from sandbox.tui.screens.help import Keys
+from sandbox.tui.widgets.detail import Detail
+from sandbox.tui.widgets.filterline import FilterLine
+from sandbox.tui.widgets.grid import Grid
+from sandbox.tui.words import Tone
 
-_STYLES = {Tone.BAD: "red", Tone.BUSY: "yellow"}
 
-
-class EventsScreen(ModalScreen[None]):
-    """Shows `events`, given oldest first, and their details."""
-
+class EventsScreen(CockpitScreen):
+    PLACE = "events"
+    KEYS: ClassVar[Keys] = (
+        ("↑ ↓  j k", "move through events"),
+        ("enter", "open the page of the service it happened to"),
+        ("/", "show only events whose words contain…"),
+        ("esc", "all of them again"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,e,enter", "dismiss(None)", "Close"),
-        Binding("j", "scroll(1)", show=False),
-        Binding("k", "scroll(-1)", show=False),
+        Binding("slash", "filter", "filter", priority=True),
+        Binding("escape", "back", "back", show=False),
     ]
     DEFAULT_CSS = """
-    EventsScreen {
-        align: center middle;
-        & > VerticalScroll {
-            width: 95%;
-            height: 90%;
-            padding: 0 1;
-            border: round $primary;
-            border-subtitle-color: $text-muted;
-            background: $surface;
-        }
-    }
+    EventsScreen #events { height: 1fr; }
     """
 
-    events: reactive[tuple[Event, ...]] = reactive(())
+    def body(self) -> ComposeResult:
+        yield Grid(eventlist.COLUMNS, empty="nothing happened yet", id="events")
+        yield FilterLine("show only ", "part of what happened")
+        yield Detail()
 
-    def __init__(self, events: tuple[Event, ...]) -> None:
-        super().__init__()
-        self.set_reactive(EventsScreen.events, events)
+    def on_mount(self) -> None:
+        self.query_one(Grid).focus()
 
-    def compose(self) -> ComposeResult:
-        with VerticalScroll() as box:
-            box.border_title = "events, newest first"
-            box.border_subtitle = "esc to close"
-            yield Static(_text(self.events), id="list")
+    def look(self) -> None:
+        wanted = self.query_one(FilterLine).text
+        self.query_one(Grid).rows = eventlist.rows(self.cockpit.picture.events, wanted)
 
-    def watch_events(self, events: tuple[Event, ...]) -> None:
-        if self.is_mounted:
-            self.query_one("#list", Static).update(_text(events))
+    @property
+    def _event(self) -> Event | None:
+        cursor = self.query_one(Grid).cursor
+        return next((one for one in self.cockpit.picture.events if eventlist.key(one) == cursor), None)
 
-    def action_scroll(self, by: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+    @property
+    def target(self) -> str | None:
+        return self._event.service if self._event else None
 
+    @on(Grid.Chosen)
+    def _describe(self) -> None:
+        event = self._event
+        lines = [] if event is None else [(event.message, eventlist.TONES[event.severity])]
+        if event:
+            lines += [(line, Tone.OFF) for line in event.detail.splitlines()]
+            lines.append((" · ".join(filter(None, [event.kind, event.service, event.instance])), Tone.OFF))
+        self.query_one(Detail).say("", lines)
 
-def _text(events: tuple[Event, ...]) -> Text:
-    text = Text("\n").join(_lines(event) for event in reversed(events))
-    return text if events else Text("nothing happened yet")
+    @on(Grid.Opened)
+    def _open(self) -> None:
+        if self.target:
+            self.post_message(OpenService(self.target))
 
+    def action_filter(self) -> None:
+        self.query_one(FilterLine).ask()
 
-def _lines(event: Event) -> Text:
-    line, tone = event_line(event)
-    text = Text(line, style=_STYLES.get(tone, ""))
-    for detail in event.detail.splitlines():
-        text.append("\n           ").append(Text.from_ansi(detail, style="dim"))
-    return text
+    def action_back(self) -> None:
+        self.query_one(FilterLine).drop()
+        self.query_one(Grid).focus()
+
+    @on(FilterLine.Changed)
+    def _narrow(self) -> None:
+        self.look()
+
+    @on(FilterLine.Done)
+    def _to_list(self) -> None:
+        self.query_one(Grid).focus()

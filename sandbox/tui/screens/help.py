@@ -16,8 +16,11 @@ Keys = Sequence[tuple[str, str]]
 
 
 class HelpScreen(ModalScreen[None]):
+    """The same key again leads to the tour."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "dismiss(None)", "Close"),
+        Binding("escape,q,enter", "dismiss(None)", "Close"),
+        Binding("question_mark", "tour", "Tour"),
         Binding("j,down", "scroll(1)", show=False),
         Binding("k,up", "scroll(-1)", show=False),
     ]
@@ -25,7 +28,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen {
         align: center middle;
         & > VerticalScroll {
-            width: 66;
+            width: 86;
             max-width: 95%;
             height: auto;
             max-height: 95%;
@@ -49,8 +52,12 @@ class HelpScreen(ModalScreen[None]):
             table.add_row(key, meaning)
         with VerticalScroll() as box:
             box.border_title = self._title
-            box.border_subtitle = "esc to close"
+            box.border_subtitle = "? the tour · esc"
             yield Static(table)
+
+    async def action_tour(self) -> None:
+        self.dismiss(None)
+        await self.run_action("app.tour")
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

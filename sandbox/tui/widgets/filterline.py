@@ -1,4 +1,4 @@
-"""A part of the names of the services to show, typed below the table."""
+"""Words that narrow what is shown, typed below it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FilterLine(Horizontal):
         padding: 0 1;
         background: $panel;
         & > Static { width: auto; color: $text-muted; }
-        & > Input { background: $panel; }
+        & > Input { background: $panel; width: 1fr; }
     }
     """
 
@@ -29,13 +29,34 @@ class FilterLine(Horizontal):
     class Done(Message):
         """Typing ended; the text still counts."""
 
+    def __init__(
+        self, label: str = "show only ", placeholder: str = "part of a name", *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self._label = label
+        self._placeholder = placeholder
+
     def compose(self) -> ComposeResult:
-        yield Static("show only ")
-        yield Input(placeholder="part of a name", compact=True)
+        yield Static(self._label)
+        yield Input(placeholder=self._placeholder, compact=True)
+        yield Static(id="remark", markup=False)
 
     @property
     def text(self) -> str:
-        return self.query_one(Input).value.strip().lower()
+        return self.typed.lower()
+
+    @property
+    def typed(self) -> str:
+        return self.query_one(Input).value.strip()
+
+    def type(self, text: str) -> None:
+        """As if a person had."""
+        self.query_one(Input).value = text
+        self.display = bool(text)
+
+    def remark(self, text: str) -> None:
+        """Beside what is typed: what is wrong with it, or how much it finds."""
+        self.query_one("#remark", Static).update(text)
 
     def ask(self) -> None:
         """What is typed from now on is taken here, not only from the next turn on as with `focus`."""

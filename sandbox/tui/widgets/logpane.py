@@ -1,4 +1,4 @@
-"""The log of the selected service."""
+"""The log of one service, or of several."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from sandbox.control import LogLine
-from sandbox.tui.logview import LogView
+from sandbox.tui.logfilter import Level, LogFilter, level, pattern, plain
+from sandbox.tui.logview import MOST_LINES, LogView
+from sandbox.tui.viewport import Seen, in_sight
 from sandbox.tui.words import clock
 
 _ROOM_FOR_TIMES = 100
 _TAB = 4
 _WHEEL = 3
+_MARKS = {Level.ERROR: "✗", Level.WARNING: "▲"}
 
 
-class LogPane(ScrollView, can_focus=True):
+class LogPane(Widget, can_focus=True):
     """Follows until the reader moves up. Lines are laid out only when they are looked at, so a flood costs little.
 
     source: what the lines are of, shown in the border. names: whether lines begin with their instance.
+    whose: whether with their service too.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,72 +39,96 @@ class LogPane(ScrollView, can_focus=True):
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home,g", "move(-9999999)", "Oldest", show=False),
+        Binding("home", "move(-9999999)", "Oldest", show=False),
         Binding("end,G", "follow", "Follow", show=False),
         Binding("left", "sideways(-16)", "Left", show=False),
         Binding("right", "sideways(16)", "Right", show=False),
         Binding("escape", "leave", "Back", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--cursor", "log--margin"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--cursor", "log--margin", "log--found", "log--marked"}
     DEFAULT_CSS = """
     LogPane {
         height: 1fr;
         min-height: 3;
         border-top: solid $panel-lighten-2;
         border-title-color: $text-muted;
-        scrollbar-size: 0 0;
         & > .log--cursor { background: $primary 40%; }
+        & > .log--marked { background: $secondary 40%; }
         & > .log--margin { color: $text-muted; }
+        & > .log--found { text-style: bold underline; }
         &:focus { border-top: solid $primary; border-title-color: $text; border-title-style: bold; }
     }
     """
 
     source: reactive[str] = reactive("")
     names: reactive[bool] = reactive(False)
+    whose: reactive[bool] = reactive(False)
+    wraps: reactive[bool] = reactive(False)
 
     class Left(Message):
         """The reader is done here."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    class Placed(Message):
+        """The reader is somewhere else, or what there is has changed."""
+
+    def __init__(self, most: int = MOST_LINES, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.view = LogView()
+        self.view = LogView(most)
         self.empty = ""
+        self.mark: int | None = None  # the number of the line at which a selection began
         self._shift = 0
+        self._top = 0
+        self._seen: list[Seen] = []
 
     @property
     def line(self) -> LogLine | None:
         """The line under the cursor, which is the newest one while following."""
         return self.view.line(self.view.cursor)
 
+    @property
+    def selected(self) -> list[LogLine]:
+        """From the mark to the cursor; without a mark, the line under the cursor."""
+        start = self.view.cursor if self.mark is None else self.mark
+        return list(self.view.between(min(start, self.view.cursor), max(start, self.view.cursor)))
+
     # --- what changes -------------------------------------------------------------------------------------------
 
     def show(self, lines: Iterable[LogLine]) -> None:
         """Add new lines at the end."""
-        gone = self.view.extend(lines)
-        self._moved(-gone)
+        self.view.extend(lines)
+        self._moved()
+
+    def want(self, wanted: LogFilter) -> None:
+        self.view.want(wanted)
+        self._moved()
 
     def clear(self, empty: str = "") -> None:
         """Forget all lines; `empty` is shown until there is one."""
         self.view.clear()
         self.empty = empty
+        self.mark = None
         self._shift = 0
         self._moved()
 
     def watch_source(self) -> None:
         self._tell_place()
 
-    def _moved(self, by: int = 0) -> None:
-        """Keep the same lines in sight after the first `-by` are gone, or the newest while following."""
-        self.virtual_size = Size(self.size.width, len(self.view))
-        top = len(self.view) if self.view.following else self._top(int(self.scroll_offset.y) + by)
-        self.scroll_to(y=top, animate=False, force=True, immediate=True)
+    def watch_wraps(self) -> None:
+        self._moved()
+
+    def _moved(self) -> None:
+        self._seen = in_sight(self.view, self._top, self.content_size.height, self._rows)
+        if self._seen:
+            self._top = self._seen[0].number
         self._tell_place()
         self.refresh()
+        self.post_message(self.Placed())
 
-    def _top(self, top: int) -> int:
-        """Nearest to `top` that has the cursor in sight."""
-        place = self.view.cursor - self.view.first
-        return min(max(top, place - self.size.height + 1), place)
+    def _rows(self, number: int) -> int:
+        line = self.view.line(number)
+        if not self.wraps or line is None:
+            return 1
+        return max(1, -(-len(self._text(line)) // self._room(line)))
 
     def _tell_place(self) -> None:
         what = f"log · {self.source}" if self.source else "log"
@@ -114,17 +141,25 @@ class LogPane(ScrollView, can_focus=True):
     # --- what is drawn ------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        base = self.rich_style
-        number = self.view.first + int(self.scroll_offset.y) + y
-        line = self.view.line(number)
+        width, base = self.content_size.width, self.rich_style
+        line = self.view.line(self._seen[y].number) if y < len(self._seen) else None
         if line is None:
             text = self.empty if y == 0 and not len(self.view) else ""
-            return Strip([Segment(f" {text}", base + self._margin)]).adjust_cell_length(self.size.width, base)
-        marked = self.has_focus and not self.view.following and number == self.view.cursor
-        if marked:
-            base = self.get_component_rich_style("log--cursor")
-        margin = [Segment("▸" if marked else " ", base), Segment(self._before(line), base + self._margin)]
-        return Strip([*margin, *self._segments(line, base)]).adjust_cell_length(self.size.width, base)
+            return Strip([Segment(f"  {text}", base + self._margin)]).adjust_cell_length(width, base)
+        number, part = self._seen[y]
+        base = self._base(number)
+        marked = base is not self.rich_style
+        head = "▸" if marked and number == self.view.cursor else _MARKS.get(level(line.text), " ") if not part else " "
+        before = self._before(line) if not part else " " * len(self._before(line))
+        margin = [Segment(f"{head} ", base), Segment(before, base + self._margin)]
+        return Strip([*margin, *self._segments(line, part, base)]).adjust_cell_length(width, base)
+
+    def _base(self, number: int) -> Style:
+        if self.has_focus and not self.view.following and number == self.view.cursor:
+            return self.get_component_rich_style("log--cursor")
+        if self.mark is not None and min(self.mark, self.view.cursor) <= number <= max(self.mark, self.view.cursor):
+            return self.get_component_rich_style("log--marked")
+        return self.rich_style
 
     @property
     def _margin(self) -> Style:
@@ -132,15 +167,29 @@ class LogPane(ScrollView, can_focus=True):
 
     def _before(self, line: LogLine) -> str:
         time = f"{clock(line.at)} " if self.size.width >= _ROOM_FOR_TIMES else ""
+        if self.whose:
+            return f"{time}{line.instance[:16]:<16} "
         name = f"{line.instance.removeprefix(f'{line.service}-')} " if self.names else ""
         return time + name
 
-    def _segments(self, line: LogLine, base: Style) -> Iterable[Segment]:
-        text = Text.from_ansi(line.text + (" …" if line.truncated else ""), no_wrap=True)
+    def _room(self, line: LogLine) -> int:
+        return max(10, self.content_size.width - 2 - len(self._before(line)))
+
+    def _text(self, line: LogLine) -> Text:
+        said = line.text + (" …" if line.truncated else "")
+        text = Text(plain(said)) if self.app.theme == "no-colour" else Text.from_ansi(said)
+        text.no_wrap = True
         text.expand_tabs(_TAB)
-        if self._shift:
-            text = text[self._shift :]
-        text.truncate(self.size.width)
+        return text
+
+    def _segments(self, line: LogLine, part: int, base: Style) -> Iterable[Segment]:
+        text, wanted = self._text(line), self.view.filter
+        if wanted.text:
+            text.highlight_regex(pattern(wanted.text, wanted.regex), self.get_component_rich_style("log--found"))
+        room = self._room(line)
+        shift = part * room if self.wraps else self._shift
+        text = text[shift : shift + room] if self.wraps else text[shift:] if shift else text
+        text.truncate(self.content_size.width)
         for segment in text.render(self.app.console):
             yield Segment(segment.text, base + segment.style if segment.style else base)
 
@@ -151,10 +200,23 @@ class LogPane(ScrollView, can_focus=True):
         self._moved()
 
     def action_page(self, by: int) -> None:
-        self.action_move(by * max(1, self.size.height - 1))
+        self.action_move(by * max(1, self.content_size.height - 1))
 
     def action_follow(self) -> None:
         self.view.follow()
+        self._moved()
+
+    def pause_or_follow(self) -> None:
+        if self.view.following:
+            self.view.pause()
+        else:
+            self.view.follow()
+        self._moved()
+
+    def select_or_not(self) -> None:
+        """Begin a selection at the cursor, or drop it."""
+        self.mark = self.view.cursor if self.mark is None else None
+        self.view.pause()
         self._moved()
 
     def action_sideways(self, by: int) -> None:
@@ -165,11 +227,19 @@ class LogPane(ScrollView, can_focus=True):
         self.action_follow()
         self.post_message(self.Left())
 
+    def on_click(self, event: events.Click) -> None:
+        row = event.y - (self.size.height - self.content_size.height)
+        if 0 <= row < len(self._seen):
+            self.view.pause()
+            self.view.cursor = self._seen[row].number
+            self._moved()
+
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.prevent_default().stop()
-        self.action_move(self.view.first + int(self.scroll_offset.y) - self.view.cursor - _WHEEL)
+        if self._seen:
+            self.action_move(self.view.index(self._top) - self.view.index(self.view.cursor) - _WHEEL)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.prevent_default().stop()
-        bottom = self.view.first + int(self.scroll_offset.y) + self.size.height - 1
-        self.action_move(bottom - self.view.cursor + _WHEEL)
+        if self._seen:
+            self.action_move(self.view.index(self._seen[-1].number) - self.view.index(self.view.cursor) + _WHEEL)

@@ -1,0 +1,133 @@
+"""Why something is wrong, and what alerts say, in lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sandbox.control import Alert, AlertState, Cause, Confidence, Diagnosis, Finding, Revision
+from sandbox.tui.grid import Cell, Column, Row
+from sandbox.tui.words import NONE, Tone, clock, seconds
+
+Said = tuple[str, Tone]
+
+_SURE = {Confidence.CERTAIN: "certain", Confidence.LIKELY: "likely", Confidence.UNKNOWN: "not sure"}
+
+ALERTS = (
+    Column("state", "STATE", "STATE", False, 9, 9),
+    Column("subject", "WHAT", "WHAT", False, 8, 8),
+    Column("message", "SAYS", "SAYS", False, 10, 20, fills=True),
+    Column("since", "SINCE", "SINCE", True, 3, 6),
+    Column("rule", "RULE", "RULE", False, 2, 6),
+)
+FINDINGS = (
+    Column("state", "", "", False, 9, 1),
+    Column("place", "WHERE", "WHERE", False, 8, 8),
+    Column("message", "WHAT", "WHAT", False, 10, 20, fills=True),
+)
+
+_STATES = {
+    AlertState.FIRING: ("✗ firing", Tone.BAD),
+    AlertState.PENDING: ("◐ pending", Tone.BUSY),
+    AlertState.RESOLVED: ("● resolved", Tone.GOOD),
+}
+_LEVELS = {
+    "ok": ("●", Tone.GOOD),
+    "info": ("·", Tone.PLAIN),
+    "skipped": ("·", Tone.OFF),
+    "warning": ("▲", Tone.BUSY),
+    "error": ("✗", Tone.BAD),
+}
+
+
+# --- why ----------------------------------------------------------------------------------------------------------
+
+
+def diagnosis_lines(diagnosis: Diagnosis, newest: Revision | None = None) -> list[Said]:
+    """The sentence, the way to the cause, each cause with its facts and the next step, and the key that undoes."""
+    lines: list[Said] = [_summary(diagnosis)]
+    if len(diagnosis.path) > 1:
+        lines.append((" → ".join(diagnosis.path), Tone.PLAIN))
+    for cause in diagnosis.causes:
+        lines += [("", Tone.PLAIN), *_cause_lines(cause)]
+    if newest and concerns(newest, diagnosis):
+        lines += [("", Tone.PLAIN), (f"u undoes revision {newest.number}: {newest.summary}", Tone.BUSY)]
+    if diagnosis.looked_at:
+        lines += [("", Tone.PLAIN), (f"looked at: {', '.join(diagnosis.looked_at)}", Tone.OFF)]
+    return lines
+
+
+def _summary(diagnosis: Diagnosis) -> Said:
+    return (f"● {diagnosis.summary}", Tone.GOOD) if diagnosis.healthy else (f"✗ {diagnosis.summary}", Tone.BAD)
+
+
+def _cause_lines(cause: Cause) -> Iterable[Said]:
+    where = f"{cause.service}: " if cause.service and cause.service not in cause.message else ""
+    when = f", since {clock(cause.at)}" if cause.at is not None else ""
+    yield f"▲ {where}{cause.message}  ({_SURE[cause.confidence]}{when})", Tone.BUSY
+    for fact in cause.facts:
+        yield f"   · {fact}", Tone.PLAIN
+    if cause.command:
+        yield f"   → {cause.command}", Tone.GOOD
+
+
+def concerns(revision: Revision, diagnosis: Diagnosis) -> bool:
+    """Whether the newest change touches what is wrong."""
+    guilty = {cause.service for cause in diagnosis.causes} | set(diagnosis.path) | {diagnosis.target}
+    return not diagnosis.healthy and bool(guilty & set(revision.services))
+
+
+# --- alerts -------------------------------------------------------------------------------------------------------
+
+
+def alert_rows(alerts: Sequence[Alert], now: float) -> tuple[Row, ...]:
+    return tuple(_alert_row(alert, now) for alert in alerts)
+
+
+def alert_key(alert: Alert) -> str:
+    return f"{alert.rule} {alert.subject}"
+
+
+def _alert_row(alert: Alert, now: float) -> Row:
+    text, tone = _STATES[alert.state]
+    if alert.silenced_until is not None:
+        text, tone = f"‖ silent {seconds(alert.silenced_until - now)}", Tone.OFF
+    cells = {
+        "state": Cell(text, tone),
+        "subject": Cell(alert.subject),
+        "message": Cell(alert.message, tone if tone is Tone.BAD else Tone.PLAIN),
+        "since": Cell(seconds(now - alert.since)),
+        "rule": Cell(alert.rule, Tone.OFF),
+    }
+    return Row(alert_key(alert), cells)
+
+
+def alert_lines(alert: Alert) -> list[Said]:
+    numbers = ""
+    if alert.value is not None and alert.threshold is not None:
+        numbers = f" · {alert.value:g}, limit {alert.threshold:g}"
+    return [
+        (alert.message, _STATES[alert.state][1]),
+        *((f"· {one}", Tone.PLAIN) for one in alert.evidence),
+        (f"rule {alert.rule}, {alert.severity}, since {clock(alert.since)}{numbers}", Tone.OFF),
+    ]
+
+
+# --- findings -----------------------------------------------------------------------------------------------------
+
+
+def finding_rows(findings: Iterable[Finding]) -> tuple[Row, ...]:
+    """What is wrong first."""
+    order = list(_LEVELS)
+    ordered = sorted(findings, key=lambda one: -order.index(one.severity) if one.severity in order else 0)
+    return tuple(_finding_row(index, one) for index, one in enumerate(ordered))
+
+
+def _finding_row(index: int, finding: Finding) -> Row:
+    symbol, tone = _LEVELS.get(finding.severity, ("·", Tone.PLAIN))
+    step = f" → {finding.hint}" if finding.hint else ""
+    cells = {
+        "state": Cell(symbol, tone),
+        "place": Cell(finding.place or NONE),
+        "message": Cell(f"{finding.message}{step}", tone if tone in (Tone.BAD, Tone.BUSY) else Tone.PLAIN),
+    }
+    return Row(f"{index} {finding.place} {finding.message}", cells)

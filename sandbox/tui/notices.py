@@ -1,0 +1,66 @@
+"""What stands above every screen until it is over: absence, held-back saves, alerts, trials and ramps. Pure."""
+
+from __future__ import annotations
+
+from sandbox.control import Alert, GoldenSignals, Ramp, RampState, TrafficState, Trial
+from sandbox.tui import words
+from sandbox.tui.picture import Picture
+from sandbox.tui.words import Tone
+
+Said = tuple[str, Tone]
+
+
+def notices(picture: Picture, now: float) -> dict[str, Said]:
+    """By the name of the line; an empty text for what is not the case."""
+    status = picture.status
+    return {
+        "away": (f"▲ {picture.away}" if picture.away else "", Tone.BUSY),
+        "watch": (words.watch(status.watch) if status else "", Tone.BUSY),
+        "warning": (words.warning(status) if status else "", Tone.BUSY),
+        "alert": alert_line(picture.firing, picture.traffic),
+        "trial": steering_line(picture.traffic, now),
+    }
+
+
+def alert_line(firing: tuple[Alert, ...], traffic: TrafficState | None) -> Said:
+    """The worst one, how many more there are, and the keys that lead on."""
+    if not firing:
+        return "", Tone.PLAIN
+    worst, more = firing[0], len(firing) - 1
+    count = f"(1 of {more + 1}) " if more else ""
+    undo = " · u undo" if traffic and worst.subject in traffic.drift else ""
+    return f"✗ {count}{worst.subject}: {worst.message} · y why{undo}", Tone.BAD
+
+
+def steering_line(traffic: TrafficState | None, now: float) -> Said:
+    """What is being tried or ramped: how long still, what was before and what is now."""
+    if traffic is None:
+        return "", Tone.PLAIN
+    if traffic.trial and traffic.trial.ended is None:
+        return trial_words(traffic.trial, now), Tone.BUSY
+    running = [ramp for ramp in traffic.ramps if ramp.state is RampState.RUNNING]
+    return (ramp_words(running[0], now), Tone.BUSY) if running else ("", Tone.PLAIN)
+
+
+def trial_words(trial: Trial, now: float) -> str:
+    left = words.seconds(trial.ends_at - now)
+    effect = "; ".join(_before_and_after(name, trial.before.get(name), trial.now.get(name)) for name in trial.services)
+    return f"◔ try of {', '.join(trial.services)}: {left} left · {effect} · K keep · B back now"
+
+
+def _before_and_after(name: str, before: GoldenSignals | None, after: GoldenSignals | None) -> str:
+    if before is None or after is None:
+        return "no traffic yet"
+    return (
+        f"errors {words.percent(before.error_ratio)}% → {words.percent(after.error_ratio)}%, "
+        f"p99 {words.milliseconds(before.p99)} → {words.milliseconds(after.p99)}"
+    )
+
+
+def ramp_words(ramp: Ramp, now: float) -> str:
+    steps = " ".join(f"[{step}%]" if index == ramp.step else f"{step}%" for index, step in enumerate(ramp.steps))
+    following = f"next in {words.seconds(ramp.next_at - now)}" if ramp.next_at is not None else ramp.reason
+    state = (
+        f" · errors {words.percent(ramp.now.error_ratio)}%, p99 {words.milliseconds(ramp.now.p99)}" if ramp.now else ""
+    )
+    return f"◔ ramp of {ramp.service} {ramp.version}: {steps} · {following}{state} · B ends it"

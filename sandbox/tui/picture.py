@@ -1,0 +1,56 @@
+"""What is known of the project at the moment. Every screen draws from it; only the application writes into it."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sandbox.control import (
+    Alert,
+    AlertState,
+    ProjectStatus,
+    ServiceStatus,
+    Status,
+    TelemetrySnapshot,
+    TrafficState,
+)
+from sandbox.events import Event
+
+MOST_EVENTS = 1000
+_FAILING = 0.01
+
+
+class Picture:
+    """None: not known yet. away: why the supervisor does not answer, empty while it does."""
+
+    def __init__(self) -> None:
+        self.status: ProjectStatus | None = None
+        self.telemetry: TelemetrySnapshot | None = None
+        self.traffic: TrafficState | None = None
+        self.alerts: tuple[Alert, ...] = ()
+        self.events: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self.away = ""
+
+    @property
+    def informed(self) -> bool:
+        """Whether state and numbers are known."""
+        return self.status is not None and self.telemetry is not None
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        """What is wrong now and was not silenced, worst first."""
+        return tuple(one for one in self.alerts if one.state is AlertState.FIRING and one.silenced_until is None)
+
+    @property
+    def services(self) -> tuple[ServiceStatus, ...]:
+        return self.status.services if self.status else ()
+
+    def is_ailing(self, name: str) -> bool:
+        """Whether a service does not run as it should, answers with errors, or an alert speaks of it."""
+        service, signals = self.service(name), self.telemetry.services.get(name) if self.telemetry else None
+        if service and service.status not in (Status.HEALTHY, Status.STOPPED, Status.STOPPING):
+            return True
+        failing = signals is not None and signals.error_ratio >= _FAILING
+        return failing or any(name in alert.subject.split() for alert in self.firing)
+
+    def service(self, name: str) -> ServiceStatus | None:
+        return next((one for one in self.services if one.name == name), None)

@@ -1,0 +1,58 @@
+"""Which part of a log is in sight. Pure.
+
+A line takes one row, or as many as its text needs where it is wrapped; only the lines in sight are ever measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sandbox.tui.logview import LogView
+
+
+class Seen(NamedTuple):
+    """A row: the number of its line, and which of that line's rows it is."""
+
+    number: int
+    part: int
+
+
+def in_sight(view: LogView, top: int, height: int, rows: Callable[[int], int]) -> list[Seen]:
+    """At most `height` rows, from the line with number `top` on, or from where the cursor is still in sight.
+
+    While following: the last ones. rows: how many a line needs, by its number.
+    """
+    if not len(view) or height <= 0:
+        return []
+    if view.following:
+        return _up_to(view, len(view) - 1, height, rows)
+    first, cursor = view.index(top), view.index(view.cursor)
+    if cursor <= first:
+        return _down_from(view, cursor, height, rows)
+    found = _down_from(view, first, height, rows)
+    if found[-1].number > view.cursor or (found[-1].number == view.cursor and _is_whole(found[-1], rows)):
+        return found if len(found) == height else _up_to(view, len(view) - 1, height, rows)
+    return _up_to(view, cursor, height, rows)
+
+
+def _is_whole(last: Seen, rows: Callable[[int], int]) -> bool:
+    return last.part == rows(last.number) - 1
+
+
+def _down_from(view: LogView, index: int, height: int, rows: Callable[[int], int]) -> list[Seen]:
+    found: list[Seen] = []
+    while len(found) < height and index < len(view):
+        number = view.number(index)
+        found += [Seen(number, part) for part in range(rows(number))]
+        index += 1
+    return found[:height]
+
+
+def _up_to(view: LogView, index: int, height: int, rows: Callable[[int], int]) -> list[Seen]:
+    found: list[Seen] = []
+    while len(found) < height and index >= 0:
+        number = view.number(index)
+        found[:0] = [Seen(number, part) for part in range(rows(number))]
+        index -= 1
+    return found[-height:]
