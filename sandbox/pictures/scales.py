@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
+_NOTHING = 1e-9
 _STEPS = (1, 2, 5, 10)
 _TIME_STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 6 * 3600, 86400)  # seconds
 _BINARY = ("B", "KB", "MB", "GB", "TB")
 
 
 def top_of(values: Iterable[float | None]) -> float:
-    """The smallest round number (1, 2 or 5 times a power of ten) that no value exceeds; 1 without values."""
+    """The smallest round number (1, 2 or 5 times a power of ten) that no value exceeds; 1 where there is nothing."""
     highest = max((value for value in values if value is not None), default=0.0)
-    if not highest > 0 or math.isinf(highest):
+    if not _NOTHING < highest < math.inf:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     return next(step * power for step in _STEPS if step * power >= highest * (1 - 1e-9))
