@@ -37,7 +37,8 @@ _POOL = {
 
 
 def expand_traffic(root: Node) -> Node:
-    tree = change(root, (*_MATCH, "path"), _path)
+    tree = change(root, _POLICY, _policy)
+    tree = change(tree, (*_MATCH, "path"), _path)
     for path in (*_COMPARED, *_SET):
         tree = change(tree, path, _named)
     for path in _LISTS:
@@ -45,6 +46,11 @@ def expand_traffic(root: Node) -> Node:
     tree = change(tree, (*_RULE, "retry", "on"), _conditions)
     tree = change(tree, (*_POLICY, "loadBalancer", "consistentHash", "httpCookie"), _cookie)
     return change(tree, (*_POLICY, "connectionPool"), _pool)
+
+
+def _policy(node: Node) -> Node:
+    """A service without anything is one without a policy."""
+    return Entries(node.location, {}) if isinstance(node, Scalar) and node.value is None else node
 
 
 def _path(node: Node) -> Node:

@@ -239,6 +239,9 @@ def _error_place(error: yaml.YAMLError, text: str, name: str) -> Location:
     mark, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if opened is not None and (mark is None or mark.line >= len(text.splitlines())):
         mark = opened  # at the end of the text: show what is still open
+    lines = text.splitlines()
+    if mark is not None and lines and mark.line >= len(lines):
+        return Location(name, len(lines), len(lines[-1]) + 1)
     if mark is not None:
         return Location(name, mark.line + 1, mark.column + 1)
     position = getattr(error, "position", None)

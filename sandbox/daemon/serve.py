@@ -31,7 +31,7 @@ from sandbox.daemon.request import (
     read_request,
     save_request,
 )
-from sandbox.daemon.steering import Around, TrafficSide, not_saved
+from sandbox.daemon.steering import Around, TrafficSide
 from sandbox.daemon.synced import Synced, SyncedDriver
 from sandbox.daemon.syncing import Syncing
 from sandbox.daemon.wire import Wire, Wired
@@ -249,7 +249,6 @@ class Daemon:
                 notices=self._notices,
                 tasks=self._tasks,
                 recorded=lambda: (),
-                save=not_saved,
             )
         )
 

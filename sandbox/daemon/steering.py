@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.config.save import save_traffic
 from sandbox.config.traffic import document, parse_policies
 from sandbox.control import GoldenSignals, Metric, MetricsAnswer, MetricsControl, MetricsQuery, TrafficControl
 from sandbox.daemon.notices import Notices
@@ -108,7 +109,6 @@ class Around:
     notices: Notices
     tasks: Tasks
     recorded: Callable[[], Sequence[Recorded]]  # the oldest first
-    save: Callable[[Documents], Path]
 
 
 class TrafficSide:
@@ -126,7 +126,7 @@ class TrafficSide:
             ready=lambda: ready_versions(around.cluster.state),
             golden=self._numbers.golden,
             recorded=around.recorded,
-            save=around.save,
+            save=lambda documents: save_live(around.cluster.desired.project, documents),
             bus=around.bus,
         )
         self._steering = Steering(means, self._store, around.tasks)
@@ -147,6 +147,11 @@ class TrafficSide:
         self._store.close()
 
 
+def save_live(project: Project, documents: Documents) -> Path:
+    """Services that the file steers and that have no document are steered no more. As `save_traffic`."""
+    return save_traffic(project, {**{name: {} for name in project.traffic}, **documents})
+
+
 def _store(paths: ProjectPaths, notices: Notices) -> RevisionStore:
     """A disk that is full or read-only keeps no project from running: what is changed is then known to us alone."""
     try:
@@ -154,10 +159,6 @@ def _store(paths: ProjectPaths, notices: Notices) -> RevisionStore:
     except SandboxError as error:
         notices.warn(f"{error}; changes of traffic are forgotten when the supervisor ends")
         return RevisionStore(_IN_MEMORY, notices.warn)
-
-
-def not_saved(documents: Documents) -> Path:
-    raise SandboxError("can't be saved by this version", place="sandbox.yaml", hint="see: sandbox traffic get -o yaml")
 
 
 def ready_versions(state: ClusterState) -> Mapping[str, frozenset[str]]:

@@ -249,7 +249,7 @@ def test_a_file_is_applied_whole(bakery: FakeControl, tmp_path: Path, text: str)
     ("text", "says"),
     [
         ("steamer: [", "traffic.yaml:1:"),
-        ("[]", "has no policies"),
+        ("[]", "is not a map"),
         ("", "has no policies"),
         ("steamer: 3", "should be a map"),
     ],

@@ -5,6 +5,6 @@ A library that writes YAML back would lay out the whole file anew; what is splic
 the rest alone. Whatever comes out is read again, and is only written when it says exactly what it should.
 """
 
-from sandbox.config.save.traffic import documents_in, save_traffic
+from sandbox.config.save.traffic import save_traffic
 
-__all__ = ["documents_in", "save_traffic"]
+__all__ = ["save_traffic"]

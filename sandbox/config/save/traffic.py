@@ -13,19 +13,14 @@ from typing import Any
 
 import yaml
 
-from sandbox.config.envfiles import with_dotenv
-from sandbox.config.expandtraffic import expand_traffic
-from sandbox.config.interpolate import interpolate
 from sandbox.config.parse import parse
 from sandbox.config.read import read, shown
 from sandbox.config.render import escaped_document
 from sandbox.config.save.edits import Editor
 from sandbox.config.save.rendered import Layout
 from sandbox.config.save.shared import shared
-from sandbox.config.traffic import document
-from sandbox.config.traffic.resolve import policy
-from sandbox.config.tree import Entries, Node, Problems, plain
-from sandbox.config.validate import validate
+from sandbox.config.traffic.files import documents_in
+from sandbox.config.tree import Problems, plain
 from sandbox.errors import ConfigError, SandboxError
 from sandbox.files import write_atomic
 from sandbox.model import Project
@@ -53,12 +48,6 @@ def save_traffic(project: Project, documents: Documents, environment: Mapping[st
     return source.file
 
 
-def documents_in(file: Path, environment: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
-    """What stands under `traffic` of any file, variables replaced. Raises ConfigError with places in the file."""
-    source = _Source(file, os.environ if environment is None else environment)
-    return source.said(source.text())
-
-
 @dataclass(frozen=True, slots=True)
 class _Source:
     file: Path
@@ -73,23 +62,7 @@ class _Source:
 
     def said(self, text: str) -> dict[str, dict[str, Any]]:
         """The documents in a text of this file. Raises ConfigError."""
-        problems = Problems()
-        tree = parse(text, shown(self.file), problems)
-        _stop_if_wrong(problems)
-        if tree is None or "traffic" not in tree.entries:
-            return {}
-        root: Node = expand_traffic(Entries(tree.location, {"traffic": tree.entries["traffic"]}))
-        assert isinstance(root, Entries)
-        root = interpolate(root, with_dotenv(self.file.parent, self.environment, problems), problems)
-        spec = validate(root, problems)
-        _stop_if_wrong(problems)
-        assert spec is not None
-        return {name: document(policy(found)) for name, found in spec.traffic.items()}
-
-
-def _stop_if_wrong(problems: Problems) -> None:
-    if problems:
-        raise ConfigError(problems.all)
+        return documents_in(text, shown(self.file), self.file.parent, self.environment)
 
 
 # --- what can't be changed from here --------------------------------------------------------------------------------
