@@ -62,8 +62,9 @@ class TraceQuery:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     per_second: float | None  # None: everything
-    kept: int
-    dropped: int  # by sampling, or because the store could not follow
+    kept: int  # spans
+    dropped: int  # spans that came and could not be kept: too many at a time, or not valid
+    share: float = 1.0  # of all requests, that is traced at the moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox.model.records import RequestRecord
 from sandbox.proxy.bearer import Guarded
 from sandbox.proxy.topology import Endpoints, Topology
 
@@ -36,18 +38,32 @@ def _own_addresses() -> set[str]:
     return {one.address for found in psutil.net_if_addrs().values() for one in found}
 
 
+def _nobody(_what: object) -> None:
+    pass
+
+
 class LatePlane:
-    """A control plane that is still to come. Implements `supervisor.proxy.ControlPlane`, and waits for `start`."""
+    """A control plane that is still to come. Implements `supervisor.proxy.ControlPlane`, and waits for `start`.
+
+    on_spans, on_requests: hear what Envoy tells (`proxy.reports`); to be set when there is somebody to hear it.
+    """
 
     def __init__(self, where: Path | Guarded) -> None:
         self._where = where
         self._plane: ControlPlane | None = None
         self._ready = asyncio.Event()
+        self._sample: tuple[Mapping[str, float], int] | None = None
+        self.on_spans: Callable[[bytes], None] = _nobody
+        self.on_requests: Callable[[tuple[RequestRecord, ...]], None] = _nobody
 
     async def start(self) -> None:
         if isinstance(self._where, Guarded):
             await address_there(self._where.address.host)
-        plane: ControlPlane = (await imported("sandbox.proxy.control_plane")).ControlPlane(self._where)
+        module = await imported("sandbox.proxy.control_plane")
+        reports = module.Reports(spans=lambda body: self.on_spans(body), requests=lambda some: self.on_requests(some))
+        plane: ControlPlane = module.ControlPlane(self._where, reports=reports)
+        if self._sample is not None:
+            plane.sample(*self._sample)
         await plane.start()
         self._plane = plane
         self._ready.set()
@@ -55,6 +71,12 @@ class LatePlane:
     async def close(self) -> None:
         if self._plane is not None:
             await self._plane.close()
+
+    def sample(self, shares: Mapping[str, float], slow_ms: int) -> None:
+        """As `ControlPlane.sample`, at any time."""
+        self._sample = (shares, slow_ms)
+        if self._plane is not None:
+            self._plane.sample(shares, slow_ms)
 
     @property
     def rejected(self) -> tuple[str, ...]:

@@ -23,9 +23,10 @@ from sandbox.control import (
 )
 from sandbox.daemon import diagnosing
 from sandbox.daemon.explaining import Explaining
-from sandbox.daemon.late import imported
+from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.notices import Notices
 from sandbox.daemon.soon import Soon
+from sandbox.daemon.tracing import Told, Tracing
 from sandbox.events import Bus
 from sandbox.model import TrafficPolicy
 from sandbox.paths import ProjectPaths
@@ -58,6 +59,7 @@ class Watched:
     printed: Printed
     admin: Callable[[], Path | Guarded]  # of Envoy, as it is now
     callers: Callable[[], Mapping[str, str]]  # by the port of their HTTP proxy
+    plane: LatePlane
     otlp_key: str
 
 
@@ -68,7 +70,8 @@ class Monitoring:
         soon: Any = Soon()
         self._watched = watched
         self.metrics: MetricsControl = soon
-        self.traces: TracesControl = soon
+        self.tracing = Tracing(_told(watched))
+        self.traces: TracesControl = self.tracing.control
         self._explaining = Explaining(
             watched.paths,
             watched.bus,
@@ -112,6 +115,7 @@ class Monitoring:
 
     async def open(self, stack: AsyncExitStack, otlp: socket.socket, more: Sequence[socket.socket] = ()) -> None:
         """`otlp`, `more`: bound sockets for what services send by themselves."""
+        await self.tracing.open(stack)
         await self._open_metrics(stack)
         await self._open_receiver(stack, otlp, more)
         self._explaining.open()
@@ -122,7 +126,9 @@ class Monitoring:
         self._watched.tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
 
     async def _open_receiver(self, stack: AsyncExitStack, otlp: socket.socket, more: Sequence[socket.socket]) -> None:
-        receiver = (await imported("sandbox.telemetry.otlp")).OtlpReceiver(self._watched.otlp_key, names=(OTLP_NAME,))
+        receiver = (await imported("sandbox.telemetry.otlp")).OtlpReceiver(
+            self._watched.otlp_key, names=(OTLP_NAME,), keep=self.tracing.arrived
+        )
         await receiver.start(otlp, *more)
         stack.push_async_callback(receiver.close)
 
@@ -136,3 +142,13 @@ class Monitoring:
     def _external(self) -> frozenset[str]:
         services = self._watched.cluster.desired.project.services.values()
         return frozenset(service.name for service in services if service.external is not None)
+
+
+def _told(watched: Watched) -> Told:
+    return Told(
+        path=watched.paths.state / "traces.db",
+        cluster=watched.cluster,
+        plane=watched.plane,
+        policy=lambda callee: watched.policies().get(callee),
+        complain=watched.notices.warn,
+    )

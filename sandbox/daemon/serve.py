@@ -193,7 +193,7 @@ class Daemon:
         self._wire = Wire(self._addresses, self._paths, otlp, self._front.otlp.getsockname()[1])
 
     def _open_proxy(self, stack: AsyncExitStack) -> None:
-        plane = LatePlane(self._envoy.control_plane)
+        self._plane = plane = LatePlane(self._envoy.control_plane)
         stack.push_async_callback(plane.close)
         self._proxy = ProxyKeeper(self._envoy, plane, self._bus, on_change=lambda: None)
         stack.push_async_callback(self._proxy.close)
@@ -235,6 +235,7 @@ class Daemon:
                 printed=self._logbook.printed,
                 admin=lambda: self._envoy.admin,
                 callers=lambda: self._callers,
+                plane=self._plane,
                 otlp_key=self._otlp_key,
             )
         )

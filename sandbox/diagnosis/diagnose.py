@@ -12,7 +12,8 @@ from sandbox.diagnosis.causes.slow import p99, slow_hop
 from sandbox.diagnosis.causes.trace import failure, slowest
 from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
 from sandbox.diagnosis.graph import callees, entries, paths_from
-from sandbox.diagnosis.words import counted, flag_words, milliseconds, percent, requests
+from sandbox.diagnosis.words import counted, milliseconds, percent, requests
+from sandbox.model.flags import flag_words
 
 FAILS = 0.01
 """The share of failed requests from which something is wrong."""

@@ -1,42 +1,6 @@
-"""Numbers, times and Envoy's response flags as people read them."""
+"""Numbers and times as people read them."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-
-FLAGS: Mapping[str, str] = {
-    "UH": "no ready instance",
-    "UF": "the connection to the instance failed",
-    "UO": "the circuit was open: too many requests or connections at a time",
-    "NR": "no route for the request",
-    "URX": "every retry failed, too",
-    "NC": "the route leads to a version that does not exist",
-    "DT": "the connection was open for too long",
-    "UT": "the instance did not answer in time",
-    "UC": "the instance closed the connection before it had answered",
-    "LR": "the connection was reset on this side",
-    "UR": "the instance reset the connection",
-    "UPE": "the instance's answer was no valid HTTP",
-    "DC": "the caller left before the answer",
-    "DPE": "the caller's request was no valid HTTP",
-    "SI": "the stream was idle for too long",
-    "FI": "a fault was injected: an error instead of an answer",
-    "DI": "a fault was injected: a delay",
-    "RL": "the rate limit refused the request",
-    "RLSE": "the rate limit service failed",
-    "UAEX": "an authorization service refused the request",
-    "IH": "a header had an invalid value",
-    "DO": "the request was dropped because of overload",
-    "UMSDR": "the request took longer than its whole time limit, with all tries",
-    "OM": "the proxy was out of memory to spare",
-    "DF": "the host name was not found",
-    "NFCF": "there is no listener for the connection",
-}
-"""Envoy's response flags (envoyproxy.io, access log, %RESPONSE_FLAGS%), in a few words."""
-
-
-def flag_words(flag: str) -> str:
-    return f"{FLAGS[flag]} ({flag})" if flag in FLAGS else f"Envoy's flag {flag}"
 
 
 def percent(share: float) -> str:

@@ -42,6 +42,7 @@ from sandbox.model.project import (
     WatchRule,
     container_only,
 )
+from sandbox.model.telemetry import OtlpExport, TelemetrySettings
 from sandbox.model.traffic import (
     Abort,
     AuthorizationAction,
@@ -118,6 +119,7 @@ __all__ = [
     "MountKind",
     "NoProbe",
     "Objectives",
+    "OtlpExport",
     "OutlierDetection",
     "PathMatch",
     "PathMatchType",
@@ -138,6 +140,7 @@ __all__ = [
     "SessionPersistence",
     "Settings",
     "TcpProbe",
+    "TelemetrySettings",
     "Template",
     "Timeouts",
     "TrafficPolicy",

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from sandbox.model.alerts import AlertSettings, Objectives
+from sandbox.model.telemetry import TelemetrySettings
 from sandbox.model.traffic import MeshSettings, TrafficPolicy
 
 DEFAULT_VERSION = "v1"
@@ -280,6 +281,7 @@ class Settings:
     log_max_bytes: int = 16 * 1024 * 1024  # per instance, all rotated files together
     reload: ReloadSettings = field(default_factory=ReloadSettings)  # of services that say nothing else
     docker: DockerSettings = field(default_factory=DockerSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

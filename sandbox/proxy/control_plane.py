@@ -12,7 +12,7 @@ from sandbox.errors import ProxyError
 from sandbox.proxy.ads import AdsServer
 from sandbox.proxy.bearer import Guarded
 from sandbox.proxy.names import RUNTIME
-from sandbox.proxy.reports import Reports
+from sandbox.proxy.reports import Reports as Reports
 from sandbox.proxy.resource import Kind
 from sandbox.proxy.resources import Builder
 from sandbox.proxy.snapshot import EMPTY, Snapshot, Step, steps

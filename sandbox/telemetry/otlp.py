@@ -1,7 +1,7 @@
 """Where services send their own telemetry: OTLP over HTTP.
 
-This version has no store for it, and says so: everything that can be read is counted, and answered as rejected, so
-that no sender believes that it was kept. https://opentelemetry.io/docs/specs/otlp/#otlphttp is the protocol.
+What can be read is counted and handed on to who keeps it; what is not kept is answered as rejected, so that no sender
+believes that it was. https://opentelemetry.io/docs/specs/otlp/#otlphttp is the protocol.
 """
 
 from __future__ import annotations
@@ -10,12 +10,23 @@ import hmac
 import logging
 import socket
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from sandbox.telemetry.otlp_signals import JSON, PROTOBUF, SIGNALS, Signal, answer, count, failure
+from sandbox.telemetry.otlp_signals import (
+    JSON,
+    PROTOBUF,
+    SIGNALS,
+    Arrival,
+    Signal,
+    Verdict,
+    answer,
+    count_only,
+    failure,
+    read,
+)
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +60,12 @@ class OtlpReceiver:
     """Serves on a bound loopback socket. Only requests with the project's key are read.
 
     counts: what arrived, by `traces`, `metrics` and `logs`. names: host names by which it is called from elsewhere.
+    keep: takes what arrived, on the loop, at once.
     """
 
-    def __init__(self, key: str, names: Collection[str] = ()) -> None:
+    def __init__(self, key: str, names: Collection[str] = (), keep: Callable[[Arrival], Verdict] = count_only) -> None:
         self._names = frozenset(names)
+        self._keep = keep
         self.counts = {name: Counts() for name in SIGNALS}
         self._key = key
         self._hosts: frozenset[str] = frozenset()
@@ -82,13 +95,14 @@ class OtlpReceiver:
         content_type = request.content_type if request.content_type in _TYPES else PROTOBUF
         try:
             body = await self._read(request)
-            found = _counted(SIGNALS[name], body, content_type)
+            arrival = _read(SIGNALS[name], body, content_type)
         except Refused as refused:
             self.counts[name].refused += 1
             body = failure(refused.message, content_type)
             return web.Response(status=refused.status, body=body, content_type=content_type)
-        self.counts[name].items += found
-        return web.Response(body=answer(SIGNALS[name], found, content_type), content_type=content_type)
+        self.counts[name].items += arrival.items
+        body = answer(SIGNALS[name], self._keep(arrival), content_type)
+        return web.Response(body=body, content_type=content_type)
 
     async def _read(self, request: web.Request) -> bytes:
         """The unpacked body of a request that may be read."""
@@ -129,9 +143,9 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     return data
 
 
-def _counted(signal: Signal, body: bytes, content_type: str) -> int:
+def _read(signal: Signal, body: bytes, content_type: str) -> Arrival:
     try:
-        return count(signal, body, content_type)
+        return read(signal, body, content_type)
     except ValueError as error:
         raise Refused(400, f"the body can't be read: {error}") from None
 

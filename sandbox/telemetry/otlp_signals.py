@@ -1,4 +1,4 @@
-"""OTLP's three kinds of signal: how much a request holds, and the answers to it. Pure.
+"""OTLP's three kinds of signal: reading a request, how much it holds, and the answers to it. Pure.
 
 Protobuf takes a while to import, so it waits for the first request.
 """
@@ -30,8 +30,32 @@ class Signal:
     rejected: str
 
 
-def count(signal: Signal, body: bytes, content_type: str) -> int:
-    """How many items a request holds. ValueError when it is none."""
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request of OTLP. message: as parsed, of `otlp_schema`."""
+
+    signal: Signal
+    message: Any
+    items: int
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How many items of a request are not kept, and why."""
+
+    rejected: int = 0
+    why: str = ""
+
+
+def count_only(arrival: Arrival) -> Verdict:
+    """Where there is nothing to keep it."""
+    return Verdict(arrival.items, f"{arrival.signal.name} are counted here, but not kept")
+
+
+def read(signal: Signal, body: bytes, content_type: str) -> Arrival:
+    """ValueError when the body is no such request."""
     from google.protobuf import json_format
     from google.protobuf.message import DecodeError
 
@@ -45,17 +69,16 @@ def count(signal: Signal, body: bytes, content_type: str) -> int:
             request.ParseFromString(body)
     except (DecodeError, json_format.ParseError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from error
-    return signal.items(request)
+    return Arrival(signal, request, signal.items(request), body, content_type)
 
 
-def answer(signal: Signal, items: int, content_type: str) -> bytes:
-    """That so many items arrived and none was kept."""
+def answer(signal: Signal, verdict: Verdict, content_type: str) -> bytes:
     from sandbox.telemetry import otlp_schema
 
     response = otlp_schema.new(f"{signal.message}Response")
-    if items:
-        setattr(response.partial_success, signal.rejected, items)
-        response.partial_success.error_message = f"this version of sandbox counts {signal.name} but does not keep them"
+    if verdict.rejected:
+        setattr(response.partial_success, signal.rejected, verdict.rejected)
+        response.partial_success.error_message = verdict.why
     return _encoded(response, content_type)
 
 

@@ -73,7 +73,7 @@ async def test_spans_are_counted_and_said_not_to_be_kept(door: Door) -> None:
     partial = said("TraceResponse", body).partial_success
     assert (response.status, response.content_type) == (200, "application/x-protobuf")
     assert (partial.rejected_spans, door.counts("traces")) == (3, (3, 0))
-    assert partial.error_message == "this version of sandbox counts traces but does not keep them"
+    assert partial.error_message == "traces are counted here, but not kept"
 
 
 async def test_data_points_of_every_kind_are_counted(door: Door) -> None:

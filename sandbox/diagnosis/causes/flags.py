@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sandbox.control import Cause, Confidence
 from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
-from sandbox.diagnosis.words import flag_words, requests
+from sandbox.diagnosis.words import requests
+from sandbox.model.flags import flag_words
 
 _BROKEN = ("UF", "UC", "UR", "LR", "UPE")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sandbox.control import Cause, Confidence, Span, Trace
-from sandbox.diagnosis.words import flag_words, percent, seconds
+from sandbox.diagnosis.words import percent, seconds
+from sandbox.model.flags import flag_words
 
 FLAGS = ("response_flags", "envoy.response_flags")
 STATUS = ("http.status_code", "http.response.status_code")

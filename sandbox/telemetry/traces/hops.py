@@ -53,7 +53,7 @@ def hop_span(span: StoredSpan, instance_at: InstanceAt) -> StoredSpan:
         **_given("http.path", path),
         **_given("http.host", urlsplit(raw.get("http.url", "")).netloc),
         **_given("http.status_code", raw.get("http.status_code", "")),
-        **_given("flags", raw.get("response_flags", "")),
+        **_given("response_flags", raw.get("response_flags", "")),
         **_given("reason", raw.get("error.reason", "")),
         **_given("rule", raw.get("rule", "")),
         **_given("request.id", raw.get("guid:x-request-id", "")),
@@ -87,7 +87,7 @@ def record_span(record: RequestRecord, instance_at: InstanceAt) -> tuple[str, St
         "http.path": record.path,
         **_given("http.host", record.host),
         "http.status_code": str(record.status),
-        **_given("flags", record.flags),
+        **_given("response_flags", record.flags),
         **_given("rule", record.rule),
         "attempts": str(record.attempts),
     }
