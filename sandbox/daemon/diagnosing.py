@@ -16,7 +16,7 @@ from sandbox.control import (
     Trace,
     TracesControl,
 )
-from sandbox.daemon.numbers import lately
+from sandbox.daemon import numbers
 from sandbox.diagnosis import EdgeNumbers, Evidence, diagnose
 from sandbox.diagnosis.diagnose import is_url
 from sandbox.errors import NotFoundError, SandboxError
@@ -33,6 +33,7 @@ PAST = 900.0
 
 _TRACE_ID = frozenset("0123456789abcdef")
 _LEAST_OF_A_TRACE = 4
+_NO_FLAG = ("", "-")
 _IN_CONTAINERS = ("/app", "/")
 
 
@@ -99,8 +100,20 @@ class Diagnosing(DiagnosisControl):
         )
 
     async def _edges(self, now: float) -> tuple[EdgeNumbers, ...]:
-        found = await lately(self._sources.metrics(), ("caller", "callee"), now=now, seconds=SECONDS)
-        return tuple(EdgeNumbers(caller=one[0], callee=one[1], values=values) for one, values in found.items())
+        metrics = self._sources.metrics()
+        found = await numbers.edges(metrics, now=now, seconds=SECONDS)
+        flags = await numbers.shares(metrics, "flag", now=now, seconds=SECONDS)
+        codes = await numbers.shares(metrics, "code", now=now, seconds=SECONDS)
+        return tuple(
+            EdgeNumbers(
+                caller=caller,
+                callee=callee,
+                values=values,
+                flags={flag: rate for flag, rate in flags.get((caller, callee), {}).items() if flag not in _NO_FLAG},
+                codes=codes.get((caller, callee), {}),
+            )
+            for (caller, callee), values in found.items()
+        )
 
     async def _usage(self) -> tuple[InstanceUsage, ...]:
         return await self._sources.metrics().usage()

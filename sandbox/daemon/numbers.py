@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from sandbox.control import Metric, MetricsControl, MetricsQuery, Series
+from sandbox.control import Metric, MetricsAnswer, MetricsControl, MetricsQuery, Series
 
-OF_TRAFFIC = (
+QUANTILES = (Metric.P50, Metric.P90, Metric.P95, Metric.P99)
+RATES = (
     Metric.REQUESTS,
     Metric.ERRORS,
-    Metric.ERROR_RATIO,
     Metric.CLIENT_ERRORS,
-    Metric.P50,
-    Metric.P90,
-    Metric.P95,
-    Metric.P99,
     Metric.RETRIES,
     Metric.TIMEOUTS,
     Metric.EJECTIONS,
@@ -27,27 +23,103 @@ OF_TRAFFIC = (
     Metric.ACTIVE,
     Metric.CONNECTIONS,
 )
-_LARGEST = (Metric.P50, Metric.P90, Metric.P95, Metric.P99, Metric.ERROR_RATIO)
+EDGE = ("caller", "callee")
+_PARTS = 6
+"""Steps in which a window is asked for: the store's steps begin at round times, so one more is found at its edge."""
+
+_FULL_ENOUGH = 1 / 3
 
 Labels = tuple[str, ...]
 Numbers = Mapping[Metric, float | None]
+Edge = tuple[str, str]
+_Together = Callable[[Series], float | None]
 
 
-async def lately(
-    metrics: MetricsControl, by: Sequence[str], *, now: float, seconds: float, wanted: Sequence[Metric] = OF_TRAFFIC
+async def rates(
+    metrics: MetricsControl, by: Sequence[str], *, now: float, seconds: float, wanted: Sequence[Metric] = RATES
 ) -> Mapping[Labels, Numbers]:
-    """What was measured in the last `seconds`, by the values of the labels. SandboxError when nothing can be asked."""
-    query = MetricsQuery(metrics=tuple(wanted), by=tuple(by), since=now - seconds, until=now, step=seconds)
-    found: dict[Labels, dict[Metric, float | None]] = {}
-    for series in (await metrics.query(query)).series:
-        labels = tuple(series.labels.get(name, "") for name in by)
-        found.setdefault(labels, {})[series.metric] = _together(series)
+    """The mean of the last `seconds`, by the values of the labels. SandboxError when nothing can be asked."""
+    answer = await _ask(metrics, wanted, by, now, seconds, seconds / _PARTS)
+    return _by_labels(answer, by, _mean)
+
+
+async def quantiles(
+    metrics: MetricsControl, by: Sequence[str], *, now: float, seconds: float, wanted: Sequence[Metric] = QUANTILES
+) -> Mapping[Labels, Numbers]:
+    answer = await _ask(metrics, wanted, by, now, seconds, seconds)
+
+    def newest(series: Series) -> float | None:
+        """Of the last step, when enough of it is over already; else also of the one before."""
+        begins = answer.start + answer.step * (len(series.values) - 1)
+        last = series.values[-1] if series.values else None
+        if last is not None and now - begins >= seconds * _FULL_ENOUGH:
+            return last
+        return max((value for value in series.values[-2:] if value is not None), default=None)
+
+    return _by_labels(answer, by, newest)
+
+
+async def shares(metrics: MetricsControl, label: str, *, now: float, seconds: float) -> Mapping[Edge, dict[str, float]]:
+    """Requests per second of each edge by `code` or `flag`."""
+    answer = await _ask(metrics, (Metric.REQUESTS,), (*EDGE, label), now, seconds, seconds / _PARTS)
+    found: dict[Edge, dict[str, float]] = {}
+    for series in answer.series:
+        if rate := _mean(series):
+            edge = (series.labels.get("caller", ""), series.labels.get("callee", ""))
+            found.setdefault(edge, {})[series.labels.get(label, "")] = rate
     return found
 
 
-def _together(series: Series) -> float | None:
-    """A window may fall on two steps of the store."""
+async def edges(metrics: MetricsControl, *, now: float, seconds: float) -> Mapping[Edge, Numbers]:
+    counted = await rates(metrics, EDGE, now=now, seconds=seconds)
+    timed = await quantiles(metrics, EDGE, now=now, seconds=seconds, wanted=(Metric.P50, Metric.P99))
+    return {
+        (caller, callee): {**numbers, **_ratio(numbers), **timed.get((caller, callee), {})}
+        for (caller, callee), numbers in counted.items()
+    }
+
+
+async def services(
+    metrics: MetricsControl, edges: Mapping[Edge, Numbers], *, now: float, seconds: float
+) -> Mapping[str, Numbers]:
+    """Of all callers together."""
+    timed = await quantiles(metrics, ("callee",), now=now, seconds=seconds)
+    found: dict[str, Numbers] = {}
+    for name in dict.fromkeys(callee for _, callee in edges):
+        counted = _summed(numbers for (_, callee), numbers in edges.items() if callee == name)
+        found[name] = {**counted, **_ratio(counted), **timed.get((name,), {})}
+    return found
+
+
+def _summed(parts: Iterable[Numbers]) -> Numbers:
+    total: dict[Metric, float | None] = {}
+    for numbers in parts:
+        for metric in RATES:
+            if (value := numbers.get(metric)) is not None:
+                total[metric] = (total.get(metric) or 0.0) + value
+    return total
+
+
+def _ratio(numbers: Numbers) -> Numbers:
+    asked, failed = numbers.get(Metric.REQUESTS), numbers.get(Metric.ERRORS)
+    return {Metric.ERROR_RATIO: failed / asked} if asked and failed is not None else {}
+
+
+async def _ask(
+    metrics: MetricsControl, wanted: Sequence[Metric], by: Sequence[str], now: float, seconds: float, step: float
+) -> MetricsAnswer:
+    query = MetricsQuery(metrics=tuple(wanted), by=tuple(by), since=now - seconds, until=now, step=step)
+    return await metrics.query(query)
+
+
+def _by_labels(answer: MetricsAnswer, by: Sequence[str], together: _Together) -> Mapping[Labels, Numbers]:
+    found: dict[Labels, dict[Metric, float | None]] = {}
+    for series in answer.series:
+        labels = tuple(series.labels.get(name, "") for name in by)
+        found.setdefault(labels, {})[series.metric] = together(series)
+    return found
+
+
+def _mean(series: Series) -> float | None:
     known = [value for value in series.values if value is not None]
-    if not known:
-        return None
-    return max(known) if series.metric in _LARGEST else sum(known) / len(known)
+    return sum(known) / len(known) if known else None

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sandbox.control import Metric, MetricsControl, ProjectStatus
+from sandbox.daemon import numbers
 from sandbox.daemon.alerting import free_disk
-from sandbox.daemon.numbers import lately
 from sandbox.errors import SandboxError
 from sandbox.events import Bus
 from sandbox.model import Project
@@ -44,17 +44,17 @@ class Observer:
         free, size = await asyncio.to_thread(free_disk, self._state)
         metrics = self._metrics()
         try:
-            numbers = await lately(metrics, ("callee",), now=now, seconds=LOOKS_BACK)
-            edges = await lately(metrics, ("caller", "callee"), now=now, seconds=LOOKS_BACK)
+            edges = await numbers.edges(metrics, now=now, seconds=LOOKS_BACK)
+            called = await numbers.services(metrics, edges, now=now, seconds=LOOKS_BACK)
             usage = await metrics.usage()
             windows = await self._budget(metrics, now)
         except SandboxError:
-            numbers, edges, usage, windows = {}, {}, (), {}
+            edges, called, usage, windows = {}, {}, (), {}
         return Observation(
             at=now,
             services=self._status().services,
-            numbers={callee: found for (callee,), found in numbers.items()},
-            edges={(caller, callee): found for (caller, callee), found in edges.items()},
+            numbers=called,
+            edges=edges,
             windows=windows,
             usage=usage,
             events=tuple(event for event in self._bus.history() if now - event.at <= CRASHES_WITHIN),
@@ -68,12 +68,12 @@ class Observer:
             found: dict[str, dict[float, Asked]] = {}
             for window in WINDOWS:
                 wanted = (Metric.REQUESTS, Metric.ERRORS)
-                asked = await lately(metrics, ["callee"], now=now, seconds=window, wanted=wanted)
-                for (service, *_), numbers in asked.items():
-                    found.setdefault(service, {})[window] = _asked(numbers, window)
+                asked = await numbers.rates(metrics, ("callee",), now=now, seconds=window, wanted=wanted)
+                for (service,), values in asked.items():
+                    found.setdefault(service, {})[window] = _asked(values, window)
             self._windows, self._windows_until = found, time.monotonic() + _BUDGET_EVERY
         return self._windows if promised else {}
 
 
-def _asked(numbers: Numbers, window: float) -> Asked:
-    return Asked((numbers.get(Metric.REQUESTS) or 0.0) * window, (numbers.get(Metric.ERRORS) or 0.0) * window)
+def _asked(values: Numbers, window: float) -> Asked:
+    return Asked((values.get(Metric.REQUESTS) or 0.0) * window, (values.get(Metric.ERRORS) or 0.0) * window)

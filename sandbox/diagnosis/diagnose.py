@@ -11,15 +11,23 @@ from sandbox.diagnosis.causes.routes import no_such_host, service_of_url
 from sandbox.diagnosis.causes.slow import p99, slow_hop
 from sandbox.diagnosis.causes.trace import failure, slowest
 from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
-from sandbox.diagnosis.graph import callees, entries, paths_from
+from sandbox.diagnosis.graph import callees, entries, failing_paths
 from sandbox.diagnosis.words import counted, milliseconds, percent, requests
 from sandbox.model.flags import flag_words
 
 FAILS = 0.01
 """The share of failed requests from which something is wrong."""
 
-_SIDE_EFFECTS = ("retries_amplify", "slow_hop", "own_errors", "broken_connections", "waiting", "starting")
-"""What often follows from another cause, and is told after those that don't."""
+_FAILURES = (Metric.ERRORS, Metric.FAULTS, Metric.TIMEOUTS, Metric.OVERFLOWS, Metric.RATE_LIMITED, Metric.DENIED)
+
+_AFTER = {
+    kind: rank
+    for rank, kinds in enumerate(
+        [("retries_amplify", "own_errors", "broken_connections"), ("slow_hop",), ("waiting", "starting")], 1
+    )
+    for kind in kinds
+}
+"""What often follows from another cause, and is told after those that don't; what fails comes before what is slow."""
 
 _CONFIDENCE = (Confidence.CERTAIN, Confidence.LIKELY, Confidence.UNKNOWN)
 
@@ -45,21 +53,35 @@ def diagnose(evidence: Evidence, target: str | None = None) -> Diagnosis:
 
 
 def _of_service(evidence: Evidence, target: str, start: str) -> Diagnosis:
-    paths = paths_from(start, callees(evidence))
+    paths = _paths(evidence, start)
     causes = [*of_project(evidence), *_along(evidence, paths, start)]
     return _told(evidence, target, causes, paths, start)
 
 
+def _paths(evidence: Evidence, start: str) -> Paths:
+    return failing_paths(start, callees(evidence), set(_failing(evidence)))
+
+
+def _failing(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    for edge in evidence.edges:
+        if any(edge.share(metric) > FAILS for metric in _FAILURES):
+            yield edge.caller, edge.callee
+    for service in evidence.status.services:
+        for callee in service.depends_on:
+            called = evidence.service(callee)
+            if called is not None and not called.ready:
+                yield service.name, callee
+
+
 def _of_everything(evidence: Evidence) -> Diagnosis:
-    calls = callees(evidence)
     paths: dict[str, tuple[str, ...]] = {}
     for start in entries(evidence):
-        for name, path in paths_from(start, calls).items():
+        for name, path in _paths(evidence, start).items():
             if name not in paths or len(path) > len(paths[name]):
                 paths[name] = path
     causes = [*of_project(evidence)]
     for start in entries(evidence):
-        causes += _along(evidence, paths_from(start, calls), start)
+        causes += _along(evidence, _paths(evidence, start), start)
     return _told(evidence, evidence.status.project, causes, paths)
 
 
@@ -69,7 +91,7 @@ def _of_trace(evidence: Evidence, trace: Trace) -> Diagnosis:
     start = shown.service if shown is not None and evidence.service(shown.service or "") else None
     if shown is None or start is None:
         return _told(evidence, trace.id, [shown] if shown else [], {})
-    paths = paths_from(start, callees(evidence))
+    paths = _paths(evidence, start)
     return _told(evidence, trace.id, [*_along(evidence, paths, start), shown], paths, start)
 
 
@@ -128,11 +150,11 @@ def _surer(cause: Cause) -> tuple[int, int]:
 def _ordered(causes: list[Cause], paths: Paths) -> list[Cause]:
     """The deepest first. What holds for the whole project comes before all, what follows from others after them."""
 
-    def rank(cause: Cause) -> tuple[bool, bool, int, int]:
+    def rank(cause: Cause) -> tuple[bool, int, int, int]:
         depth = len(paths.get(cause.service, ())) if cause.service else 0
         return (
             cause.service is not None,
-            cause.kind in _SIDE_EFFECTS,
+            _AFTER.get(cause.kind, 0),
             -depth,
             _CONFIDENCE.index(cause.confidence),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sandbox.diagnosis.evidence import Evidence
 
@@ -28,6 +28,14 @@ def paths_from(start: str, calls: Mapping[str, tuple[str, ...]]) -> Mapping[str,
                 found[callee] = (*found[here], callee)
                 waiting.append(callee)
     return found
+
+
+def failing_paths(
+    start: str, calls: Mapping[str, tuple[str, ...]], failing: Collection[tuple[str, str]]
+) -> Mapping[str, tuple[str, ...]]:
+    """As `paths_from`, but along edges that fail wherever these lead there."""
+    ill = {name: tuple(one for one in called if (name, one) in failing) for name, called in calls.items()}
+    return {**paths_from(start, calls), **paths_from(start, ill)}
 
 
 def entries(evidence: Evidence) -> tuple[str, ...]:

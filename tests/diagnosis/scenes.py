@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from sandbox.cli.parser import parse
 from sandbox.control import Cause, Diagnosis, Metric, ServiceStatus, Span, Status, Trace
 from sandbox.diagnosis import EdgeNumbers, Evidence, diagnose
 from sandbox.events import Event, Kind
@@ -54,7 +55,11 @@ def evidence(
 
 
 def why(target: str | None = "storefront", *changed: ServiceStatus | EdgeNumbers, **more: Any) -> Diagnosis:
-    return diagnose(evidence(*changed, **more), target)
+    found = diagnose(evidence(*changed, **more), target)
+    for cause in found.causes:
+        if cause.command is not None and cause.command.startswith("sandbox ") and "sandbox trace" not in cause.command:
+            parse(cause.command.split()[1:])  # UsageError for what nobody could type
+    return found
 
 
 def first(diagnosis: Diagnosis) -> Cause:

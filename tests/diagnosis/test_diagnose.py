@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sandbox.control import Confidence, Metric, Status
 from sandbox.diagnosis import EdgeNumbers, diagnose
 from sandbox.diagnosis.graph import callees, entries, paths_from
-from sandbox.model import Objectives
+from sandbox.model import AuthorizationAction, AuthorizationRule, Objectives, RateLimit, TrafficPolicy
 from tests.diagnosis.scenes import CHAIN, edge, evidence, first, service, why
 
 
@@ -55,6 +55,10 @@ def test_the_deepest_is_first_and_consequences_are_last() -> None:
         edge("gateway", "storefront", rate_limited=1),
         edge("orders", "steamer", denied=1),
         edge("steamer", "pantry", errors=5),
+        policies={
+            "storefront": TrafficPolicy(rate_limit=RateLimit(requests=1)),
+            "steamer": TrafficPolicy(authorization=(AuthorizationRule(action=AuthorizationAction.DENY),)),
+        },
     )
 
     assert [(cause.service, cause.kind) for cause in found.causes] == [

@@ -16,6 +16,9 @@ def denied(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
     rules = [_words(rule) for rule in (policy.authorization if policy else ())]
     service = evidence.service(edge.caller)
     undeclared = evidence.declared_only and service is not None and edge.callee not in service.depends_on
+    if not rules and not undeclared:
+        return None  # taken back meanwhile
+    by_rule = any(rule.action is AuthorizationAction.DENY for rule in (policy.authorization if policy else ()))
     return Cause(
         kind="denied",
         service=edge.callee,
@@ -25,11 +28,17 @@ def denied(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
             *([f"mesh.authorization is declared, and {edge.caller} does not declare it"] if undeclared else []),
             *(f"authorization of its traffic policy: {rule}" for rule in rules),
         ),
-        command=f"add {edge.callee} to depends_on of {edge.caller}"
-        if undeclared
-        else f"sandbox traffic allow {edge.callee} --from {edge.caller}",
+        command=_command(edge, undeclared=undeclared, by_rule=by_rule),
         confidence=Confidence.CERTAIN,
     )
+
+
+def _command(edge: EdgeNumbers, *, undeclared: bool, by_rule: bool) -> str:
+    if undeclared:
+        return f"add {edge.callee} to depends_on of {edge.caller}"
+    if by_rule:
+        return f"sandbox traffic clear {edge.callee} deny"
+    return f"sandbox traffic allow {edge.callee} --from {edge.caller}"
 
 
 def _words(rule: AuthorizationRule) -> str:

@@ -13,18 +13,17 @@ from sandbox.model import Abort, Fault
 
 
 def fault_injected(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
-    """Certain where Envoy counted some; likely where a fault is in force and Envoy's count is not known."""
+    """Certain where Envoy counted some; likely where its count is not known. One that is taken back is no cause."""
     hit = edge.rate(Metric.FAULTS) or edge.flags.get("FI", 0.0) + edge.flags.get("DI", 0.0)
     found = list(_in_force(evidence, edge))
     known = edge.values.get(Metric.FAULTS) is not None
-    if not hit and (known or not found or not edge.rate(Metric.REQUESTS)):
+    if not found or (not hit and (known or not edge.rate(Metric.REQUESTS))):
         return None
     event = evidence.newest(Kind.FAULT_INJECTED, service=edge.callee)
-    words = found[0][1] if found else "errors or delays"
     return Cause(
         kind="fault_injected",
         service=edge.callee,
-        message=f"somebody injected a fault into {edge.callee}: {words}",
+        message=f"somebody injected a fault into {edge.callee}: {found[0][1]}",
         facts=(
             *(f"{name} of its traffic policy has the fault: {what}" for name, what in found),
             *([f"it hits {requests(hit)} from {edge.caller}"] if hit else []),

@@ -16,11 +16,12 @@ def rate_limited(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
     if not refused:
         return None
     limits = list(_rate_limits(evidence, edge))
+    if not limits:
+        return None  # taken back meanwhile
     return Cause(
         kind="rate_limited",
         service=edge.callee,
-        message=f"a rate limit refuses requests from {edge.caller} to {edge.callee}"
-        + (f": {limits[0][1]}" if limits else ""),
+        message=f"a rate limit refuses requests from {edge.caller} to {edge.callee}: {limits[0][1]}",
         facts=(
             f"{requests(refused)} are answered 429",
             *(f"{place} of {edge.callee}'s traffic policy: {words}" for place, words in limits),
@@ -49,6 +50,7 @@ def circuit_open(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
     if not refused:
         return None
     limits = list(_pool_limits(evidence, edge.callee))
+    key = "limit" if _is_limited(evidence, edge.callee) else "connectionPool"
     return Cause(
         kind="circuit_open",
         service=edge.callee,
@@ -58,9 +60,14 @@ def circuit_open(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
             f"{percent(edge.share(Metric.OVERFLOWS))} of all",
             *limits,
         ),
-        command=f"sandbox traffic get {edge.callee}",
-        confidence=Confidence.CERTAIN,
+        command=f"sandbox traffic {f'clear {edge.callee} {key}' if limits else f'get {edge.callee}'}",
+        confidence=Confidence.CERTAIN if limits else Confidence.LIKELY,
     )
+
+
+def _is_limited(evidence: Evidence, callee: str) -> bool:
+    policy = evidence.policies.get(callee)
+    return policy is not None and policy.concurrency is not None
 
 
 def _pool_limits(evidence: Evidence, callee: str) -> Iterator[str]:

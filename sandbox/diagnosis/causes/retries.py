@@ -32,7 +32,7 @@ def retries_exhaust_deadline(evidence: Evidence, edge: EdgeNumbers) -> Cause | N
                     f"{requests(edge.rate(Metric.TIMEOUTS))} run out of time; "
                     f"{counted(edge.rate(Metric.RETRIES), 'retries')}",
                 ),
-                command=f"sandbox traffic retry {edge.callee} --attempts {_fewer(whole, one)}",
+                command=f"sandbox traffic retry {edge.callee} {_fewer(whole, one)}",
                 confidence=Confidence.CERTAIN,
             )
     return None
@@ -54,6 +54,6 @@ def retries_amplify(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
             f"{requests(asked)} became {counted(asked + retries, 'tries')}",
             f"{percent(edge.share(Metric.ERRORS))} of the requests fail all the same",
         ),
-        command=f"sandbox traffic retry {edge.callee} --attempts 1",
+        command=f"sandbox traffic retry {edge.callee} 1",
         confidence=Confidence.CERTAIN,
     )

@@ -39,7 +39,7 @@ def slow_hop(evidence: Evidence, start: str, services: Iterable[str]) -> Cause |
             f"({percent(share / whole)})"
             for name, share in sorted(own.items(), key=lambda one: -one[1])[:4]
         ),
-        command=f"sandbox trace --slow --service {slowest}",
+        command="sandbox trace --slow",
         confidence=Confidence.LIKELY,
     )
 
