@@ -17,9 +17,9 @@ def of(keys: str) -> str:
 
 
 def transcripts() -> list[tuple[str, list[str]]]:
-    """Of problems.txt: files, and below each what is wrong with it (`=>`) and what to do about it."""
-    blocks = re.split(r"\n\n+", (Path(__file__).parent / "problems.txt").read_text().rstrip())
-    return [_transcript(block.splitlines()) for block in blocks]
+    """Of problems*.txt: files, and below each what is wrong with it (`=>`) and what to do about it."""
+    texts = [file.read_text().rstrip() for file in sorted(Path(__file__).parent.glob("problems*.txt"))]
+    return [_transcript(block.splitlines()) for text in texts for block in re.split(r"\n\n+", text)]
 
 
 def _transcript(lines: list[str]) -> tuple[str, list[str]]:

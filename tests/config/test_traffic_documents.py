@@ -8,13 +8,14 @@ from typing import Any
 import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sandbox.config.jsonschema import schema
 from sandbox.config.traffic import document, parse_policies
 from sandbox.errors import ConfigError
 from sandbox.model import Project, Timeouts, TrafficPolicy
 from tests.config.conftest import Folder
-from tests.strategies.traffic import policies
+from tests.strategies.traffic import documents, policies
 
 SCHEMA = jsonschema.Draft202012Validator(schema())
 
@@ -122,6 +123,42 @@ def test_problems_name_their_place_in_the_document(project: Project) -> None:
 )
 def test_what_is_no_policy_at_all(project: Project, documents: Any, found: str) -> None:
     assert problems(project, documents)[0].startswith(found)
+
+
+JUNK = st.sampled_from(
+    [None, True, 0, -1, 1e9, float("nan"), "", "x", "$", "/", "9" * 40, "\0", [], {}, [{}], {"a": 1}]
+)
+
+
+@st.composite
+def broken_documents(draw: st.DrawFn) -> Any:
+    """Valid ones in which one value or key is another."""
+    found = draw(documents().filter(bool))
+    holder: Any = found
+    while True:
+        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+        key = draw(st.sampled_from(keys))
+        inner = holder[key]
+        if not isinstance(inner, dict | list) or not inner or draw(st.booleans()):
+            break
+        holder = inner
+    if isinstance(holder, dict) and draw(st.booleans()):
+        holder[draw(st.sampled_from(["nme", "x-mine", "type", ""]))] = holder.pop(key)
+    else:
+        holder[key] = draw(JUNK)
+    return found
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(broken=broken_documents())
+def test_whatever_is_refused_has_its_place(project: Project, broken: Any) -> None:
+    try:
+        found = parse_policies({"c": broken}, project)["c"]
+    except ConfigError as error:
+        assert all(str(problem.location).startswith("traffic.c") and problem.message for problem in error.problems)
+        assert all(problem.hint for problem in error.problems)
+    else:
+        assert parse_policies({"c": document(found)}, project) == {"c": found}
 
 
 def test_a_document_without_end_is_refused(project: Project) -> None:
