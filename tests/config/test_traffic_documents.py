@@ -125,9 +125,8 @@ def test_what_is_no_policy_at_all(project: Project, documents: Any, found: str) 
     assert problems(project, documents)[0].startswith(found)
 
 
-JUNK = st.sampled_from(
-    [None, True, 0, -1, 1e9, float("nan"), "", "x", "$", "/", "9" * 40, "\0", [], {}, [{}], {"a": 1}]
-)
+VALUES: list[Any] = [None, True, 0, -1, 1e9, float("nan"), "", "x", "$", "/", "9" * 40, "\0", [], {}, [{}], {"a": 1}]
+JUNK = st.sampled_from(VALUES)
 
 
 @st.composite
