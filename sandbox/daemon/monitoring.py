@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.control import (
     AlertsControl,
     DiagnosisControl,
+    InstanceUsage,
     LoadControl,
     MetricsControl,
     ProjectStatus,
@@ -34,6 +35,7 @@ from sandbox.proxy.bearer import Guarded
 from sandbox.runtime.base import Driver
 from sandbox.supervisor.cluster import Cluster
 from sandbox.supervisor.evidence import Printed
+from sandbox.supervisor.usage import UsageWatch
 from sandbox.supervisor.wiring import OTLP_NAME
 from sandbox.tasks import Tasks
 
@@ -69,6 +71,10 @@ class Monitoring:
     def __init__(self, watched: Watched) -> None:
         soon: Any = Soon()
         self._watched = watched
+        cluster = watched.cluster
+        self._usage = UsageWatch(
+            watched.driver, lambda: cluster.desired.project, lambda: cluster.state, self._note_usage
+        )
         self.metrics: MetricsControl = soon
         self.tracing = Tracing(_told(watched))
         self.traces: TracesControl = self.tracing.control
@@ -110,7 +116,7 @@ class Monitoring:
             callers=watched.callers,
             on_step=self._recorder.note,
         )
-        facts = numbers.Facts(status=watched.status, external=self._external, usage=lambda: ())
+        facts = numbers.Facts(status=watched.status, external=self._external, usage=lambda: self._usage.now)
         self.metrics = numbers.Numbers(self._scraper.past, self._recorder, facts)
 
     async def open(self, stack: AsyncExitStack, otlp: socket.socket, more: Sequence[socket.socket] = ()) -> None:
@@ -124,6 +130,7 @@ class Monitoring:
         await self._recorder.open()
         stack.push_async_callback(self._recorder.close)
         self._watched.tasks.spawn(self._scraper.run(), name="scrape the proxy's numbers")
+        self._watched.tasks.spawn(self._usage.run(), name="measure the instances")
 
     async def _open_receiver(self, stack: AsyncExitStack, otlp: socket.socket, more: Sequence[socket.socket]) -> None:
         receiver = (await imported("sandbox.telemetry.otlp")).OtlpReceiver(
@@ -138,6 +145,9 @@ class Monitoring:
 
     def telemetry(self) -> TelemetrySnapshot:
         return self._scraper.snapshot()
+
+    def _note_usage(self, used: tuple[InstanceUsage, ...]) -> None:
+        self._recorder.note_usage(used)
 
     def _external(self) -> frozenset[str]:
         services = self._watched.cluster.desired.project.services.values()

@@ -88,6 +88,17 @@ class Exit:
         return f"{text}, {self.reason}" if self.reason else text
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an instance uses of the machine, with all that it started. None: it can't be found out here."""
+
+    id: str
+    cpu_seconds: float  # since its start; falls when a process ends that another one took over
+    memory: int  # bytes; what processes share counts in each of them
+    memory_limit: int | None  # that the runtime enforces
+    open_files: int | None
+
+
 Output = Callable[[str], None]
 """Takes one line of a build's output."""
 
@@ -123,6 +134,10 @@ class Driver(Protocol):
 
     async def running(self) -> tuple[Running, ...]:
         """Every instance of this project that runs now, whoever started it."""
+        ...
+
+    async def usage(self) -> tuple[Usage, ...]:
+        """Of the instances that run now; what can't be measured is left out."""
         ...
 
     def exits(self) -> AsyncIterator[Exit]:

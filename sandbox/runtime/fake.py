@@ -19,7 +19,7 @@ from signal import SIGKILL, SIGTERM
 
 from sandbox.control import ExecSpec
 from sandbox.errors import RuntimeFailure
-from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Workload
+from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Usage, Workload
 
 _LOOPBACK = "127.0.0.1"
 
@@ -47,6 +47,7 @@ class FakeHost:
     def __init__(self) -> None:
         self.behaviours: dict[str, Behaviour] = {}
         self.calls: list[str] = []
+        self.seconds = 0.0  # of CPU, one more each time somebody asks
         self.running: dict[str, Running] = {}
         self.specs: dict[str, InstanceSpec] = {}
         self._pids = itertools.count(1001)
@@ -132,6 +133,13 @@ class FakeDriver:
 
     async def running(self) -> tuple[Running, ...]:
         return tuple(self.host.running.values())
+
+    async def usage(self) -> tuple[Usage, ...]:
+        self.host.seconds += 1
+        return tuple(
+            Usage(id=id, cpu_seconds=self.host.seconds, memory=1 << 20, memory_limit=None, open_files=3)
+            for id in self.host.running
+        )
 
     async def exits(self) -> AsyncIterator[Exit]:
         while True:

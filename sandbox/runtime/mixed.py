@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from sandbox.control import ExecSpec
 from sandbox.errors import RuntimeFailure
-from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Output, Running, Workload
+from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Output, Running, Usage, Workload
 from sandbox.tasks import Tasks
 
 
@@ -65,6 +65,12 @@ class MixedDriver:
                 self._where[running.id] = name
                 found.append(running)
         return tuple(found)
+
+    async def usage(self) -> tuple[Usage, ...]:
+        """One that can't be asked leaves those of the others."""
+        asked = (driver.usage() for driver in self._drivers.values())
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return tuple(one for answer in answers if not isinstance(answer, BaseException) for one in answer)
 
     async def exits(self) -> AsyncIterator[Exit]:
         while True:

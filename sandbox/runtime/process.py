@@ -11,10 +11,11 @@ from pathlib import Path
 from sandbox.control import ExecSpec
 from sandbox.errors import RuntimeFailure
 from sandbox.paths import ProjectPaths
-from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Workload
+from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Usage, Workload
 from sandbox.runtime.buildpack import Buildpack
 from sandbox.runtime.client import ShimClient, ShimRefusal
 from sandbox.runtime.expand import expand
+from sandbox.runtime.procusage import of_trees
 from sandbox.runtime.zygote.keeper import Zygotes
 from sandbox.tasks import Tasks
 
@@ -101,6 +102,10 @@ class ProcessDriver:
             for kept in await self._shim.list()
             if kept.role == "service" and kept.state == "running"
         )
+
+    async def usage(self) -> tuple[Usage, ...]:
+        roots = {one.id: one.pid for one in await self.running() if one.pid is not None}
+        return await asyncio.to_thread(of_trees, roots)
 
     async def exits(self) -> AsyncIterator[Exit]:
         """Raises ShimLost when the shim is gone."""

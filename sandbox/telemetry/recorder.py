@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from sandbox.control import MetricsAnswer, MetricsQuery
-from sandbox.telemetry.columns import READINGS, Amounts, InstanceKey, SeriesKey
+from sandbox.control import InstanceUsage, MetricsAnswer, MetricsQuery
+from sandbox.telemetry.columns import CPU, CPU_UNIT, MEMORY, OPEN_FILES, READINGS, Amounts, InstanceKey, SeriesKey
 from sandbox.telemetry.query import Plan, answered, plan
 from sandbox.telemetry.signals import Step
 from sandbox.telemetry.store import CLOCK, Store
@@ -69,7 +69,8 @@ class Recorder:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="numbers")
         self._store: Store | None = None
         self._behind = 0
-        self._more: dict[InstanceKey, Amounts] = {}
+        self._more: dict[SeriesKey, Amounts] = {}
+        self._restarts: dict[SeriesKey, int] = {}
         self.dropped = 0  # steps that came while the disk was too slow
 
     async def open(self) -> None:
@@ -101,9 +102,20 @@ class Recorder:
         written = self._thread.submit(self._store.write, at, milliseconds, parts)
         written.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._written, done))
 
-    def note_instances(self, used: Mapping[InstanceKey, Amounts]) -> None:
+    def note_usage(self, used: Iterable[InstanceUsage]) -> None:
         """With the next step."""
-        self._more |= {key: {**amounts, READINGS: 1} for key, amounts in used.items()}
+        for one in used:
+            key = InstanceKey(one.service, one.version, one.instance)
+            before = self._restarts.get(key, one.restarts)
+            self._more[key] = {
+                READINGS: 1,
+                CPU: round(one.cpu * CPU_UNIT),
+                MEMORY: one.memory,
+                OPEN_FILES: one.open_files or 0,
+                "restarts": max(0, one.restarts - before),
+            }
+            self._restarts[key] = one.restarts
+        self._restarts = {key: count for key, count in self._restarts.items() if key in self._more}
 
     async def query(self, query: MetricsQuery) -> MetricsAnswer:
         """UsageError for what can't be asked."""

@@ -181,6 +181,21 @@ async def test_a_command_needs_a_running_instance(driver: Driver) -> None:
         await driver.run("nobody", stages.SAYS_HELLO, timeout=5)
 
 
+async def test_what_runs_is_measured(stage: Stage, driver: Driver) -> None:
+    assert await driver.usage() == ()
+    await driver.start(stage.play(stages.SLEEPS, ORDERS))
+
+    (before,), (after,) = await driver.usage(), await driver.usage()
+
+    assert (before.id, after.id) == (ORDERS, ORDERS)
+    assert 0 <= before.cpu_seconds <= after.cpu_seconds
+    assert after.memory >= 64 * 1024
+    assert after.open_files is None or after.open_files >= 2
+
+    await driver.stop(ORDERS, grace=1)
+    assert await driver.usage() == ()
+
+
 async def test_a_client_learns_how_to_run_a_command_itself(stage: Stage, driver: Driver) -> None:
     await driver.start(stage.play(stages.SLEEPS, ORDERS))
     assert "GREETING=good morning\n" in await stage.said_by(driver.exec_spec(ORDERS, ["env"]))

@@ -17,7 +17,7 @@ from sandbox.control import ExecSpec
 from sandbox.errors import RuntimeFailure
 from sandbox.model import Project, Version
 from sandbox.paths import ProjectPaths, make_private
-from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Workload
+from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Usage, Workload
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.builds import Builder
 from sandbox.runtime.docker.builds.pull import find_image
@@ -37,6 +37,7 @@ from sandbox.runtime.docker.saves import bring
 from sandbox.runtime.docker.standby.held import was_let_go
 from sandbox.runtime.docker.standby.standbys import Standbys
 from sandbox.runtime.docker.stream import Streams
+from sandbox.runtime.docker.usage import usage_of
 from sandbox.runtime.docker.watch import EngineWatch
 from sandbox.runtime.selfexec import self_command
 from sandbox.tasks import Tasks
@@ -190,6 +191,10 @@ class DockerDriver:
     async def running(self) -> tuple[Running, ...]:
         await self._watch.present()
         return tuple([running_of(details) for details in await self._details("running")])
+
+    async def usage(self) -> tuple[Usage, ...]:
+        alive = [record.running for record in self._records if record.running and not record.ended.is_set()]
+        return await usage_of(self._engine, alive)
 
     def exits(self) -> AsyncIterator[Exit]:
         return self._lives.exits()
