@@ -117,7 +117,10 @@ def _alerts(handlers: AlertsHandlers) -> tuple[Route, ...]:
 
 
 def _pictures(handlers: PicturesHandlers) -> tuple[Route, ...]:
-    return (Route("GET", "/api/charts/{service}", handlers.charts),)
+    return (
+        Route("GET", "/api/charts/{service}", handlers.charts),
+        Route("GET", "/api/graph.svg", handlers.graph),
+    )
 
 
 def _load(handlers: LoadHandlers) -> tuple[Route, ...]:

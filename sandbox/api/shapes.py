@@ -93,6 +93,10 @@ class Charts(msgspec.Struct, frozen=True):
     charts: tuple[str, ...]  # SVG, without colours of its own
 
 
+class Picture(msgspec.Struct, frozen=True):
+    svg: str  # without colours of its own
+
+
 class SamplingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     per_second: Annotated[float, msgspec.Meta(ge=0)] | None = None
     everything: bool = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sandbox.api.shapes import Charts
+from sandbox.api.shapes import Charts, Picture
 from sandbox.control import Control, Marker, markers
 from sandbox.errors import NotFoundError
+from sandbox.pictures.callgraph import call_graph
 from sandbox.pictures.panels import panels, query
 
 _SPAN = 15 * 60.0
@@ -26,6 +27,10 @@ class PicturesHandlers:
         now = self._clock()
         answer = await self._control.metrics.query(query(service, now - _SPAN, now))
         return Charts(tuple(panels(answer, await self._markers(service, now))))
+
+    async def graph(self) -> Picture:
+        """Who calls whom, as SVG."""
+        return Picture(call_graph(await self._control.metrics.graph()))
 
     async def _markers(self, service: str, now: float) -> tuple[Marker, ...]:
         events = [event async for event in self._control.events()]

@@ -43,6 +43,25 @@ def _line_count(text: str) -> int:
     return int(text)
 
 
+def _stat(parser: ArgumentParser) -> None:
+    services_argument(parser)
+    parser.add_argument("-e", "--edges", action="store_true", help="a row for each caller and version of a service")
+    parser.add_argument("-w", "--watch", action="store_true", help="print it anew every 2 seconds until interrupted")
+    output_option("table", "json")(parser)
+
+
+def _top(parser: ArgumentParser) -> None:
+    services_argument(parser)
+    parser.add_argument("-w", "--watch", action="store_true", help="print it anew every 2 seconds until interrupted")
+    parser.add_argument("--sort", choices=("name", "cpu", "memory"), default="cpu", help="what comes first")
+    output_option("table", "json")(parser)
+
+
+def _edges(parser: ArgumentParser) -> None:
+    parser.add_argument("-u", "--undeclared", action="store_true", help="only calls that nobody declared")
+    output_option("table", "dot", "mermaid", "svg", "json")(parser)
+
+
 def _wait(parser: ArgumentParser) -> None:
     services_argument(parser)
     parser.add_argument(
@@ -98,6 +117,27 @@ GROUP = Group(
             "sandbox.cli.reporting:run",
             _report,
             ("sandbox report", "sandbox report --span 1h --to incident.html"),
+        ),
+        Command(
+            "stat",
+            "requests, errors and latencies of the last seconds",
+            "sandbox.cli.stat:run",
+            _stat,
+            ("sandbox stat", "sandbox stat -e orders", "sandbox stat --watch"),
+        ),
+        Command(
+            "top",
+            "what instances use: CPU, memory, open files",
+            "sandbox.cli.top:run",
+            _top,
+            ("sandbox top", "sandbox top --sort memory", "sandbox top -w orders"),
+        ),
+        Command(
+            "edges",
+            "who calls whom, declared or not, and how that goes",
+            "sandbox.cli.edges:run",
+            _edges,
+            ("sandbox edges", "sandbox edges --undeclared", "sandbox edges -o svg > graph.svg"),
         ),
         Command(
             "wait",
