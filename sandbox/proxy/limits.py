@@ -16,7 +16,9 @@ from envoy.type.v3.token_bucket_pb2 import TokenBucket
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from sandbox.model import LimitBy, RateLimit
+from sandbox.proxy.replies import REASON_HEADER
 from sandbox.proxy.values import duration, share
+from sandbox.proxy.values import header as given
 
 FILTER = "envoy.filters.http.local_ratelimit"
 CALLER_HEADER = "x-sandbox-from"
@@ -41,6 +43,7 @@ def bucket_filter(limit: RateLimit, name: str) -> LocalRateLimit:
         enable_x_ratelimit_headers=DRAFT_VERSION_03,
         always_consume_default_token_bucket=BoolValue(value=False),
         rate_limited_as_resource_exhausted=True,
+        response_headers_to_add=[given(REASON_HEADER, "RL")],  # the filter sets no response flag
     )
     if header := told_apart_by(limit):
         key = "value"

@@ -4,7 +4,7 @@ A cluster's own statistics don't tell why a request failed, nor of requests that
 faults, limits, authorization), nor who called what it does not declare. Two loggers that write no log but count tell:
 
 `outcome.n`  every request that ended otherwise than well (status ≥ 400, or any response flag), by cluster, status,
-             flags, details. A good request costs the look at its status.
+             flags, the inbound listener's flags, details. A good request costs the look at its status.
 `call.n`     every request to what its caller does not declare, hosts outside among them, by caller, host and status;
 `call.t`     their durations in milliseconds.
 
@@ -31,6 +31,7 @@ from google.protobuf.struct_pb2 import Struct
 from xds.type.v3.typed_struct_pb2 import TypedStruct
 
 from sandbox.proxy.names import CALL, OUTCOME
+from sandbox.proxy.replies import REASON_HEADER
 from sandbox.proxy.resource import pack
 
 BY_CHAIN = "%FILTER_CHAIN_NAME%"
@@ -70,6 +71,7 @@ def outcomes(caller: str = BY_CHAIN) -> AccessLog:
         "c": "%UPSTREAM_CLUSTER_RAW%",
         "r": "%RESPONSE_CODE%",
         "f": "%RESPONSE_FLAGS%",
+        "x": f"%RESP({REASON_HEADER}):40%",
         "s": caller,
         "d": "%RESPONSE_CODE_DETAILS%",
     }

@@ -8,7 +8,7 @@ from sandbox.control import Graph, GraphEdge, GraphNode, ProjectStatus
 from sandbox.model import GATEWAY
 from sandbox.telemetry.columns import DETAIL, REQUESTS, Amounts, EdgeKey, added
 from sandbox.telemetry.signals import Counted, signals
-from sandbox.telemetry.told import EXTERNAL, NOWHERE
+from sandbox.telemetry.told import EXTERNAL
 
 Pair = tuple[str, str]
 
@@ -54,7 +54,7 @@ def _observed(by_edge: Mapping[EdgeKey, Amounts], known: Collection[str]) -> dic
     """By version. Of hosts outside that are no longer called, nothing stays."""
     found: dict[Pair, dict[str, Amounts]] = {}
     for edge in sorted(by_edge):
-        if edge.callee in known and edge.version != NOWHERE:
+        if edge.caller and edge.callee in known:
             found.setdefault((edge.caller, edge.callee), {})[edge.version] = by_edge[edge]
     outside = [edge for edge in by_edge if edge.version == EXTERNAL and by_edge[edge].get(REQUESTS)]
     busiest = sorted(outside, key=lambda edge: (-by_edge[edge][REQUESTS], edge))
@@ -75,7 +75,7 @@ def _edge(pair: Pair, declared: bool, versions: Mapping[str, Amounts], seconds: 
         error_ratio=found.error_ratio,
         p50=found.p50,
         p99=found.p99,
-        versions={name: signals(one, seconds).requests_per_second for name, one in versions.items()},
+        versions={name: signals(one, seconds).requests_per_second for name, one in versions.items() if name},
         reasons=dict(_reasons(together.items(), seconds)),
     )
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sandbox.control import Edge, Signals, TelemetrySnapshot
 from sandbox.telemetry.columns import ERRORS, REQUESTS, Amounts, EdgeKey, added, grown, histogram
 from sandbox.telemetry.stats import Reading
-from sandbox.telemetry.told import EXTERNAL, NOWHERE
+from sandbox.telemetry.told import EXTERNAL
 
 WINDOW = 10.0
 """Seconds that the signals look back."""
@@ -106,7 +106,9 @@ class Past:
         Every edge between services that was ever used is there, with zeros while it is idle.
         """
         span, counted = self.counted(now)
-        inside = {edge: one for edge, one in counted.items() if edge.version not in (EXTERNAL, NOWHERE)}
+        inside = {
+            edge: one for edge, one in counted.items() if edge.caller and edge.callee and edge.version != EXTERNAL
+        }
         by_callee: dict[str, list[Amounts]] = {}
         for edge, amounts in inside.items():
             by_callee.setdefault(edge.callee, []).append(amounts)

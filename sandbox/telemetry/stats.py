@@ -36,12 +36,17 @@ FILTER = (
     r"|destroy_remote_with_active_rq|[rt]x_bytes_total)"
     r"|outlier_detection\.(ejections_enforced_total|ejections_active))"
     r"|cluster\.undeclared\|[^|]*\|\*\|\d+\.upstream_(rq_total|cx_connect_attempts_exceeded|cx_none_healthy)"
-    r"|(outcome|call)\..*)$"
+    r"|cluster\.inbound\|.*\.(upstream_rq_rx_reset|upstream_cx_(connect_fail|connect_timeout|none_healthy"
+    r"|destroy_remote_with_active_rq)|outlier_detection\.(ejections_enforced_total|ejections_active))"
+    r"|http\.inbound\.fault\..*\.delays_injected|(outcome|call)\..*)$"
 )
 """The regular expression that chooses these statistics (and no others: Envoy has hundreds for each cluster)."""
 
 UNDECLARED = "undeclared"
 """The caller's name in edges of TCP callers that do not declare the callee: Envoy counts them together."""
+
+EVERYBODY = ""
+"""The caller's name where all callers count together: of what happens behind the inbound listener."""
 
 ALL_VERSIONS = "*"
 
@@ -139,6 +144,8 @@ def edge_of(cluster: str) -> EdgeKey | None:
             return EdgeKey(caller, callee, version)
         case ["undeclared", callee, version]:
             return EdgeKey(UNDECLARED, callee, version)
+        case ["inbound", callee, version]:
+            return EdgeKey(EVERYBODY, callee, version)
     return None
 
 

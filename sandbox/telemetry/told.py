@@ -1,8 +1,9 @@
 """What Envoy counted request by request (`outcome.…`, `call.…`) -> edges and columns. Pure.
 
 The proxy has it count every request that ended otherwise than well with the reason, and every call that was not
-declared with its caller. A reason that lies before the cluster (an injected fault, a limit, a refusal) is in none of
-the cluster's own numbers, so such requests are added to them here; of all others only the reason is new.
+declared with its caller. What led to no instance (a refusal, a connection that a fault broke off, no route) is in none
+of the edges' own numbers, so such requests are added to them here; of all others only the reason is new. Filters answer
+in the inbound listener, behind the edge: what it says of its reason is as good as the edge's own flags.
 """
 
 from __future__ import annotations
@@ -21,10 +22,16 @@ EXTERNAL = "external"
 NOWHERE = ""
 """The callee of requests that no route led anywhere."""
 
-_OUTCOME = re.compile(r"outcome\.n\.c\.(?P<c>.*?)\.r\.(?P<r>\d+)\.f\.(?P<f>.*?)\.s\.(?P<s>.*?)\.d\.(?P<d>.*)")
+_OUTCOME = re.compile(
+    r"outcome\.n\.c\.(?P<c>.*?)\.r\.(?P<r>\d+)\.f\.(?P<f>.*?)\.x\.(?P<x>.*?)\.s\.(?P<s>.*?)\.d\.(?P<d>.*)"
+)
 _CALL = re.compile(r"call\.(n\.r\.(?P<r>\d+)|t)\.c\.(?P<c>.*?)\.s\.(?P<s>.*?)\.h\.(?P<h>.*)")
 _OUTSIDE = "outside"
-_BEFORE = ("fault_filter_abort", "request_rate_limited", "local_rate_limited", "rbac_access_denied", "ext_authz")
+_NOBODY = "-"
+_REFUSED = ("denied|", "broken|")
+"""Clusters that lead to no instance: `denied|CALLER|CALLEE|PORT`."""
+_FAULT = re.compile(r"http\.inbound\.fault\.(?P<s>[^|]*)\|(?P<c>[^.]*)\.delays_injected")
+_SAID = {"RL": "rate_limited", "FI": "faults", "UO": "overflows", "denied": "denied"}
 _MOST_OF_A_DETAIL = 80
 
 
@@ -45,30 +52,30 @@ def tell(name: str, callers: Mapping[str, str]) -> Told | None:
 
 @lru_cache(maxsize=8192)
 def _parsed(name: str) -> tuple[str, str, str, tuple[str, ...]] | None:
+    """Caller, cluster, host, columns."""
     if found := _OUTCOME.fullmatch(name):
-        cluster = found["c"]
-        counted = tuple(_of_outcome(cluster, found["r"], found["f"], found["d"]))
-        return found["s"], cluster, _OUTSIDE, counted
-    if found := _CALL.fullmatch(name):
+        columns = tuple(_of_outcome(found["c"], found["r"], found["f"], found["x"], found["d"]))
+        return found["s"], found["c"], _OUTSIDE, columns
+    if (found := _CALL.fullmatch(name)) and not found["c"].startswith(_REFUSED):
         return found["s"], found["c"], _without_port(found["h"]), tuple(_of_answer(found["r"]) if found["r"] else ())
+    if found := _FAULT.fullmatch(name):
+        return found["s"], f"denied|{found['s']}|{found['c']}|", "", ("faults",)
     return None
 
 
-def _of_outcome(cluster: str, code: str, flags: str, details: str) -> Iterator[str]:
+def _of_outcome(cluster: str, code: str, own: str, inbound: str, details: str) -> Iterator[str]:
+    flags = own if own not in ("", "-") else inbound or "-"
     yield f"{DETAIL}{code}.{flags}.{details[:_MOST_OF_A_DETAIL]}"
-    if flags not in ("", "-"):
+    if flags != "-":
         yield f"{FLAG}{flags}"
-    given = flags.split(",")
-    if "FI" in given or "DI" in given:
+    if flags == inbound:
+        yield from (_SAID[one] for one in inbound.split(",") if one in _SAID)
+    if cluster.startswith("broken|"):
         yield "faults"
-    if "RL" in given or details in ("request_rate_limited", "local_rate_limited"):
-        yield "rate_limited"
-    if details.startswith("rbac_access_denied"):
-        yield "denied"
-    if code == "0":
+    if code == "0" and not cluster.startswith(_REFUSED):
         yield CANCELLED
-    elif not cluster or (cluster.startswith("edge") and details.startswith(_BEFORE)):
-        yield from _of_answer(code)
+    elif not cluster or cluster.startswith(_REFUSED):
+        yield from _of_answer(code if code != "0" else "502")
 
 
 def _of_answer(code: str) -> Iterator[str]:
@@ -89,6 +96,8 @@ def _edge(caller: str, cluster: str, host: str) -> EdgeKey:
             return EdgeKey(source, callee, version)
         case ["undeclared", callee, version, _]:
             return EdgeKey(caller, callee, version)
+        case ["denied" | "broken", source, callee, _]:
+            return EdgeKey(caller if source == _NOBODY else source, callee, NOWHERE)
         case [""]:
             return _nowhere(caller)
     return EdgeKey(caller, host, EXTERNAL)

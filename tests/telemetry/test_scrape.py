@@ -12,9 +12,11 @@ from aiohttp import web
 
 from sandbox.control import Edge, Signals
 from sandbox.model import AppProtocol, Port, Rule, Timeouts, TrafficPolicy
+from sandbox.model.traffic import Abort, AuthorizationAction, AuthorizationRule, Delay, Fault, RateLimit
 from sandbox.proxy.admin import admin_session
 from sandbox.proxy.topology import Address
 from sandbox.tasks import Tasks
+from sandbox.telemetry.columns import EdgeKey, histogram
 from sandbox.telemetry.scrape import Scraper
 from tests.proxy.mesh import LOOPBACK, Mesh, a_caller, a_service, eventually, free_port
 
@@ -29,7 +31,12 @@ async def mesh() -> AsyncIterator[Mesh]:
 
 @pytest.fixture
 async def scraper(mesh: Mesh) -> AsyncIterator[Scraper]:
-    found, tasks = Scraper(lambda: admin_session(mesh.paths.admin_socket), INTERVAL), Tasks()
+    found = Scraper(
+        lambda: admin_session(mesh.paths.admin_socket),
+        INTERVAL,
+        callers=lambda: {str(one.http_proxy.port): one.name for one in mesh.topology.callers if one.http_proxy},
+    )
+    tasks = Tasks()
     tasks.spawn(found.run(), name="scrape")
     yield found
     await tasks.close()
@@ -106,6 +113,49 @@ async def test_a_tcp_service_shows_its_connections_and_those_that_failed(mesh: M
     await eventually(lambda: {name: (count(scraper, name), errors(scraper, name)) for name in expected} == expected)
 
 
+async def test_faults_limits_and_refusals_are_counted_for_who_called_whom(mesh: Mesh, scraper: Scraper) -> None:
+    faulty = a_service("faulty", policy=TrafficPolicy(rules=(Rule(fault=Fault(abort=Abort(http_status=503))),)))
+    slowed = a_service("slowed", policy=TrafficPolicy(rules=(Rule(fault=Fault(delay=Delay(fixed=0.01))),)))
+    limited = a_service("limited", policy=TrafficPolicy(rate_limit=RateLimit(requests=1, per=3600)))
+    refusal = AuthorizationRule(action=AuthorizationAction.DENY, callers=("store",))
+    secret = a_service("secret", policy=TrafficPolicy(authorization=(refusal,)))
+    mesh.declare(faulty, slowed, limited, secret, callers=(a_caller("store", faulty, slowed, limited, secret),))
+    for name in ("faulty", "slowed", "limited", "secret"):
+        mesh.instances(name, await mesh.upstream(name))
+    await mesh.apply()
+    await first_reading(scraper)
+
+    answers = [(await mesh.get(mesh.edge("store", name))).status for name in ("faulty", "slowed", "secret")]
+    answers += [(await mesh.get(mesh.edge("store", "limited"))).status for _ in range(3)]
+
+    assert answers == [503, 200, 403, 200, 429, 429]
+    await eventually(lambda: total(scraper, "limited", "rate_limited") == 2)
+    await eventually(lambda: total(scraper, "faulty", "faults") == total(scraper, "slowed", "faults") == 1)
+    await eventually(lambda: total(scraper, "secret", "denied") == total(scraper, "secret", "client_errors") == 1)
+    requests = {name: total(scraper, name, "requests") for name in ("faulty", "slowed", "limited", "secret")}
+    assert requests == {"faulty": 1, "slowed": 1, "limited": 3, "secret": 1}
+
+
+async def test_who_calls_what_it_does_not_declare_is_seen(mesh: Mesh, scraper: Scraper) -> None:
+    orders, secret = a_service("orders"), a_service("secret")
+    mesh.declare(orders, secret, callers=(a_caller("store", orders), a_caller("thief")))
+    mesh.instances("orders", await mesh.upstream("orders"))
+    mesh.instances("secret", await mesh.upstream("secret", slow))
+    outside = await mesh.upstream("outside")
+    await mesh.apply()
+    await first_reading(scraper)
+
+    for where in ("secret", f"{outside.address}"):
+        assert (await mesh.get(where, proxy=mesh.http_proxy("thief"))).status == 200
+    await mesh.get("orders", proxy=mesh.http_proxy("store"))
+
+    secretly = EdgeKey("thief", "secret", "v1")
+    await eventually(lambda: scraper.past.totals.get(secretly, {}).get("requests") == 1)
+    await eventually(lambda: histogram(scraper.past.totals[secretly]).total == 1)
+    assert scraper.past.totals[EdgeKey("thief", "127.0.0.1", "external")]["requests"] == 1
+    assert scraper.past.totals[EdgeKey("store", "orders", "v1")]["requests"] == 1
+
+
 async def test_a_new_envoy_is_found_and_its_counting_from_zero_understood(mesh: Mesh, scraper: Scraper) -> None:
     mesh.declare(a_service("store", public=True))
     mesh.instances("store", await mesh.upstream("store"))
@@ -135,6 +185,11 @@ async def test_a_scraper_without_an_envoy_waits_and_is_quiet(tmp_path: Path, cap
     assert {record.levelname for record in caplog.records} == {"DEBUG"}
     assert scraper.snapshot().edges == ()
     await tasks.close()
+
+
+def total(scraper: Scraper, callee: str, column: str) -> int:
+    """Of all callers."""
+    return sum(counts.get(column, 0) for edge, counts in scraper.past.totals.items() if edge.callee == callee)
 
 
 async def connect(address: Address) -> None:

@@ -23,6 +23,7 @@ def answer(**values: int) -> bytes:
         (ClusterName("gateway", "my-shop", "2.0", 80), EdgeKey("gateway", "my-shop", "2.0")),
         (ClusterName(None, "orders", "*", 8000), EdgeKey("undeclared", "orders", "*")),
         (ClusterName("store", "db", "*", 5432), EdgeKey("store", "db", "*")),
+        (ClusterName("store", "orders", "v1", 8000, guarded=True), ORDERS),
     ],
 )
 def test_clusters_are_found_by_the_names_that_the_proxy_gives_them(cluster: ClusterName, edge: EdgeKey) -> None:
@@ -43,7 +44,10 @@ def test_other_clusters_are_left_alone(name: str) -> None:
         ("cluster.edge|store|db|*|5432.upstream_rq_total", True),
         ("cluster.edge|store|db|*|5432.upstream_cx_none_healthy", True),
         ("cluster.undeclared|db|*|5432.upstream_rq_total", True),
-        ("outcome.n.c.outside.r.503.f.DF.s.1.d.dns_resolution_failure{x.y}", True),
+        ("outcome.n.c.outside.r.503.f.DF.x.-.s.1.d.dns_resolution_failure{x.y}", True),
+        ("http.inbound.fault.store|orders.delays_injected", True),
+        ("cluster.inbound|orders|v1|8000.outlier_detection.ejections_active", True),
+        ("cluster.inbound|orders|v1|8000.upstream_rq_completed", False),
         ("cluster.undeclared|orders|2.0|8000.upstream_rq_5xx", False),
         ("cluster.edge|store|db|*|5432.upstream_cx_total", False),
         ("cluster.edge|store|orders|v1|8000.external.upstream_rq_completed_total", False),

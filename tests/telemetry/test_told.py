@@ -9,36 +9,50 @@ CALLERS = {"20001": "store"}
 STEAMER = EdgeKey("orders", "steamer", "v1")
 
 
-def outcome(cluster: str, code: int, flags: str, details: str, source: str = "") -> Told | None:
-    return tell(f"outcome.n.c.{cluster}.r.{code}.f.{flags}.s.{source}.d.{details}", CALLERS)
+def outcome(cluster: str, code: int, flags: str, details: str, source: str = "", said: str = "-") -> Told | None:
+    return tell(f"outcome.n.c.{cluster}.r.{code}.f.{flags}.x.{said}.s.{source}.d.{details}", CALLERS)
 
 
 def test_of_what_reached_the_cluster_only_the_reason_is_new() -> None:
-    told = outcome("edge|orders|steamer|v1|8000", 504, "UT", "response_timeout")
+    told = outcome("edge|orders|steamer|v1|8000", 504, "UT", "response_timeout", said="UT")
 
     assert told == Told(STEAMER, ("out.504.UT.response_timeout", "flag.UT"))
 
 
 @pytest.mark.parametrize(
-    ("code", "flags", "details", "more"),
-    [
-        (503, "FI", "fault_filter_abort", ("flag.FI", "faults", "requests", "code.503", "errors")),
-        (429, "RL", "local_rate_limited", ("flag.RL", "rate_limited", "requests", "code.429", "client_errors")),
-        (
-            403,
-            "-",
-            "rbac_access_denied_matched_policy[none]",
-            ("denied", "requests", "code.403", "client_errors"),
-        ),
-        (200, "DI", "via_upstream", ("flag.DI", "faults")),
-        (0, "DC", "downstream_remote_disconnect", ("flag.DC", "cancelled")),
-    ],
+    ("code", "said", "column"),
+    [(503, "FI", "faults"), (429, "RL", "rate_limited"), (503, "UO", "overflows"), (403, "denied", "denied")],
 )
-def test_what_a_filter_answered_is_a_request_too(code: int, flags: str, details: str, more: tuple[str, ...]) -> None:
-    told = outcome("edge|orders|steamer|v1|8000", code, flags, details)
+def test_what_a_filter_behind_the_edge_answered_is_known_by_what_it_says(code: int, said: str, column: str) -> None:
+    told = outcome("edge|orders|steamer|v1|8000~", code, "-", "via_upstream", said=said)
 
-    assert told is not None
-    assert told.columns == (f"out.{code}.{flags}.{details}", *more)
+    assert told == Told(STEAMER, (f"out.{code}.{said}.via_upstream", f"flag.{said}", column))
+
+
+def test_what_led_to_no_instance_is_a_request_too() -> None:
+    denied = outcome("denied|orders|steamer|8000", 403, "-", "via_upstream", said="denied")
+    broken = outcome("broken|-|steamer|8000", 502, "UPE", "upstream_reset", source="20001")
+
+    assert denied == Told(
+        EdgeKey("orders", "steamer", ""),
+        ("out.403.denied.via_upstream", "flag.denied", "denied", "requests", "code.403", "client_errors"),
+    )
+    assert broken == Told(
+        EdgeKey("store", "steamer", ""),
+        ("out.502.UPE.upstream_reset", "flag.UPE", "faults", "requests", "code.502", "errors"),
+    )
+
+
+def test_who_left_before_an_answer_is_counted_apart() -> None:
+    told = outcome("edge|orders|steamer|v1|8000", 0, "DC", "downstream_remote_disconnect")
+
+    assert told == Told(STEAMER, ("out.0.DC.downstream_remote_disconnect", "flag.DC", "cancelled"))
+
+
+def test_delays_are_faults() -> None:
+    told = tell("http.inbound.fault.orders|steamer.delays_injected", {})
+
+    assert told == Told(EdgeKey("orders", "steamer", ""), ("faults",))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +72,7 @@ def test_a_request_without_a_cluster_is_known_by_where_it_came_in(source: str, e
 
 @pytest.mark.parametrize("source", ["20001", "store"])
 def test_who_calls_what_it_does_not_declare_is_known_by_port_or_chain(source: str) -> None:
+    assert tell("call.n.r.403.c.denied|store|orders|8000.s.20001.h.orders", CALLERS) is None
     inside = tell(f"call.n.r.200.c.undeclared|orders|2.0|8000.s.{source}.h.orders:8000", CALLERS)
     outside = tell(f"call.n.r.503.c.outside.s.{source}.h.api.example.com:443", CALLERS)
 

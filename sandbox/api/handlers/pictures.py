@@ -28,7 +28,7 @@ class PicturesHandlers:
         answer = await self._control.metrics.query(query(service, now - _SPAN, now))
         return Charts(tuple(panels(answer, await self._markers(service, now))))
 
-    async def graph(self) -> Picture:
+    async def graph_picture(self) -> Picture:
         """Who calls whom, as SVG."""
         return Picture(call_graph(await self._control.metrics.graph()))
 
