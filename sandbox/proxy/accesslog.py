@@ -26,7 +26,7 @@ from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.duration_pb2 import Duration
 
 from sandbox.proxy.resource import pack
-from sandbox.proxy.tracing import SLOW_AFTER, SLOW_MS, TAP, TROUBLE, reports
+from sandbox.proxy.tracing import MILLION, SLOW_AFTER, SLOW_MS, TAP, TROUBLE, reports
 
 HEADERS = ("traceparent", "user-agent", "content-type", "x-canary", "x-version", "x-user", "x-tenant")
 """Which of a request's headers are told, besides its host: what rules use to choose, and no secrets."""
@@ -58,7 +58,7 @@ def _trouble() -> AccessLogFilter:
         AccessLogFilter(duration_filter=slow),
     ]
     either = AccessLogFilter(or_filter=OrFilter(filters=kinds))
-    return AccessLogFilter(and_filter=AndFilter(filters=[either, _drawn(TROUBLE, 100), _not_traced()]))
+    return AccessLogFilter(and_filter=AndFilter(filters=[either, _drawn(TROUBLE, MILLION), _not_traced()]))
 
 
 def _not_traced() -> AccessLogFilter:
@@ -66,8 +66,8 @@ def _not_traced() -> AccessLogFilter:
     return AccessLogFilter(header_filter=HeaderFilter(header=traced))
 
 
-def _drawn(key: str, percent: int) -> AccessLogFilter:
-    share = FractionalPercent(numerator=percent, denominator=FractionalPercent.HUNDRED)
+def _drawn(key: str, of_a_million: int) -> AccessLogFilter:
+    share = FractionalPercent(numerator=of_a_million, denominator=FractionalPercent.MILLION)
     return AccessLogFilter(
         runtime_filter=RuntimeFilter(runtime_key=key, percent_sampled=share, use_independent_randomness=True)
     )

@@ -43,7 +43,7 @@ SLOW_MS = 1000
 UNTRACED: Mapping[str, float] = {TRACES: 0.0, TAP: 0.0, TROUBLE: 0.0}
 """What holds until somebody wants to hear of requests."""
 
-_MILLION = 1_000_000
+MILLION = 1_000_000
 _NEVER = Percent(value=0)
 _B3 = ("x-b3-traceid", "x-b3-spanid", "b3")
 
@@ -81,7 +81,9 @@ def runtime(shares: Mapping[str, float], slow_ms: int) -> Resource:
     """`shares` by key, from 0 to 1."""
     layer = Struct()
     for key, share in shares.items():
-        layer[key] = {"numerator": round(min(max(share, 0.0), 1.0) * _MILLION), "denominator": "MILLION"}
+        numerator = round(min(max(share, 0.0), 1.0) * MILLION)
+        # Filters of logs read a number and know their denominator; a tracer's number would be one of a hundred.
+        layer[key] = {"numerator": numerator, "denominator": "MILLION"} if key == TRACES else numerator
     layer[SLOW_AFTER] = slow_ms
     return resource(RUNTIME, Runtime(name=RUNTIME, layer=layer))
 

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 
+from sandbox.cli.commands.traces import TAP, TRACE
 from sandbox.cli.grammar import Command, Group, output_option
 from sandbox.cli.times import duration
 
@@ -76,5 +77,7 @@ GROUP = Group(
                 "sandbox load --trickle on",
             ),
         ),
+        TRACE,
+        TAP,
     ),
 )

@@ -90,6 +90,7 @@ def record_span(record: RequestRecord, instance_at: InstanceAt) -> tuple[str, St
         **_given("response_flags", record.flags),
         **_given("rule", record.rule),
         "attempts": str(record.attempts),
+        "told_by": "log",  # for it was not drawn
     }
     return trace, StoredSpan(
         id=record.traceparent.split("-")[2][:_SAMPLED_AWAY],

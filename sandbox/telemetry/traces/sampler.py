@@ -27,8 +27,12 @@ class Share:
         self.now = 0.0 if self.wanted == 0 else 1.0
 
     def want(self, wanted: float | None) -> None:
-        self.wanted = wanted
-        self.now = 0.0 if wanted == 0 else 1.0 if wanted is None else self.now or 1.0
+        """From now on. What comes by a share is known in proportion, so that a reader who arrives need not wait."""
+        before, self.wanted = self.wanted, wanted
+        if wanted is None or not wanted or not before:
+            self.now = 0.0 if wanted == 0 else 1.0
+        else:
+            self.now = min(1.0, self.now * wanted / before)
 
     def count(self, came: int) -> None:
         self.came += came

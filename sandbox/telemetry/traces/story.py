@@ -32,7 +32,6 @@ def story(hop: StoredSpan, attempts: tuple[StoredSpan, ...], limits_of: LimitsOf
         _attempts(hop, attempts, limits),
         *_flags(said.get("response_flags", "")),
         _budget(hop, limits),
-        "told by the proxy's log, for the trace was not drawn" if hop.record else "",
     )
     return "; ".join(part for part in parts if part)
 
