@@ -245,6 +245,25 @@ def test_a_file_is_applied_whole(bakery: FakeControl, tmp_path: Path, text: str)
     ]
 
 
+def test_what_is_wrong_in_a_file_is_said_with_its_place(bakery: FakeControl, tmp_path: Path, capsys: Output) -> None:
+    file = tmp_path / "traffic.yaml"
+    file.write_text("steamer:\n  rules:\n    - backendRefs: [{version: v9}]\n")
+    places = (
+        "traffic.steamer.rules[0].backendRefs[0].version",
+        "traffic.steamer.rules[0].timeouts.request",
+        "elsewhere",
+    )
+    bakery.traffic.failures["change"] = ConfigError([Problem(Location(place), "is wrong") for place in places])
+
+    assert traffic(f"apply -f {file}") == 2
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: {file}:3:22: is wrong",
+        f"error: {file}:3:7: is wrong",
+        "error: elsewhere: is wrong",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -12,15 +12,15 @@ from sandbox.cli.project import talk
 from sandbox.cli.style import Style
 from sandbox.cli.times import age
 from sandbox.cli.traffic.edits import FORMS, edit_of
-from sandbox.cli.traffic.policyfile import read_policies
-from sandbox.control import Change, ChangeResult, Control, Edit, Finding, Origin, Rerouted
+from sandbox.cli.traffic.policyfile import PolicyFile, read_policies
+from sandbox.control import Change, ChangeResult, Control, Finding, Origin, Rerouted
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "grey"}
 
 
-def _change(options: Namespace, edits: tuple[Edit, ...]) -> int:
+def _change(options: Namespace, wish: PolicyFile) -> int:
     change = Change(
-        edits=edits,
+        edits=wish.edits,
         origin=Origin.CLI,
         why=options.why,
         if_revision=getattr(options, "if_revision", None),
@@ -28,7 +28,7 @@ def _change(options: Namespace, edits: tuple[Edit, ...]) -> int:
     )
 
     async def conversation(control: Control) -> int:
-        result = await control.traffic.change(change)
+        result = await wish.located(control.traffic.change(change))
         show(result, options, dry_run=change.dry_run)
         return 0
 
@@ -36,7 +36,7 @@ def _change(options: Namespace, edits: tuple[Edit, ...]) -> int:
 
 
 def _form(name: str) -> Callable[[Namespace], int]:
-    return lambda options: _change(options, (edit_of(name, options),))
+    return lambda options: _change(options, PolicyFile((edit_of(name, options),), {}))
 
 
 split, route, fault, timeout, retry, limit, mirror, allow, deny, clear = map(_form, FORMS[:-1])

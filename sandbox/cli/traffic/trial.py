@@ -16,7 +16,7 @@ from sandbox.cli.style import Style
 from sandbox.cli.table import render
 from sandbox.cli.times import age, duration
 from sandbox.cli.traffic.edits import FORMS, edit_of
-from sandbox.cli.traffic.policyfile import read_policies
+from sandbox.cli.traffic.policyfile import PolicyFile, read_policies
 from sandbox.control import Change, Control, Edit, GoldenSignals, Origin, Trial
 from sandbox.errors import UsageError
 
@@ -27,11 +27,11 @@ _HINT = "for example: sandbox traffic try --for 60s retry pantry 2 --codes 503"
 def run(options: Namespace) -> int:
     if options.end or options.keep:
         return _end(options)
-    edits = _edits(options)
+    wish = _wish(options)
 
     async def conversation(control: Control) -> int:
-        change = Change(edits=edits, origin=Origin.CLI, why=options.why)
-        trial = await control.traffic.start_trial(change, options.seconds)
+        change = Change(edits=wish.edits, origin=Origin.CLI, why=options.why)
+        trial = await wish.located(control.traffic.start_trial(change, options.seconds))
         if options.output != "json":
             print(f"revision {trial.revision} is in force for {age(options.seconds)}, then all is as before")
         if not options.detach:
@@ -53,13 +53,13 @@ def _end(options: Namespace) -> int:
 # --- what is tried ----------------------------------------------------------------------------------------------------
 
 
-def _edits(options: Namespace) -> tuple[Edit, ...]:
+def _wish(options: Namespace) -> PolicyFile:
     """From a short form or a file. Options of `try` itself may stand behind it, too."""
     words = _taken(list(options.words), options)
     if not words:
         raise UsageError("name a file or a change to try", hint=_HINT)
     if words[0] in FORMS:
-        return (_short_form(words, options),)
+        return PolicyFile((_short_form(words, options),), {})
     if len(words) > 1:
         raise UsageError(f"{words[0]} is neither a file alone nor a change", hint=_HINT)
     return read_policies(words[0])

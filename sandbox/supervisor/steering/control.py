@@ -26,7 +26,7 @@ from sandbox.control import (
 from sandbox.errors import ConflictError, NotFoundError, UsageError
 from sandbox.events import Event, Kind
 from sandbox.model import GATEWAY, Project, Service, TrafficPolicy
-from sandbox.supervisor.steering.live import Commit, Live, Wanted, changed, with_documents
+from sandbox.supervisor.steering.live import Commit, Live, Wanted, changed
 from sandbox.supervisor.steering.means import Documents, Means, Policies
 from sandbox.supervisor.steering.ramps import Ramps
 from sandbox.supervisor.steering.trials import Trials
@@ -232,7 +232,7 @@ class Steering(TrafficControl):
         drift = [name for name in self._live.drift() if not services or name in services]
         if not drift:
             return Saved(file=None, services=())
-        documents = with_documents(self._live.file, {name: self._live.documents.get(name) for name in drift})
+        documents = {name: self._live.documents.get(name, {}) for name in drift}
         file = await asyncio.to_thread(self._means.save, documents)
         message = f"the policy of {', '.join(drift)} was saved to {file.name}"
         self._means.bus.publish(Event(kind=Kind.POLICY_APPLIED, message=message))

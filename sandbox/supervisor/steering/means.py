@@ -27,6 +27,6 @@ class Means:
     ready: Callable[[], Mapping[str, frozenset[str]]]  # versions that take traffic, by service
     golden: Callable[[str, str | None, float], Awaitable[GoldenSignals | None]]  # of a service or version, since when
     recorded: Callable[[], Sequence[Recorded]]  # the oldest first
-    save: Callable[[Documents], Path]  # into the project's file; returns which
+    save: Callable[[Documents], Path]  # of these services into the project's file, an empty one out of it
     bus: Bus
     clock: Callable[[], float] = time.time
