@@ -20,7 +20,7 @@ from sandbox.supervisor.cluster import Cluster
 from sandbox.supervisor.proxy import ProxyKeeper
 from sandbox.supervisor.state import ClusterState
 from sandbox.supervisor.steering.control import Steering
-from sandbox.supervisor.steering.means import Documents, Means, Policies
+from sandbox.supervisor.steering.means import Means, Policies
 from sandbox.supervisor.wiring import with_policies
 from sandbox.tasks import Tasks
 from sandbox.traffic.revisions import RevisionStore
@@ -126,7 +126,7 @@ class TrafficSide:
             ready=lambda: ready_versions(around.cluster.state),
             golden=self._numbers.golden,
             recorded=around.recorded,
-            save=lambda documents: save_live(around.cluster.desired.project, documents),
+            save=lambda documents: save_traffic(around.cluster.desired.project, documents),
             bus=around.bus,
         )
         self._steering = Steering(means, self._store, around.tasks)
@@ -145,11 +145,6 @@ class TrafficSide:
 
     def close(self) -> None:
         self._store.close()
-
-
-def save_live(project: Project, documents: Documents) -> Path:
-    """Services that the file steers and that have no document are steered no more. As `save_traffic`."""
-    return save_traffic(project, {**{name: {} for name in project.traffic}, **documents})
 
 
 def _store(paths: ProjectPaths, notices: Notices) -> RevisionStore:

@@ -32,13 +32,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_policies_by_service(folder: Path, text: str) -> None:
     (folder / "p.yaml").write_text(text)
 
-    assert read_policies("p.yaml") == (EDIT,)
+    assert read_policies("p.yaml").edits == (EDIT,)
 
 
 def test_from_standard_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(POLICY))
 
-    assert read_policies("-") == (EDIT,)
+    assert read_policies("-").edits == (EDIT,)
 
 
 @pytest.mark.parametrize(

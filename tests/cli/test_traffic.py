@@ -258,7 +258,7 @@ def test_what_is_wrong_in_a_file_is_said_with_its_place(bakery: FakeControl, tmp
     assert traffic(f"apply -f {file}") == 2
 
     assert capsys.readouterr().err.splitlines() == [
-        f"error: {file}:3:22: is wrong",
+        f"error: {file}:3:31: is wrong",
         f"error: {file}:3:7: is wrong",
         "error: elsewhere: is wrong",
     ]

@@ -20,6 +20,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 ME = f"{os.environ['SANDBOX_SERVICE']}-{os.environ['SANDBOX_VERSION']}"
 lock, seen = threading.Lock(), {"all": 0, "flaky": 0}
 
+def lower(headers):
+    return {name.lower(): value for name, value in headers.items()}
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -37,8 +40,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(*self.passed_on(parts[1], "/".join(parts[2:])))
         if parts[0] == "slow":
             time.sleep(0.3)
-        broken = os.path.exists(f"broken-{os.environ['SANDBOX_VERSION']}")
-        self.reply(503 if fails or broken else 200, {"me": ME, "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}})
+        broken = os.path.exists("broken-" + os.environ["SANDBOX_VERSION"])
+        self.reply(503 if fails or broken else 200, {"me": ME, "path": self.path, "headers": lower(self.headers)})
 
     do_POST = do_GET
 
@@ -49,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
-            return error.code, {"error": error.read().decode(), "headers": {k.lower(): v for k, v in error.headers.items()}}
+            return error.code, {"error": error.read().decode(), "headers": lower(error.headers)}
         except OSError as error:
             return 502, {"error": repr(error)}
 

@@ -42,8 +42,8 @@ def test_split(street: Street) -> None:
     said = street.traffic("split", "orders", "v1=1", "v2=3", "--why", "a look").stdout
 
     assert "orders: v1 25 %, v2 75 % (was v1)" in said and "back: sandbox traffic rollback" in said
-    found = street.answers(ORDERS, 200)
-    assert abs(found["orders-v2"] - 150) < 3 * (200 * 0.25 * 0.75) ** 0.5, found
+    found = street.answers(ORDERS, 100)
+    assert abs(found["orders-v2"] - 75) < 4 * (100 * 0.25 * 0.75) ** 0.5, found
 
 
 def test_route_by_header_path_method_query_and_caller(street: Street) -> None:
@@ -157,7 +157,7 @@ def test_what_is_not_valid_changes_nothing(street: Street) -> None:
 
     failed = street.traffic("apply", "-f", str(file), check=2)
 
-    assert f"{file}:2:36: orders has no version v9" in failed.stderr
+    assert f"{file}:2:43: orders has no version v9" in failed.stderr
     assert street.state()["revision"] == before
 
 
@@ -176,7 +176,7 @@ def test_connections_stay_open_and_no_request_fails_while_policies_change(street
     client = http.client.HTTPConnection("127.0.0.1", street.gateway)
     client.connect()
     socket = client.sock
-    for number in range(12):
+    for number in range(8):
         street.traffic("split", "orders", f"v1={number + 1}", "v2=1")
         for _ in range(5):
             client.request("GET", ORDERS)
