@@ -15,6 +15,7 @@ from sandbox.api.application import build
 from sandbox.api.auth import Access, Auth, Clock, load_token
 from sandbox.api.cockpit.pages import CockpitPages
 from sandbox.api.connection import FIRST_REQUEST_TIMEOUT, Connection
+from sandbox.api.exposed import Exposed
 from sandbox.api.listeners import UnixListener, listen_unix
 from sandbox.api.openapi import document
 from sandbox.api.pages import Pages
@@ -54,6 +55,7 @@ class ApiServer:
     ) -> None:
         self._auth = Auth(load_token(project_paths.token), f"sandbox-{project_paths.id}", clock)
         self._routes = routes(control, self.login_link)
+        self._exposed = Exposed(control.metrics)
         self._streams = Streams(limit=most_streams, keep_alive=keep_alive)
         self._cockpit = CockpitPages(self._auth, viewer) if viewer is not None else None
         self._patience = first_request_timeout
@@ -74,7 +76,11 @@ class ApiServer:
         host, port = bound.getsockname()[:2]
         public = [route for route in self._routes if not route.local]
         guard = loopback_guard(port, self._auth)
-        pages = [*Pages(self._auth).routes(), *(self._cockpit.routes() if self._cockpit is not None else ())]
+        pages = [
+            *Pages(self._auth).routes(),
+            *self._exposed.routes(),
+            *(self._cockpit.routes() if self._cockpit is not None else ()),
+        ]
         app = build(self._described(public), self._streams, guard, pages=pages)
         await self._serve(app, bound)
         self._url = f"http://[{host}]:{port}" if bound.family == socket.AF_INET6 else f"http://{host}:{port}"

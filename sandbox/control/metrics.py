@@ -133,5 +133,6 @@ class MetricsControl(Protocol):
     async def graph(self) -> Graph: ...
 
     async def prometheus(self) -> str:
-        """Everything in Prometheus' text format, with Istio's names and labels."""
+        """Everything in Prometheus' text format, with Istio's names and labels, counted since the supervisor started.
+        The UI's port serves it as `GET /metrics` to whoever has the project's token."""
         ...

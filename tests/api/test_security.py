@@ -21,6 +21,17 @@ async def test_the_token_lets_a_script_in(doors: Doors) -> None:
     assert (await doors.knock("GET", "/api/status", doors.bearer)).json["project"] == "bakery"
 
 
+async def test_prometheus_comes_in_with_the_token_as_well(doors: Doors, control: FakeControl) -> None:
+    control.metrics.exposition = "up 1\n"
+
+    stranger = await doors.knock("GET", "/metrics")
+    answer = await doors.knock("GET", "/metrics", doors.bearer)
+
+    assert (stranger.status, stranger.code) == (401, "not_logged_in")
+    assert (answer.status, answer.text) == (200, "up 1\n")
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
 @pytest.mark.parametrize("value", ["Bearer wrong", "Bearer ", "Bearer", "Basic {token}", "{token}", "Bearer \xe9"])
 async def test_anything_but_the_token_does_not(doors: Doors, value: str) -> None:
     token = doors.paths.token.read_text().strip()
