@@ -14,6 +14,7 @@ from sandbox.cli.project import talk
 from sandbox.control import Control, TraceQuery, markers
 from sandbox.errors import SandboxError
 from sandbox.files import write_atomic
+from sandbox.pictures.callgraph import call_graph
 from sandbox.pictures.panels import panels, query
 from sandbox.pictures.report import Gathered, report
 
@@ -80,6 +81,7 @@ class Gathering:
             version=__version__,
             status=status,
             graph=graph,
+            graph_picture=call_graph(graph) if graph is not None else "",
             charts={service.name: await self._tried("charts", charts(service.name), ()) for service in status.services},
             slowest=await self._tried("the slowest requests", control.traces.search(slow), ()),
             failed=await self._tried("the failed requests", control.traces.search(failed), ()),

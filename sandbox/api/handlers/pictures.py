@@ -20,6 +20,10 @@ class PicturesHandlers:
         self._control = control
         self._clock = clock
 
+    async def drawn_graph(self) -> Drawing:
+        """Who calls whom, as SVG."""
+        return Drawing(call_graph(await self._control.metrics.graph()))
+
     async def charts(self, service: str) -> Charts:
         """A service's last quarter of an hour, as SVG."""
         if service not in {one.name for one in (await self._control.status()).services}:
