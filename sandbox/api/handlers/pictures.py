@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sandbox.api.shapes import Charts, Picture
+from sandbox.api.shapes import Charts, Drawing
 from sandbox.control import Control, Marker, markers
 from sandbox.errors import NotFoundError
 from sandbox.pictures.callgraph import call_graph
