@@ -119,7 +119,7 @@ def _alerts(handlers: AlertsHandlers) -> tuple[Route, ...]:
 def _pictures(handlers: PicturesHandlers) -> tuple[Route, ...]:
     return (
         Route("GET", "/api/charts/{service}", handlers.charts),
-        Route("GET", "/api/drawn-graph", handlers.graph_picture),
+        Route("GET", "/api/graph.svg", handlers.graph_picture),
     )
 
 

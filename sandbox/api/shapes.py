@@ -89,10 +89,6 @@ class Exposition(msgspec.Struct, frozen=True):
     text: str
 
 
-class Drawing(msgspec.Struct, frozen=True):
-    svg: str  # without colours of its own
-
-
 class Charts(msgspec.Struct, frozen=True):
     charts: tuple[str, ...]  # SVG, without colours of its own
 

@@ -14,7 +14,7 @@ async def test_the_graph(doors: Doors, control: FakeControl) -> None:
     nodes = tuple(GraphNode(name=name, kind="service", ready=1, replicas=1) for name in ("orders", "pantry"))
     edge = GraphEdge(caller="orders", callee="pantry", declared=True, requests_per_second=12.5)
     control.metrics.now = Graph(at=data.NOW, nodes=nodes, edges=(edge,))
-    svg = (await doors.ask("GET", "/api/drawn-graph")).json["svg"]
+    svg = (await doors.ask("GET", "/api/graph.svg")).json["svg"]
     assert svg.startswith("<svg ") and ">12.5/s<" in svg
     assert "style" not in svg  # which the page's policy forbids
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sandbox.api.shapes import Charts, Drawing
+from sandbox.api.shapes import Charts, Picture
 from sandbox.control import Control, Marker, markers
 from sandbox.errors import NotFoundError
 from sandbox.pictures.callgraph import call_graph
@@ -19,10 +19,6 @@ class PicturesHandlers:
     def __init__(self, control: Control, clock: Callable[[], float] = time.time) -> None:
         self._control = control
         self._clock = clock
-
-    async def drawn_graph(self) -> Drawing:
-        """Who calls whom, as SVG."""
-        return Drawing(call_graph(await self._control.metrics.graph()))
 
     async def charts(self, service: str) -> Charts:
         """A service's last quarter of an hour, as SVG."""

@@ -18,7 +18,7 @@ function offerServices(names) {
 }
 
 async function drawGraph() {
-  const answer = await ask("/api/drawn-graph").then((response) => response.json());
+  const answer = await ask("/api/graph.svg").then((response) => response.json());
   place("graph").replaceChildren(...drawing(answer.svg));
 }
 
