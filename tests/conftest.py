@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
 
 import pytest
 
-from tests.docker_engine import engine
+from tests.docker_engine import engine, shared_engine
+from tests.side_by_side import group
 
 __all__ = ["engine"]
 
@@ -22,3 +24,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "engine" in getattr(item, "fixturenames", ()):
             item.add_marker("docker")
+        if isinstance(item, pytest.Function):
+            item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, bool | None, bool | None]:
+    try:
+        with shared_engine(session.config):
+            return (yield)
+    except pytest.fail.Exception as left:
+        session.config.get_terminal_writer().line(f"\n{left.msg}", red=True)
+        raise session.Failed(left.msg) from left

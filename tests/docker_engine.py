@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -97,11 +97,33 @@ def engine(request: pytest.FixtureRequest) -> Iterator[RealEngine]:
     endpoint = find(os.environ)
     if (silence := why_silent(endpoint)) is not None:
         without(f"{silence}; .ci/engine starts one")
-    with closing(docker.APIClient(endpoint.url, version="auto")) as api:
-        found = RealEngine(endpoint, api, local_images(api))
-        before = found.all_leftovers()
+    beside_others = hasattr(request.config, "workerinput")  # whose containers are none of ours, see `shared_engine`
+    with connected(endpoint) as found, nullcontext() if beside_others else nothing_stays(found, request.config):
         yield found
-        settle(request.config, sorted(map(str, found.all_leftovers() - before)))
+
+
+@contextmanager
+def shared_engine(config: pytest.Config) -> Iterator[None]:
+    """Around the work of all pytest-xdist's workers."""
+    endpoint = find(os.environ)
+    if not config.getoption("numprocesses", None) or why_silent(endpoint) is not None:
+        yield
+        return
+    with connected(endpoint) as found, nothing_stays(found, config):
+        yield
+
+
+@contextmanager
+def connected(endpoint: Endpoint) -> Iterator[RealEngine]:
+    with closing(docker.APIClient(endpoint.url, version="auto")) as api:
+        yield RealEngine(endpoint, api, local_images(api))
+
+
+@contextmanager
+def nothing_stays(engine: RealEngine, config: pytest.Config) -> Iterator[None]:
+    before = engine.all_leftovers()
+    yield
+    settle(config, sorted(map(str, engine.all_leftovers() - before)))
 
 
 def why_silent(endpoint: Endpoint) -> str | None:

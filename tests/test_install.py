@@ -373,7 +373,7 @@ def test_test_fails_when_one_check_does_and_still_runs_the_others(development: D
     done = development.test(fails=tool)
 
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == "python -m pytest"
+    assert done.stdout.splitlines()[-1].startswith("python -m pytest -n logical ")
 
 
 @pytest.mark.network

@@ -173,7 +173,7 @@ def test_a_published_port_that_is_taken_moves_and_says_so(empty: Cluster, layout
 @contextmanager
 def occupied(engine: RealEngine, subnet: str) -> Iterator[None]:
     ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)])
-    network = engine.api.create_network("theirs", ipam=ipam)["Id"]
+    network = engine.api.create_network("occupied-by-a-test", ipam=ipam)["Id"]
     try:
         yield
     finally:

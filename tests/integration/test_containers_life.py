@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -126,13 +127,14 @@ def still_there(traces: list[str], pool: str) -> list[str]:
 @contextmanager
 def belongings(engine: RealEngine) -> Iterator[Callable[[], object]]:
     """Somebody else's container, network and volume, one of each with Compose's labels. Tells what became of them."""
-    labels = {"com.docker.compose.project": "theirs"}
+    name = f"theirs-{uuid.uuid4().hex[:6]}"
+    labels = {"com.docker.compose.project": name}
     with ExitStack() as stack:
-        network = engine.api.create_network("theirs", labels=labels)["Id"]
+        network = engine.api.create_network(name, labels=labels)["Id"]
         stack.callback(engine.api.remove_network, network)
-        volume = engine.api.create_volume("theirs", labels=labels)["Name"]
+        volume = engine.api.create_volume(name, labels=labels)["Name"]
         stack.callback(engine.api.remove_volume, volume)
-        container = stack.enter_context(stranger(engine, "theirs"))
+        container = stack.enter_context(stranger(engine, name))
 
         def look() -> object:
             return (
