@@ -1,7 +1,7 @@
 """Which tests may run side by side, in workers of pytest-xdist.
 
-Workers are handed groups. Tests that share an expensive fixture of their module stay together, one group for each of its
-parameters; of those that take seconds each is a group of its own; and all else goes file by file.
+Workers are handed groups. Tests that share an expensive fixture of their module stay together, one group for each of
+its parameters; of those that take seconds each is a group of its own; and all else goes file by file.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from docker.types import IPAMConfig, IPAMPool
 from sandbox.errors import RuntimeFailure
 from sandbox.ports import owner_of
 from sandbox.runtime.docker import hostroutes, labels
-from sandbox.runtime.docker.engine import Conflict, Engine, NotThere
+from sandbox.runtime.docker.engine import Conflict, Engine
 
 NO_DIRECT_CALLS = {"com.docker.network.bridge.enable_icc": "false"}
 """Containers of the network reach its gateway and nobody else in it."""
@@ -45,30 +45,41 @@ class NetworkCalls:
         "overlaps" in it when the range does."""
         auxiliary = {f"withheld-{address}": str(address) for address in withheld}
         pool = IPAMPool(subnet=str(subnet), gateway=str(subnet[1]), aux_addresses=auxiliary)
-        ipam = IPAMConfig(pool_configs=[pool])
-        marks = labels.of_network(self._project, name, role)
+        wanted = {
+            "options": dict(options),
+            "ipam": IPAMConfig(pool_configs=[pool]),
+            "labels": labels.of_network(self._project, name, role),
+        }
+        if await self._created(name, wanted) or (found := await self.subnets(name)) == [str(subnet)]:
+            return
+        if found is not None:  # what a supervisor that was killed had asked for
+            await self.remove(name)
+        if found is None or not await self._created(name, wanted):
+            raise RuntimeFailure(
+                f"there is a network {name} that is not ours", place="docker", hint=f"docker network rm {name}"
+            )
+
+    async def _created(self, name: str, wanted: Mapping[str, Any]) -> bool:
+        """False when there is one of that name."""
         try:
             await self._engine.call(
-                lambda api: api.create_network(
-                    name, driver="bridge", options=dict(options), ipam=ipam, check_duplicate=True, labels=marks
-                )
+                lambda api: api.create_network(name, driver="bridge", check_duplicate=True, **wanted)
             )
         except RuntimeFailure as error:
             if not isinstance(error, Conflict) and "already" not in error.message:  # Podman says it with another code
                 raise
-            if await self.subnets(name) == [str(subnet)]:
-                return
-            raise RuntimeFailure(
-                f"there is a network {name} that is not ours", place="docker", hint=f"docker network rm {name}"
-            ) from error
+            return False
+        return True
 
     async def subnets(self, name: str) -> list[str] | None:
-        """Of a network of this project; None when there is none of that name."""
-        try:
-            found = await self._engine.call(lambda api: api.inspect_network(name))
-        except NotThere:
-            return None
-        return _subnets(found) if (found.get("Labels") or {}).get(labels.PROJECT) == self._project else None
+        """Of the project's network; None when it has none of that name."""
+        found = await self._engine.call(lambda api: self._named(api, name))
+        return [subnet for one in found for subnet in _subnets(one)] if found else None
+
+    def _named(self, api: Any, name: str) -> list[Any]:
+        """The project's networks of that name: an engine makes two when it is asked twice at once."""
+        found = api.networks(names=[name], filters=labels.filters(self._project))
+        return [one for one in found if one["Name"] == name]
 
     async def connect(self, container: str, name: str, address: str) -> None:
         try:
@@ -82,7 +93,11 @@ class NetworkCalls:
     async def remove(self, name: str) -> None:
         """With whatever is still connected to it. RuntimeFailure when the engine does not let go of it."""
 
-        await self._engine.call(lambda api: remove_network(api, name))
+        def remove(api: Any) -> None:
+            for one in self._named(api, name):
+                remove_network(api, one["Id"])
+
+        await self._engine.call(remove)
 
     async def all(self) -> list[str]:
         """Names of the project's networks."""

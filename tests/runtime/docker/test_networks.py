@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.errors import RuntimeFailure
 from sandbox.paths import ProjectPaths
+from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.engine import Engine
 from sandbox.runtime.docker.netcalls import NetworkCalls, in_the_way
 from tests.docker_engine import RealEngine
@@ -164,6 +165,22 @@ async def test_a_network_of_that_name_which_is_not_ours_stays(engine: RealEngine
     finally:
         await connected.close()
         engine.api.remove_network(made)
+
+
+async def test_what_a_killed_supervisor_asked_for_gives_way_even_if_it_came_twice(
+    theatre: Stage, engine: RealEngine
+) -> None:
+    calls, name = NetworkCalls(theatre.driver._engine, theatre.id), f"{theatre.id}-late"
+    wanted = {"driver": "bridge", "labels": labels.of_network(theatre.id, name, "private")}
+    for _ in range(2):
+        engine.api.create_network(name, **wanted)
+    assert len(await calls.subnets(name) or ()) == 2
+
+    await calls.create(name, IPv4Network("198.18.78.0/24"), "private", {})
+
+    assert await calls.subnets(name) == ["198.18.78.0/24"]
+    await calls.remove(name)
+    assert await calls.subnets(name) is None
 
 
 async def test_ranges_that_others_hold_are_avoided(theatre: Stage, engine: RealEngine) -> None:
