@@ -5,6 +5,7 @@ Only `cli.main` turns these into text on stderr and an exit code; nothing below 
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -111,3 +112,18 @@ class ConflictError(SandboxError):
     """Something else is in force, or under way, than whoever asked believed."""
 
     code = "conflict"
+
+
+_DISK_REFUSALS = {
+    errno.ENOSPC: "free some disk space",
+    errno.EDQUOT: "free some of your disk quota",
+    errno.EROFS: "keep sandbox's state where it can be written: SANDBOX_HOME=/path",
+}
+
+
+def refused_by_disk(error: OSError) -> SandboxError | None:
+    """What a full or read-only disk said, in plain words; None for all else."""
+    hint = _DISK_REFUSALS.get(error.errno or 0)
+    if hint is None:
+        return None
+    return SandboxError(f"can't be written: {error.strerror}", place=str(error.filename or "the disk"), hint=hint)

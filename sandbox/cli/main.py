@@ -9,7 +9,7 @@ from importlib import import_module
 
 from sandbox.cli import report
 from sandbox.cli.parser import overview, parse
-from sandbox.errors import ExitCode, SandboxError
+from sandbox.errors import ExitCode, SandboxError, refused_by_disk
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,7 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         report.print_error(error)
         return error.exit_code
     except Exception as error:
-        report.print_internal_error(error)
+        if isinstance(error, OSError) and (refused := refused_by_disk(error)) is not None:
+            report.print_error(refused)
+        else:
+            report.print_internal_error(error)
         return ExitCode.FAILED
 
 

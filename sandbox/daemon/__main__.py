@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from sandbox.daemon.refusal import refuse
-from sandbox.errors import SandboxError
+from sandbox.errors import SandboxError, refused_by_disk
 from sandbox.paths import ProjectPaths
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,17 @@ def main() -> int:
     try:
         return asyncio.run(serve(paths))
     except SandboxError as error:
-        log.error("%s%s", error, f"; {error.hint}" if error.hint else "")
-        refuse(paths, error)
-        return error.exit_code
+        return _refused(paths, error)
+    except OSError as error:
+        if (refused := refused_by_disk(error)) is None:
+            raise
+        return _refused(paths, refused)
+
+
+def _refused(paths: ProjectPaths, error: SandboxError) -> int:
+    log.error("%s%s", error, f"; {error.hint}" if error.hint else "")
+    refuse(paths, error)
+    return error.exit_code
 
 
 if __name__ == "__main__":

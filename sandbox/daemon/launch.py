@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from contextlib import suppress
 
@@ -23,6 +24,9 @@ SUPERVISOR = "supervisor"
 ANSWERS_WITHIN = 30.0
 """Seconds; a slow disk and a cold cache need about three."""
 
+LEAST_ROOM = 1024 * 1024
+"""Bytes on the disk of a project's state, without which it can't even say why it fails."""
+
 _LOG_LIMIT = 4 * 1024 * 1024
 _POLL = 0.02
 
@@ -30,6 +34,7 @@ _POLL = 0.02
 async def launch_daemon(paths: ProjectPaths) -> bool:
     """Return once the daemon answers: whether it had to be started. SandboxError with its last words otherwise, and
     Refusal when it says that it can't begin; one that was started here is then ended again."""
+    _need_room(paths)
     started = await start_daemon(paths)
     try:
         await _until_it_answers(paths)
@@ -70,6 +75,14 @@ async def start_daemon(paths: ProjectPaths) -> bool:
     finally:
         await shim.close()
     return True
+
+
+def _need_room(paths: ProjectPaths) -> None:
+    room = shutil.disk_usage(paths.state).free
+    if room < LEAST_ROOM:
+        raise SandboxError(
+            f"only {room // 1024} KB of its disk are free", place=str(paths.state), hint="free some disk space"
+        )
 
 
 async def _launch_shim(paths: ProjectPaths) -> None:

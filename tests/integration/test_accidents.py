@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import signal
+import subprocess
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -189,3 +194,31 @@ def test_a_new_supervisor_that_finds_the_file_broken_goes_on_with_what_was_in_fo
     (shop / "sandbox.yaml").write_text(good)
     sandbox.up(shop)
     assert sandbox.ps(shop)["warnings"] == []
+
+
+@pytest.fixture
+def crowded(sandbox: Sandbox) -> Iterator[Callable[[int], None]]:
+    """A user with a small disk for sandbox's state; filled until so many bytes are left."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk")
+    sandbox.state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", sandbox.state], check=True)
+
+    def fill(leave: int) -> None:
+        left = shutil.disk_usage(sandbox.state).free
+        (sandbox.state / "ballast").write_bytes(bytes(left - leave))
+
+    yield fill
+    subprocess.run(["umount", sandbox.state], check=True)
+
+
+@pytest.mark.parametrize("left", [0, 64 * 1024])
+def test_a_full_disk_is_told_and_nothing_begins(
+    sandbox: Sandbox, shop: Path, crowded: Callable[[int], None], left: int
+) -> None:
+    crowded(left)
+    said = sandbox.run("up", shop, "-d", check=1).stderr
+    assert re.match(
+        "error: .*(No space left on device|only .* KB of its disk are free)\nhint: free some disk space\n", said
+    )
+    assert sandbox.left_running() == []
