@@ -6,15 +6,14 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from sandbox.reload.change import Action
 from tests.reload.stage import Stage, project_of, watching
-
-Save = Callable[[Path], Awaitable[None]]
+from tests.reload.styles import STYLES, Save
 
 
 @pytest.fixture
@@ -32,111 +31,26 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         yield stage
 
 
-async def in_place(file: Path) -> None:
-    file.write_text("print('two')\n")
-
-
-async def in_place_and_to_the_disk(file: Path) -> None:
-    with file.open("w") as out:
-        out.write("print('two')\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
-async def rename_over(file: Path) -> None:
-    other = file.with_name("new-app.py")
-    other.write_text("print('two')\n")
-    other.replace(file)
-
-
-async def temporary_elsewhere_and_rename(file: Path) -> None:
-    other = file.parent.parent / "download"
-    other.write_text("print('two')\n")
-    other.replace(file)
-
-
-async def temporary_beside_with_a_pause(file: Path) -> None:
-    other = file.with_name(".goutputstream-X1Y2")
-    other.write_text("print(")
-    await asyncio.sleep(0.05)
-    other.write_text("print('two')\n")
-    other.replace(file)
-
-
-async def delete_and_create(file: Path) -> None:
-    file.unlink()
-    await asyncio.sleep(0.05)
-    file.write_text("print('two')\n")
-
-
-async def backup_then_write(file: Path) -> None:
-    """As vim does with backupcopy=no: move away, write anew, remove the backup."""
-    probe = file.with_name("4913")
-    probe.touch()
-    probe.unlink()
-    backup = file.with_name("app.py~")
-    file.rename(backup)
-    await asyncio.sleep(0.02)
-    file.write_text("print('two')\n")
-    backup.unlink()
-
-
-async def backup_copy_then_write(file: Path) -> None:
-    shutil.copy(file, file.with_name("app.py.bak"))
-    file.write_text("print('two')\n")
-
-
-async def truncate_then_write_slowly(file: Path) -> None:
-    with file.open("w") as out:
-        for part in "print('two')":
-            out.write(part)
-            out.flush()
-            await asyncio.sleep(0.04)
-
-
-async def empty_then_write(file: Path) -> None:
-    file.write_text("")
-    await asyncio.sleep(0.12)
-    file.write_text("print('two')\n")
-
-
-async def touch(file: Path) -> None:
-    file.touch()
-
-
-async def link_swap(file: Path) -> None:
+async def link_swap(file: Path, text: str) -> None:
     fresh = file.with_name("fresh")
     fresh.symlink_to(file.parent / "lib" / "money.py")
     fresh.replace(file)
 
 
-async def twice_at_once(file: Path) -> None:
-    file.write_text("print( 'two' )\n")
-    file.write_text("print('two')\n")
-
-
-async def sed(file: Path) -> None:
+async def sed(file: Path, text: str) -> None:
     subprocess.run(["sed", "-i", "s/one/two/", str(file)], check=True)
 
 
-async def vim(file: Path) -> None:
+async def vim(file: Path, text: str) -> None:
     if shutil.which("vim") is None:
         pytest.skip("no vim here")
     command = ["vim", "-u", "NONE", "-es", "-c", "%s/one/two/", "-c", "wq", str(file)]
     (await (await asyncio.create_subprocess_exec(*command)).wait())
 
 
-@pytest.mark.parametrize(
-    "save",
-    [
-        *(in_place, in_place_and_to_the_disk, rename_over, temporary_elsewhere_and_rename),
-        *(temporary_beside_with_a_pause, delete_and_create, backup_then_write, backup_copy_then_write),
-        *(truncate_then_write_slowly, empty_then_write, touch, link_swap, twice_at_once, sed, vim),
-    ],
-    ids=lambda save: save.__name__,
-)
+@pytest.mark.parametrize("save", [*STYLES, link_swap, sed, vim], ids=lambda save: save.__name__)
 async def test_one_save_is_one_change(stage: Stage, folder: Path, save: Save) -> None:
-    await save(folder / "app.py")
+    await save(folder / "app.py", "print('two')\n")
 
     await stage.told()
     await stage.fence()
