@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,17 @@ class User:
         """A sample app, as `ps` shows it."""
         if self._engine is None and (missing := [tool for tool in TOOLCHAINS.get(app, ()) if not shutil.which(tool)]):
             pytest.skip(f"not installed: {', '.join(missing)}")
-        copy = self._sandbox.home / app  # Maven writes into the folder
+        copy = self.folder(app)  # Maven writes into it
         shutil.copytree(SAMPLES / app, copy)
         self._sandbox.run("up", copy, "-d", "--timeout", "140s")
         found: dict[str, Any] = json.loads(self._sandbox.run("ps", "--project", app, "-o", "json").stdout)
         return found
+
+    def folder(self, app: str) -> Path:
+        return self._sandbox.home / app
+
+    def said(self, app: str, *words: str) -> str:
+        return self._sandbox.run(*words, "--project", app).stdout
 
     def purge(self, app: str, id: str) -> None:
         """Nothing stays, wherever it was."""
@@ -97,7 +104,25 @@ def test_ps_is_the_same_but_for_places(user: User, app: str) -> None:
         assert (one["container"] is not None) == (user.runtime == "docker")
     addresses = [one["address"] for one in instances(ps)]
     assert len(set(addresses)) == len(addresses)
+    if app == "bakery":
+        edit_the_shop_window(user, ps["gateway"])
     user.purge(app, ps["id"])
+
+
+def edit_the_shop_window(user: User, gateway: str) -> None:
+    """As a person who has just met the bakery does it: the page changes, and the event says why and how fast."""
+    page = user.folder("bakery") / "storefront" / "page.html"
+    assert "Fresh from the editor" not in read(gateway)
+    page.write_text(page.read_text().replace("</title>", ", Fresh from the editor</title>"))
+    eventually(lambda: "Fresh from the editor" in read(gateway), 20)
+    wanted = r"storefront reloaded in \d+\.\d+ s after a save of storefront/page\.html\b"
+    eventually(lambda: re.search(wanted, user.said("bakery", "events", "storefront")), 10)
+
+
+def read(url: str) -> str:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 @pytest.mark.network
