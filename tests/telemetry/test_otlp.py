@@ -124,9 +124,9 @@ async def test_packed_bodies_are_unpacked(door: Door, encoding: str, pack: Calla
         ({"Content-Encoding": "br"}, b"", 415, "gzip or deflate"),
         ({}, b"\xff\xff\xff", 400, "can't be read"),
         ({"Content-Encoding": "gzip"}, b"not gzip", 400, "is not gzip"),
-        ({"Content-Encoding": "gzip"}, gzip.compress(b"abc")[:-9], 400, "ends too early"),
-        ({"Content-Encoding": "gzip"}, gzip.compress(b"") * 2, 400, "something follows"),
-        ({"Content-Encoding": "gzip"}, gzip.compress(b"\0" * 2 * MOST_BYTES), 413, "more than 4 MiB"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"abc", mtime=0)[:-9], 400, "ends too early"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"", mtime=0) * 2, 400, "something follows"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"\0" * 2 * MOST_BYTES, mtime=0), 413, "more than 4 MiB"),
         ({}, b"\0" * (MOST_BYTES + 1), 413, "more than 4 MiB"),
     ],
 )
