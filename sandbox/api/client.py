@@ -145,9 +145,9 @@ class Client(Control):
 
 
 def _log_parameters(query: LogQuery) -> Iterator[tuple[str, Any]]:
-    for service in query.services:
-        yield "service", service
-    for name in ("tail", "since", "until"):
+    for name, values in (("service", query.services), ("instance", query.instances), ("level", query.levels)):
+        yield from ((name, str(value)) for value in values)
+    for name in ("tail", "since", "until", "grep", "trace"):
         if (value := getattr(query, name)) is not None:
             yield name, value
     yield from _flag("follow", query.follow)

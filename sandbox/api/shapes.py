@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from sandbox.control import Change, Origin
+from sandbox.control import Change, LogLevel, Origin
 
 INTENT_HEADER = "X-Sandbox"
 """Must be `1` on whatever changes something: no other site can make a browser send it without asking us first."""
@@ -34,6 +34,10 @@ class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     follow: Annotated[bool, msgspec.Meta(description="then every new one, until the client leaves")] = False
     since: Seconds | None = None
     until: Seconds | None = None
+    instance: Annotated[tuple[str, ...], msgspec.Meta(description="repeatable; none means all")] = ()
+    level: Annotated[tuple[LogLevel, ...], msgspec.Meta(description="repeatable; none means any, or none at all")] = ()
+    grep: Annotated[str, msgspec.Meta(description="RE2, found anywhere in a line", max_length=4096)] | None = None
+    trace: Annotated[str, msgspec.Meta(description="how the id of a trace begins", max_length=32)] | None = None
 
 
 class ServicesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

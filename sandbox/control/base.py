@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from sandbox.control.alerts import AlertsControl, DiagnosisControl
 from sandbox.control.load import LoadControl
@@ -131,13 +131,28 @@ class TelemetrySnapshot:
     edges: tuple[Edge, ...]
 
 
+class LogLevel(StrEnum):
+    """From the least to the most urgent."""
+
+    TRACE = "trace"
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    FATAL = "fatal"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
     services: tuple[str, ...] = ()  # empty: all
-    tail: int | None = None  # the newest lines, of all chosen services together; None: all that is kept
+    instances: tuple[str, ...] = ()  # their ids; empty: all of the services
+    tail: int | None = None  # the newest lines that fit, of all chosen services together; None: all that is kept
     follow: bool = False
     since: float | None = None  # seconds since the epoch
     until: float | None = None
+    levels: tuple[LogLevel, ...] = ()  # empty: any, and lines without one
+    grep: str | None = None  # a regular expression (RE2), found anywhere in the text without its colours
+    trace: str | None = None  # the id of a trace, or how it begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +162,10 @@ class LogLine:
     instance: str
     text: str  # without the line end; control characters other than colours removed
     truncated: bool = False
+    level: LogLevel | None = None  # None: it names none
+    trace: str | None = None  # 32 digits
+    message: str | None = None  # of a structured line (JSON, logfmt)
+    fields: Mapping[str, Any] = field(default_factory=dict)  # of a structured line: what else it says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

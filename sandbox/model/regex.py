@@ -42,6 +42,11 @@ def matches(expression: str, text: str) -> bool:
     return _compiled(expression).fullmatch(text) is not None
 
 
+def finds(expression: str, text: str) -> bool:
+    """Whether the expression fits anything in the text. Raises BadExpression."""
+    return _compiled(expression).search(text) is not None
+
+
 def may_begin_with(expression: str, start: str) -> bool:
     """False when no text that fits begins with the character `start`; True when one does or it is not known."""
     low, high = _range(expression)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import islice, takewhile
 from pathlib import Path
 
 from sandbox.control import LogLine, LogQuery
+from sandbox.runtime.logformat import Recogniser
+from sandbox.runtime.logquery import Wanted
 from sandbox.runtime.logsegment import Cursor, Line, Segment
 from sandbox.runtime.logtext import clean
 
@@ -26,6 +29,7 @@ Sources = Callable[[], Mapping[str, str]]
 
 _BUDGET = 1024 * 1024  # bytes read of one log before others have their turn
 _BREATH = 256  # lines after which the event loop gets a turn
+_WINDOW = 4096  # lines that are looked through first for the newest that fit
 
 
 def last_lines(path: Path, count: int, since: float = 0.0) -> list[str]:
@@ -39,19 +43,53 @@ def last_lines(path: Path, count: int, since: float = 0.0) -> list[str]:
 
 
 async def merge(logs: Path, sources: Sources, query: LogQuery) -> AsyncIterator[LogLine]:
-    """The lines that `query` asks for, of all its instances, by time."""
+    """The lines that `query` asks for, of all its instances, by time. UsageError when it can't be asked."""
+    wanted = Wanted(query)
     with ExitStack() as stack:
         merged = _Merged(logs, sources, query, stack)
-        for count, line in enumerate(merged.kept(), 1):
+        async for line in _kept(merged, wanted, query.tail):
             yield line
-            if count % _BREATH == 0:
-                await asyncio.sleep(0)
         while query.follow and (query.until is None or time.time() <= query.until):
             busy = False
-            for line in merged.new():
+            async for line in _breathing(merged.new()):
                 busy = True
-                yield line
+                if wanted.fits(line):
+                    yield line
             await asyncio.sleep(0 if busy and merged.behind else POLL)
+
+
+async def _kept(merged: _Merged, wanted: Wanted, tail: int | None) -> AsyncIterator[LogLine]:
+    """What is in the logs now."""
+    if tail and wanted.is_picky:
+        for line in await _newest(merged, wanted, tail):
+            yield line
+        return
+    async for line in _breathing(merged.kept(tail)):
+        if wanted.fits(line):
+            yield line
+
+
+async def _newest(merged: _Merged, wanted: Wanted, count: int) -> Iterable[LogLine]:
+    """The newest lines that are wanted. How far back they go only reading tells: ever farther, from there on."""
+    window = max(4 * count, _WINDOW)
+    while True:
+        found: deque[LogLine] = deque(maxlen=count)
+        seen = 0
+        async for line in _breathing(merged.kept(window)):
+            seen += 1
+            if wanted.fits(line):
+                found.append(line)
+        if len(found) == count or seen < window:
+            return found
+        window *= 8
+
+
+async def _breathing(lines: Iterable[LogLine]) -> AsyncIterator[LogLine]:
+    """Everybody else has a turn now and then, whether the lines are wanted or not."""
+    for number, line in enumerate(lines, 1):
+        yield line
+        if number % _BREATH == 0:
+            await asyncio.sleep(0)
 
 
 class LogFile:
@@ -62,7 +100,11 @@ class LogFile:
         self._instance = instance
         self._service = service
         self._segments = _open_both(path)  # oldest first
-        self._cursors = [Cursor(segment) for segment in self._segments]
+        self._read_with([Cursor(segment) for segment in self._segments])
+
+    def _read_with(self, cursors: list[Cursor]) -> None:
+        self._cursors = cursors
+        self._recogniser = Recogniser()
 
     def close(self) -> None:
         for segment in self._segments:
@@ -77,7 +119,7 @@ class LogFile:
 
     def seek(self, number: int, offset: int) -> None:
         """Read on from there."""
-        self._cursors = [Cursor(self._segments[number], offset), *map(Cursor, self._segments[number + 1 :])]
+        self._read_with([Cursor(self._segments[number], offset), *map(Cursor, self._segments[number + 1 :])])
 
     def seek_time(self, at: float) -> None:
         """Read on from shortly before that time."""
@@ -89,7 +131,7 @@ class LogFile:
 
     def seek_end(self) -> None:
         """Read on with what is still to come."""
-        self._cursors = [Cursor(segment, _whole_lines(segment)) for segment in self._segments[-1:]]
+        self._read_with([Cursor(segment, _whole_lines(segment)) for segment in self._segments[-1:]])
 
     def rest(self) -> Iterator[LogLine]:
         """All lines from here to the end, an unfinished last one included."""
@@ -122,12 +164,18 @@ class LogFile:
         self._cursors = [Cursor(fresh)]
 
     def _readable(self, line: Line) -> LogLine:
+        text = clean(line.text)
+        found = self._recogniser.read(text)
         return LogLine(
             at=line.at,
             service=self._service,
             instance=self._instance,
-            text=clean(line.text),
+            text=text,
             truncated=line.truncated,
+            level=found.level,
+            trace=found.trace,
+            message=found.message,
+            fields=found.fields,
         )
 
 
@@ -142,31 +190,32 @@ class _Merged:
         self._files: dict[str, LogFile] = {}
         self._open_new()
 
-    def kept(self) -> Iterator[LogLine]:
-        """What the logs hold now."""
-        return filter(self._in_time, heapq.merge(*(log.rest() for log in self._seek()), key=_time))
+    def kept(self, tail: int | None) -> Iterator[LogLine]:
+        """What the logs hold now, or the newest lines of it that are in time; may be asked again."""
+        return filter(self._in_time, heapq.merge(*(log.rest() for log in self._seek(tail)), key=_time))
 
-    def new(self) -> Iterator[LogLine]:
+    def new(self) -> list[LogLine]:
         """What came since."""
         self._open_new()
-        lines = [line for log in self._files.values() for line in log.new()]
-        return filter(self._in_time, sorted(lines, key=_time))
+        return sorted((line for log in self._files.values() for line in log.new()), key=_time)
 
     @property
     def behind(self) -> bool:
         return any(log.behind for log in self._files.values())
 
     def _open_new(self) -> None:
-        chosen = self._query.services
+        services, instances = self._query.services, self._query.instances
         for instance, service in self._sources().items():
-            if instance not in self._files and (not chosen or service in chosen):
+            if instance in self._files or (services and service not in services):
+                continue
+            if not instances or instance in instances:
                 self._files[instance] = log = LogFile(self._logs / f"{instance}.log", instance, service)
                 self._stack.callback(log.close)
 
-    def _seek(self) -> list[LogFile]:
+    def _seek(self, tail: int | None) -> list[LogFile]:
         """Puts every log where reading begins; those that have something to read."""
-        if self._query.tail is not None:
-            return self._seek_tail(self._query.tail)
+        if tail is not None:
+            return self._seek_tail(tail)
         if self._query.since is not None:
             for log in self._files.values():
                 log.seek_time(self._query.since)

@@ -14,6 +14,8 @@ _SEQUENCE = re.compile(
 _STRINGS = re.compile(r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]).*?(?:\x07|\x1b\\|\x9c|$)")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]")
 
+_SGR = re.compile(r"\x1b\[[0-9;:]*m")
+
 
 def clean(raw: bytes) -> str:
     """One line as text: invalid UTF-8 replaced, control characters other than tabs and colours (SGR) removed.
@@ -26,3 +28,8 @@ def clean(raw: bytes) -> str:
     text = _STRINGS.sub("", text.replace("\r", " "))
     text = _SEQUENCE.sub(lambda match: match[0] if match["sgr"] is not None else "", text)
     return _CONTROLS.sub("", text)
+
+
+def without_colours(text: str) -> str:
+    """A line that `clean` gave, as plain text."""
+    return _SGR.sub("", text) if "\x1b" in text else text

@@ -11,7 +11,7 @@ import pytest
 from sandbox.cli.logs import Layout
 from sandbox.cli.main import main
 from sandbox.cli.style import Style
-from sandbox.control import LogLine
+from sandbox.control import LogLevel, LogLine
 from tests.cli.conftest import Command
 from tests.fakes import data
 from tests.fakes.control import FakeControl
@@ -48,6 +48,10 @@ def test_json_is_a_line_an_object(bakery: FakeControl, capsys: Output) -> None:
         "instance": "steamer-v1-1",
         "text": "ready",
         "truncated": False,
+        "level": None,
+        "trace": None,
+        "message": None,
+        "fields": {},
     }
 
 
@@ -99,3 +103,45 @@ def test_a_service_has_its_place_colour_whatever_is_shown() -> None:
 
     assert layout(data.log_line("orders")).startswith("\x1b[32morders-v1-1 |\x1b[0m ")
     assert layout(data.log_line("storefront")).startswith("\x1b[36mstorefront-v1-1 |\x1b[0m ")
+
+
+STRUCTURED = LogLine(
+    at=1,
+    service="orders",
+    instance="orders-1",
+    text='{"level":"warn"}',
+    level=LogLevel.WARNING,
+    message="slow\nstart",
+    fields={"user": "a b", "ms": 1.5, "ok": True, "path": "/x"},
+)
+
+
+def test_a_line_of_json_is_shown_as_its_message() -> None:
+    layout = Layout(["orders-1"], timestamps=False, style=Style(enabled=False))
+
+    assert layout(STRUCTURED) == 'orders-1 | WARNING slow start  user="a b" ms=1.5 ok=true path=/x'
+
+
+def test_a_line_of_json_as_it_was_written() -> None:
+    layout = Layout(["orders-1"], timestamps=False, raw=True, style=Style(enabled=False))
+
+    assert layout(STRUCTURED) == 'orders-1 | {"level":"warn"}'
+
+
+def test_urgent_lines_have_the_colour_of_their_level() -> None:
+    layout = Layout(["orders-1"], ["orders"], timestamps=False, style=Style(enabled=True))
+
+    assert "\x1b[33mWARNING slow start\x1b[0m" in layout(STRUCTURED)
+
+
+def test_what_is_wanted_is_asked_of_the_server(bakery: FakeControl, capsys: Output) -> None:
+    main(["logs", "--level", "err", "--grep", "x", "--trace", "4BF9", "--instance", "orders-v1-1"])
+
+    (query,) = bakery.log_queries
+    assert query.levels == (LogLevel.ERROR, LogLevel.FATAL)
+    assert (query.grep, query.trace, query.instances) == ("x", "4BF9", ("orders-v1-1",))
+
+
+def test_an_unknown_level(bakery: FakeControl, capsys: Output) -> None:
+    assert main(["logs", "--level", "loud"]) == 2
+    assert "'loud' is no level: trace, debug, info, warning, error, fatal" in capsys.readouterr().err

@@ -44,6 +44,7 @@ class FakeControl(Control):
         self.statuses = deque(statuses or [data.project()])
         self.snapshot = telemetry or data.telemetry()
         self.calls: list[tuple[Any, ...]] = []
+        self.log_queries: list[LogQuery] = []
         self.failures: dict[str, BaseException] = {}
         self.reports: dict[str, Sequence[Event]] = {}
         self.following = 0
@@ -155,6 +156,7 @@ class FakeControl(Control):
     async def logs(self, query: LogQuery) -> AsyncIterator[LogLine]:
         self._known(query.services)
         self._fail("logs")
+        self.log_queries.append(query)
         queue: asyncio.Queue[LogLine] = asyncio.Queue()
         self._followers.add(queue)
         try:

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sandbox.control import LogLine, LogQuery
+from sandbox.control import LogLevel, LogLine, LogQuery
+from sandbox.errors import UsageError
 from sandbox.runtime import logsegment
 from sandbox.runtime.logfile import last_lines, merge
 from sandbox.runtime.shim.journal import Journal
@@ -150,6 +151,65 @@ async def test_following_begins_with_the_tail_and_finds_new_instances(logs: Logs
         logs.say("orders-1", 1004, "ee\n")
         assert (await anext(lines)).text == "three"
     await lines.aclose()  # type: ignore[attr-defined]
+
+
+async def test_only_lines_of_some_levels_with_the_stacks_that_belong_to_them(logs: Logs) -> None:
+    logs.say("orders-1", 1001, "INFO fine\nERROR bad\n  at x.py\nWARNING hm\nplain\n")
+    assert await logs.texts(levels=(LogLevel.ERROR, LogLevel.FATAL)) == ["ERROR bad", "  at x.py"]
+    assert await logs.texts(levels=(LogLevel.WARNING,)) == ["WARNING hm"]
+
+
+async def test_only_lines_that_have_something_in_them(logs: Logs) -> None:
+    logs.say("orders-1", 1001, "\x1b[31morder\x1b[0m 1\norder 22\nring\n")
+    logs.say("till-1", 1002, "order 3\n")
+    assert await logs.texts(grep="order [0-9]$") == ["\x1b[31morder\x1b[0m 1", "order 3"]
+    assert await logs.texts(grep="(?i)RING", instances=("orders-1",)) == ["ring"]
+    with pytest.raises(UsageError, match="is no regular expression: missing ]"):
+        await logs.texts(grep="[")
+
+
+async def test_only_lines_of_a_trace(logs: Logs) -> None:
+    logs.say("orders-1", 1001, f"INFO trace_id={'a' * 32} one\nINFO trace_id={'b' * 32} two\nthree\n")
+    assert [text[-3:] for text in await logs.texts(trace="AAAA")] == ["one"]
+    assert [text[-3:] for text in await logs.texts(trace="b" * 32)] == ["two"]
+
+
+async def test_the_tail_counts_what_is_wanted_however_far_back_it_is(logs: Logs) -> None:
+    logs.say("orders-1", 1001, "ERROR first\nERROR second\n")
+    logs.say("orders-1", 1002, "INFO fine\n" * 50_000)
+    logs.say("till-1", 1003, "ring\n")
+    logs.say("orders-1", 1004, "ERROR third\n")
+    wanted = {"levels": (LogLevel.ERROR,)}
+    assert await logs.texts(tail=2, **wanted) == ["ERROR second", "ERROR third"]
+    assert await logs.texts(tail=5, **wanted) == ["ERROR first", "ERROR second", "ERROR third"]
+    assert await logs.texts(tail=0, **wanted) == []
+    assert await logs.texts(tail=1, until=1003, **wanted) == ["ERROR second"]
+
+
+async def test_following_with_a_tail_of_what_is_wanted_misses_and_repeats_nothing(logs: Logs) -> None:
+    logs.say("orders-1", 1001, "ERROR old\nINFO fine\n")
+    lines = logs.ask(tail=5, follow=True, grep="ERROR")
+    async with asyncio.timeout(5):
+        assert (await anext(lines)).text == "ERROR old"
+        logs.say("orders-1", 1002, "INFO fine\nERROR new\n")
+        assert (await anext(lines)).text == "ERROR new"
+    await lines.aclose()  # type: ignore[attr-defined]
+
+
+async def test_others_have_their_turn_while_nothing_fits(logs: Logs) -> None:
+    logs.say("orders-1", 1001, "INFO fine\n" * 20_000)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    working = asyncio.ensure_future(other())
+    assert await logs.texts(grep="never") == []
+    working.cancel()
+    assert turns >= 20_000 // 256
 
 
 async def test_a_long_line_is_cut(logs: Logs) -> None:

@@ -62,7 +62,17 @@ class Handlers:
     def logs(self, query: LogsQuery) -> AsyncIterator[LogLine]:
         """What services printed, oldest first, one JSON object a line."""
         return self._control.logs(
-            LogQuery(services=query.service, tail=query.tail, follow=query.follow, since=query.since, until=query.until)
+            LogQuery(
+                services=query.service,
+                instances=query.instance,
+                tail=query.tail,
+                follow=query.follow,
+                since=query.since,
+                until=query.until,
+                levels=query.level,
+                grep=query.grep,
+                trace=query.trace,
+            )
         )
 
     async def start_service(self, name: str) -> None:

@@ -5,6 +5,8 @@ from argparse import ArgumentParser, ArgumentTypeError
 from sandbox.cli.grammar import Command, Group, output_option, services_argument
 from sandbox.cli.times import duration, moment
 
+_LEVELS = ("trace", "debug", "info", "warning", "error", "fatal")
+
 
 def _ps(parser: ArgumentParser) -> None:
     parser.add_argument("-a", "--all", action="store_true", help="also show each instance")
@@ -17,8 +19,27 @@ def _logs(parser: ArgumentParser) -> None:
     parser.add_argument("-n", "--tail", type=_line_count, default=None, metavar="N", help="only the newest N lines")
     parser.add_argument("--since", type=moment, metavar="TIME", help="only lines since then: 5m, 2026-01-31T12:00:00Z")
     parser.add_argument("--until", type=moment, metavar="TIME", help="only lines until then")
+    parser.add_argument(
+        "--level",
+        type=_level,
+        metavar="LEVEL",
+        help="only lines of this level or worse: trace, debug, info, warning, …",
+    )
+    parser.add_argument("--grep", metavar="REGEX", help="only lines in which it is found (RE2; (?i) for any case)")
+    parser.add_argument("--trace", metavar="ID", help="only lines of this trace; its first digits do")
+    parser.add_argument(
+        "--instance", dest="instances", action="append", default=[], metavar="ID", help="only this one's"
+    )
     parser.add_argument("-t", "--timestamps", action="store_true", help="put the time in front of each line")
+    parser.add_argument("--raw", action="store_true", help="JSON lines as they were written")
     output_option("table", "json")(parser)
+
+
+def _level(text: str) -> str:
+    level = {"warn": "warning", "err": "error", "critical": "fatal", "crit": "fatal"}.get(text.lower(), text.lower())
+    if level not in _LEVELS:
+        raise ArgumentTypeError(f"{text!r} is no level: {', '.join(_LEVELS)}")
+    return level
 
 
 def _events(parser: ArgumentParser) -> None:
@@ -93,7 +114,12 @@ GROUP = Group(
             "what services print",
             "sandbox.cli.logs:run",
             _logs,
-            ("sandbox logs -f", "sandbox logs orders --tail 50 -t", "sandbox logs --since 5m -o json"),
+            (
+                "sandbox logs -f",
+                "sandbox logs orders --tail 50 -t",
+                "sandbox logs --since 5m --level warning -o json",
+                "sandbox logs --grep 'order [0-9]+' --trace 4bf92f35",
+            ),
             follows=True,
         ),
         Command(
