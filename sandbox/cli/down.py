@@ -20,6 +20,9 @@ from sandbox.runtime.sweep import sweep
 _PATIENCE = 20.0
 """Seconds for the supervisor to bring all down; services have 10 of them unless `stop_grace_period` says otherwise."""
 
+_AFTER_GRACE = 10.0
+"""Seconds in which all else ends once the last service was killed."""
+
 _FIRM_GRACE = 3.0
 _POLL = 0.02
 
@@ -87,6 +90,21 @@ async def _politely(paths: ProjectPaths) -> None:
 
 
 def _wait_until_gone(paths: ProjectPaths) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    began = time.monotonic()
+    if not _gone(paths, began + _PATIENCE):
+        _gone(paths, began + _longest_grace(paths) + _AFTER_GRACE)
+
+
+def _gone(paths: ProjectPaths, deadline: float) -> bool:
     while paths.shim_socket.exists() and time.monotonic() < deadline:
         time.sleep(_POLL)
+    return not paths.shim_socket.exists()
+
+
+def _longest_grace(paths: ProjectPaths) -> float:
+    """Seconds that the project in force gives a service to end."""
+    from sandbox.daemon.request import last_good  # slow to import, and seldom needed
+
+    project = last_good(paths)
+    versions = [version for service in project.services.values() for version in service.versions] if project else []
+    return max((version.stop_grace_period for version in versions), default=0.0)
