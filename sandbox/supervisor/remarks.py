@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sandbox.model import Project, Service, Version, container_only
+from sandbox.model import Limits, Project, Service, Version, container_only
 from sandbox.runtime.docker.hardening import softened
 from sandbox.supervisor.wiring import DOCKER, Ground
 
@@ -23,8 +23,13 @@ def _of_version(version: Version, runtime: str) -> Iterator[str]:
     if runtime == DOCKER:
         if (what := softened(version)) is not None:
             yield f"is {what}"
-    elif left_out := container_only(version):
+    elif left_out := (*container_only(version), *_limits(version)):
         yield f"runs as a process, which leaves out {', '.join(left_out)}"
+
+
+def _limits(version: Version) -> Iterator[str]:
+    if version.limits != Limits():
+        yield "deploy.resources.limits"
 
 
 def _name(service: Service, version: Version) -> str:

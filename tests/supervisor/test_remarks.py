@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sandbox.model import Mount, MountKind, Version
+from sandbox.model import Limits, Mount, MountKind, Version
 from sandbox.supervisor.remarks import remarks
 from sandbox.supervisor.wiring import DOCKER, Ground
 from tests.supervisor.build import a_project, a_service, a_version
@@ -27,6 +27,12 @@ def test_what_a_process_can_not_be_given_is_named() -> None:
     assert said(replace(a_version(), mounts=(data,), user="999"), Ground()) == (
         "db runs as a process, which leaves out user, volumes",
     )
+
+
+def test_limits_hold_in_containers_only() -> None:
+    limited = replace(a_version(), limits=Limits(memory=1 << 28))
+    assert said(limited, Ground()) == ("db runs as a process, which leaves out deploy.resources.limits",)
+    assert said(limited, CONTAINED) == ()
 
 
 def test_of_several_versions_the_right_one_is_named() -> None:
