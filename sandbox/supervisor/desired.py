@@ -62,6 +62,10 @@ class Desired:
             return 0
         return self.wishes.replicas.get(VersionKey(service.name, version.name), version.replicas)
 
+    def has_instances(self, name: str) -> bool:
+        service = self.project.services[name]
+        return any(self.replicas(service, version) for version in service.versions)
+
     def counts(self) -> dict[VersionKey, int]:
         """How many instances each version should have, in the order of the file."""
         return {

@@ -87,9 +87,10 @@ def _scenes(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, 
 
 
 def waits_for(service: str, desired: Desired, state: ClusterState) -> str | None:
-    """Why a service can't start yet, naming the guilty dependency; None when nothing is in the way."""
+    """Why a service can't start yet, naming the guilty dependency; None when nothing is in the way. As in Compose, one
+    that is to have no instances, stopped by hand or scaled to none, holds nobody up."""
     for dependency in desired.project.services[service].depends_on:
-        if dependency.service not in desired.wishes.stopped and (why := _unmet(dependency, state)) is not None:
+        if desired.has_instances(dependency.service) and (why := _unmet(dependency, state)) is not None:
             return why
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,14 @@ def test_a_callee_that_was_stopped_by_hand_holds_nobody_up() -> None:
     desired = desire(a_service("mill"), a_service("oven", calls=("mill",)), wishes=Wishes(stopped=frozenset({"mill"})))
     actions = plan(desired, prepared(("oven", "v1")), targets(desired), 0)
     assert [type(action) for action in actions] == [Start]
+
+
+@pytest.mark.parametrize("condition", Condition)
+def test_a_callee_that_is_scaled_to_none_holds_nobody_up(condition: Condition) -> None:
+    services = a_service("mill", a_version(replicas=0)), a_service("oven", calls=("mill",), condition=condition)
+    assert waits_for("oven", desire(*services), ClusterState()) is None
+    wishes = Wishes().scaled(VersionKey("mill", "v1"), 1)
+    assert waits_for("oven", desire(*services, wishes=wishes), ClusterState()) is not None
 
 
 def test_backoff_ends_at_its_time() -> None:
