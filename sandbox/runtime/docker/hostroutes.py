@@ -1,4 +1,5 @@
-"""What this machine can already reach: its routes and its own addresses, which no range of ours may shadow."""
+"""What this machine can already reach: its routes, its own addresses and whom it talks to, which no range of ours may
+shadow."""
 
 from __future__ import annotations
 
@@ -7,18 +8,23 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import psutil
 
 _PROC = Path("/proc/net/route")
+
+_RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+"""The second names the real ones where the first names a stub on this machine."""
+
 _TIMEOUT = 3.0
 
 
 def known_networks() -> list[IPv4Network]:
     """IPv4 only: containers get no IPv6 address."""
-    return [*_routes(), *_own()]
+    return [*_routes(), *_own(), *_far()]
 
 
 def own_addresses() -> set[str]:
@@ -30,6 +36,24 @@ def _own() -> Iterator[IPv4Network]:
         for one in found:
             if one.netmask and "." in one.address:
                 yield IPv4Network(f"{one.address}/{one.netmask}", strict=False)
+
+
+def _far() -> Iterator[IPv4Network]:
+    """Where the default route leads, which says nothing of it: name servers, and the ends of open connections."""
+    for file in _RESOLVERS:
+        with suppress(OSError):
+            yield from of_resolv_conf(file.read_text("utf-8", "replace"))
+    with suppress(psutil.Error):  # macOS shows them to root alone
+        for one in psutil.net_connections("tcp4"):
+            if one.status == psutil.CONN_ESTABLISHED and one.raddr and (found := _network(one.raddr[0])):
+                yield found
+
+
+def of_resolv_conf(text: str) -> Iterator[IPv4Network]:
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] == "nameserver" and (found := _network(words[1])):
+            yield found
 
 
 def _routes() -> list[IPv4Network]:

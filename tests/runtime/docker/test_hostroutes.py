@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 import socket
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.runtime.docker.hostroutes import known_networks, of_iproute, of_netstat, of_proc, own_addresses
+from sandbox.runtime.docker import hostroutes
+from sandbox.runtime.docker.hostroutes import (
+    known_networks,
+    of_iproute,
+    of_netstat,
+    of_proc,
+    of_resolv_conf,
+    own_addresses,
+)
 
 PROC = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -52,6 +61,20 @@ def test_routes_of_iproute() -> None:
 
 def test_routes_of_the_kernels_own_table() -> None:
     assert list(of_proc(PROC)) == networks("0.0.0.0/0", "172.17.0.0/16", "192.168.0.0/24")
+
+
+def test_name_servers_behind_the_default_route(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "# made by hand\nsearch example.org\nnameserver 10.255.255.53\nnameserver fe80::1%eth0\nnameserver\n"
+    assert list(of_resolv_conf(text)) == networks("10.255.255.53/32")
+    file = tmp_path / "resolv.conf"
+    file.write_text(text)
+    monkeypatch.setattr(hostroutes, "_RESOLVERS", (tmp_path / "missing", file))
+    assert IPv4Network("10.255.255.53/32") in known_networks()
+
+
+def test_whom_it_talks_to_behind_the_default_route() -> None:
+    with socket.create_server(("127.0.0.9", 0)) as server, socket.create_connection(server.getsockname()):
+        assert IPv4Network("127.0.0.9/32") in known_networks()
 
 
 def test_routes_of_bsd() -> None:
