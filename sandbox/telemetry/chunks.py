@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -52,7 +53,7 @@ def pack(columns: Columns) -> bytes:
 
 
 def unpack(data: bytes, wanted: Wanted = lambda column: True) -> Columns:
-    """ValueError when it is damaged."""
+    """To be read; `widened` can be added to. ValueError when it is damaged."""
     try:
         packed = _unpacker.decode(zlib.decompress(data))
     except (zlib.error, msgspec.MsgspecError) as error:
@@ -60,10 +61,13 @@ def unpack(data: bytes, wanted: Wanted = lambda column: True) -> Columns:
     columns: Columns = {}
     for name, amounts in packed.items():
         if wanted(name[1:]):
-            found = array(name[0])
+            found = columns[name[1:]] = array(name[0])
             found.frombytes(amounts)
-            columns[name[1:]] = array("Q", found)
     return columns
+
+
+def widened(columns: Columns) -> Columns:
+    return {column: array("Q", amounts) for column, amounts in columns.items()}
 
 
 def rolled(columns: Columns, width: int) -> Iterator[tuple[int, dict[str, int]]]:
@@ -74,17 +78,36 @@ def rolled(columns: Columns, width: int) -> Iterator[tuple[int, dict[str, int]]]
             yield first, amounts
 
 
-def binned(segments: Iterable[Segment], column: str, start: int, step: int, count: int) -> list[int]:
-    """What a column adds up to in each of `count` times of `step` seconds from `start` on."""
-    bins = [0] * count
-    for segment in segments:
-        amounts = segment.columns.get(column)
-        if amounts is None:
-            continue
-        first = max(0, (segment.start - start) // step)
-        last = min(count - 1, (segment.start + STEPS * segment.step - 1 - start) // step)
-        for index in range(first, last + 1):
-            low = -(-(start + index * step - segment.start) // segment.step)
-            high = -(-(start + (index + 1) * step - segment.start) // segment.step)
-            bins[index] += sum(amounts[max(0, low) : max(0, high)])
-    return bins
+class Bins:
+    """`count` times of `step` seconds from `start` on, and what columns add up to in each."""
+
+    def __init__(self, start: int, step: int, count: int) -> None:
+        self._start = start
+        self._step = step
+        self._count = count
+        self._slices: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def of(self, segments: Iterable[Segment], column: str) -> list[int]:
+        bins = [0] * self._count
+        for segment in segments:
+            amounts = segment.columns.get(column)
+            if amounts is not None:
+                for index, low, high in self._within(segment.start, segment.step):
+                    bins[index] += sum(amounts[low:high])
+        return bins
+
+    def _within(self, start: int, step: int) -> list[tuple[int, int, int]]:
+        """Of a segment: which of its steps are in which bin."""
+        found = self._slices.get((start, step))
+        if found is None:
+            first = max(0, (start - self._start) // self._step)
+            last = min(self._count - 1, (start + STEPS * step - 1 - self._start) // self._step)
+            bounds = [-(-(self._start + index * self._step - start) // step) for index in range(first, last + 2)]
+            found = [
+                (index, max(0, low), max(0, high)) for index, (low, high) in enumerate(pairwise(bounds), start=first)
+            ]
+            self._slices[(start, step)] = found
+        return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sandbox.control import Metric, MetricsAnswer, MetricsQuery, Series
 from sandbox.errors import UsageError
-from sandbox.telemetry.chunks import Segment, Wanted, binned
+from sandbox.telemetry.chunks import Bins, Segment, Wanted
 from sandbox.telemetry.columns import (
     BUCKET,
     CODE,
@@ -26,6 +26,7 @@ from sandbox.telemetry.columns import (
     histogram,
     wanted_by,
 )
+from sandbox.telemetry.histogram import Histogram
 from sandbox.telemetry.store import CLOCK, COVERAGE, step_for
 
 DEFAULT_SPAN = 15 * 60
@@ -105,41 +106,55 @@ def _check(query: MetricsQuery) -> None:
 
 def answered(plan: Plan, segments: Segments) -> MetricsAnswer:
     """segments: of the series that fit, and of `CLOCK`."""
-    clock = segments.get(CLOCK, ())
-    times = _Bins(plan)
-    covered = [amount / 1000 for amount in times.of(clock, COVERAGE)]
-    readings = times.of(clock, READINGS)
+    bins = Bins(plan.start, plan.step, plan.count)
+    clock = Group((), [segments.get(CLOCK, ())], bins)
     found: list[Series] = []
+    groups = {instances: _groups(plan, segments, bins, instances) for instances in (True, False)}
     for metric in plan.query.metrics:
-        for labels, members in _groups(plan, metric, segments):
-            for more, values in _values(metric, plan, times, members, covered, readings):
-                found.append(Series(metric=metric, labels=dict((*labels, *more)), values=values))
+        for group in groups[metric in OF_INSTANCES]:
+            for more, values in _values(metric, plan, group, clock):
+                found.append(Series(metric=metric, labels=dict((*group.labels, *more)), values=values))
     return MetricsAnswer(start=float(plan.start), step=float(plan.step), series=tuple(found))
 
 
-class _Bins:
-    """The answer's times; what was binned of a column of some series is summed."""
+class Group:
+    """Series that are one in the answer. What was added up once is remembered: several metrics need the same."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, labels: Labels, members: Sequence[Sequence[Segment]], bins: Bins) -> None:
+        self.labels = labels
+        self.members = members
+        self.bins = bins
+        self._together = [segment for parts in members for segment in parts]
+        self._sums: dict[str, list[int]] = {}
+        self._histograms: list[Histogram] | None = None
 
-    def of(self, segments: Sequence[Segment], column: str) -> list[int]:
-        return binned(segments, column, self._plan.start, self._plan.step, self._plan.count)
+    def sums(self, column: str) -> list[int]:
+        if column not in self._sums:
+            self._sums[column] = self.bins.of(self._together, column)
+        return self._sums[column]
+
+    def columns(self, prefix: str) -> list[str]:
+        names = {column for segment in self._together for column in segment.columns}
+        return sorted(column for column in names if column.startswith(prefix))
+
+    def histograms(self) -> list[Histogram]:
+        if self._histograms is None:
+            columns = self.columns(BUCKET)
+            rows = zip(*map(self.sums, columns), strict=True) if columns else [()] * len(self.bins)
+            self._histograms = [
+                histogram(dict(zip(columns, counts, strict=True))) if any(counts) else Histogram() for counts in rows
+            ]
+        return self._histograms
 
 
-Members = list[Sequence[Segment]]
-
-
-def _groups(plan: Plan, metric: Metric, segments: Segments) -> Iterator[tuple[Labels, Members]]:
-    """Series that are one in the answer, by the labels that keep them from others."""
-    groups: dict[Labels, Members] = {}
+def _groups(plan: Plan, segments: Segments, bins: Bins, instances: bool) -> list[Group]:
+    found: dict[Labels, list[Sequence[Segment]]] = {}
     for key, parts in segments.items():
-        if key == CLOCK or isinstance(key, EdgeKey) == (metric in OF_INSTANCES):
-            continue
-        labels = _labels(key)
-        chosen = tuple((label, labels[label]) for label in plan.query.by if label in labels)
-        groups.setdefault(chosen, []).append(parts)
-    yield from sorted(groups.items())
+        if key != CLOCK and isinstance(key, EdgeKey) != instances:
+            labels = _labels(key)
+            chosen = tuple((label, labels[label]) for label in plan.query.by if label in labels)
+            found.setdefault(chosen, []).append(parts)
+    return [Group(labels, members, bins) for labels, members in sorted(found.items(), key=lambda item: item[0])]
 
 
 def _labels(key: SeriesKey) -> Mapping[str, str]:
@@ -152,58 +167,41 @@ def _own(key: EdgeKey) -> tuple[str, str, str]:
     return key.callee, key.caller, key.version
 
 
-def _values(
-    metric: Metric, plan: Plan, times: _Bins, members: Members, covered: list[float], readings: list[int]
-) -> Iterator[tuple[Labels, Values]]:
-    together = [segment for parts in members for segment in parts]
+def _values(metric: Metric, plan: Plan, group: Group, clock: Group) -> Iterator[tuple[Labels, Values]]:
     split = next((label for label in plan.query.by if label in _SPLIT), None)
     if split is not None:
-        for column in _columns(together, _SPLIT[split]):
-            label = ((split, column.removeprefix(_SPLIT[split])),)
-            yield label, _rates(times.of(together, column), covered)
+        for column in group.columns(_SPLIT[split]):
+            yield ((split, column.removeprefix(_SPLIT[split])),), _rates(group.sums(column), clock)
     elif metric in QUANTILES:
-        yield (), _quantiles(times, together, QUANTILES[metric])
+        yield (), tuple(one.quantile(QUANTILES[metric]) for one in group.histograms())
     elif metric is Metric.ERROR_RATIO:
-        requests, errors = times.of(together, REQUESTS), times.of(together, ERRORS)
-        yield (), tuple(bad / all if all else None for bad, all in zip(errors, requests, strict=True))
+        both = zip(group.sums(ERRORS), group.sums(REQUESTS), strict=True)
+        yield (), tuple(bad / all if all else None for bad, all in both)
     elif metric in MEANS:
-        yield (), _means(metric, times, members, readings)
+        yield (), _means(metric, group, clock)
     else:
-        yield (), _sums(metric, times, together, covered)
+        yield (), _added(metric, group, clock)
 
 
-def _sums(metric: Metric, times: _Bins, segments: Sequence[Segment], covered: list[float]) -> Values:
-    sums = [times.of(segments, column) for column in SUMS[metric]]
-    total = [sum(ones) for ones in zip(*sums, strict=True)]
+def _added(metric: Metric, group: Group, clock: Group) -> Values:
+    total = [sum(ones) for ones in zip(*map(group.sums, SUMS[metric]), strict=True)]
     if metric is Metric.RESTARTS:
-        return tuple(float(one) if seconds else None for one, seconds in zip(total, covered, strict=True))
-    return _rates(total, covered)
+        return tuple(float(one) if ms else None for one, ms in zip(total, clock.sums(COVERAGE), strict=True))
+    return _rates(total, clock)
 
 
-def _rates(amounts: list[int], covered: list[float]) -> Values:
-    """None where nobody was watching."""
-    return tuple(one / seconds if seconds else None for one, seconds in zip(amounts, covered, strict=True))
+def _rates(amounts: list[int], clock: Group) -> Values:
+    """Per second; None where nobody was watching."""
+    return tuple(one * 1000 / ms if ms else None for one, ms in zip(amounts, clock.sums(COVERAGE), strict=True))
 
 
-def _means(metric: Metric, times: _Bins, members: Members, readings: list[int]) -> Values:
+def _means(metric: Metric, group: Group, clock: Group) -> Values:
     """The sum of the members' means. Each instance has its own readings: it may have been there for a part only."""
     unit = CPU_UNIT if metric is Metric.CPU else 1
-    totals: list[float | None] = [None] * len(readings)
-    for parts in members:
-        counts = times.of(parts, READINGS) if metric in OF_INSTANCES else readings
-        for index, (amount, count) in enumerate(zip(times.of(parts, MEANS[metric]), counts, strict=True)):
+    totals: list[float | None] = [None] * len(group.bins)
+    for parts in group.members:
+        counts = group.bins.of(parts, READINGS) if metric in OF_INSTANCES else clock.sums(READINGS)
+        for index, (amount, count) in enumerate(zip(group.bins.of(parts, MEANS[metric]), counts, strict=True)):
             if count:
                 totals[index] = (totals[index] or 0.0) + amount / count / unit
     return tuple(totals)
-
-
-def _quantiles(times: _Bins, segments: Sequence[Segment], share: float) -> Values:
-    columns = _columns(segments, BUCKET)
-    if not columns:
-        return (None,) * len(times.of((), ""))
-    bins = zip(*(times.of(segments, column) for column in columns), strict=True)
-    return tuple(histogram(dict(zip(columns, counts, strict=True))).quantile(share) for counts in bins)
-
-
-def _columns(segments: Sequence[Segment], prefix: str) -> list[str]:
-    return sorted({column for segment in segments for column in segment.columns if column.startswith(prefix)})

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from sandbox.files import set_aside
-from sandbox.telemetry.chunks import STEPS, Columns, Segment, Wanted, add, pack, rolled, unpack
+from sandbox.telemetry.chunks import STEPS, Columns, Segment, Wanted, add, pack, rolled, unpack, widened
 from sandbox.telemetry.columns import READINGS, Amounts, EdgeKey, InstanceKey, SeriesKey
 from sandbox.telemetry.database import ChunkRow, Damaged, Database, SeriesRow, Unwritable
 
@@ -116,12 +116,11 @@ class Store:
 
     def _begun(self, step: int, start: int) -> dict[int, Columns]:
         """What an earlier supervisor, or an earlier time with the same name, left of it."""
-        found = {series: data for (series, a, b), data in self._waiting.items() if (a, b) == (step, start)}
         kept: list[ChunkRow] = []
         self._try(lambda: kept.extend(self._database.begun(step, start)))
-        return {
-            series: self._unpacked(data) for series, data in ({row.series: row.data for row in kept} | found).items()
-        }
+        found = {row.series: row.data for row in kept}
+        found |= {series: data for (series, a, b), data in self._waiting.items() if (a, b) == (step, start)}
+        return {series: widened(self._unpacked(data)) for series, data in found.items()}
 
     def _keep(self, minute: int) -> None:
         rows = [ChunkRow(*key, data) for key, data in self._waiting.items()]

@@ -163,7 +163,7 @@ GROUP = Group(
             "who calls whom, declared or not, and how that goes",
             "sandbox.cli.edges:run",
             _edges,
-            ("sandbox edges", "sandbox edges --undeclared", "sandbox edges -o svg > graph.svg"),
+            ("sandbox edges", "sandbox edges --undeclared", "sandbox edges -o mermaid"),
         ),
         Command(
             "wait",
