@@ -23,7 +23,8 @@ _FAILURES = (Metric.ERRORS, Metric.FAULTS, Metric.TIMEOUTS, Metric.OVERFLOWS, Me
 _AFTER = {
     kind: rank
     for rank, kinds in enumerate(
-        [("retries_amplify", "own_errors", "broken_connections"), ("slow_hop",), ("waiting", "starting")], 1
+        [("retries_amplify", "own_errors", "broken_connections", "recovered"), ("slow_hop",), ("waiting", "starting")],
+        1,
     )
     for kind in kinds
 }

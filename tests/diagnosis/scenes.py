@@ -57,7 +57,7 @@ def evidence(
 def why(target: str | None = "storefront", *changed: ServiceStatus | EdgeNumbers, **more: Any) -> Diagnosis:
     found = diagnose(evidence(*changed, **more), target)
     for cause in found.causes:
-        if cause.command is not None and cause.command.startswith("sandbox ") and "sandbox trace" not in cause.command:
+        if cause.command is not None and cause.command.startswith("sandbox "):
             parse(cause.command.split()[1:])  # UsageError for what nobody could type
     return found
 

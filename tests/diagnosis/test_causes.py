@@ -81,7 +81,7 @@ def test_a_crash_that_is_over_still_explains_for_a_while() -> None:
     recent = why("storefront", events=(event(Kind.INSTANCE_BACKOFF, ended, "pantry"),))
     old = why("storefront", events=(event(Kind.INSTANCE_BACKOFF, ended, "pantry", before=600),))
 
-    assert first(recent).message == "pantry crashed"
+    assert (first(recent).kind, first(recent).message) == ("recovered", "pantry crashed, and runs again")
     assert old.healthy
 
 

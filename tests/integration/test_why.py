@@ -237,7 +237,7 @@ def test_a_rate_limit(street: Street) -> None:
     with street.steered("limit", "orders", "1/s", service="orders"):
         cause = street.first("rate_limited")
         assert cause.service == "orders"
-        assert cause.message.endswith("1 requests in 1 s")
+        assert cause.message.endswith("1 request in 1 s")
 
 
 def test_authorization(street: Street) -> None:

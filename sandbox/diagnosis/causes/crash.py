@@ -44,9 +44,9 @@ def crash(evidence: Evidence, service: ServiceStatus) -> Cause | None:
     ends = [one for one in evidence.events if _ended(one, service.name) and evidence.at - one.at <= _RECENT]
     how = f"{len(ends)} times in the last {_RECENT / 60:.0f} minutes" if len(ends) > 1 else "once"
     place = _PLACE.search(words)
-    again = "" if service.ready else "; it has no ready instance"
+    again = ", and runs again" if service.ready else "; it has no ready instance"
     return Cause(
-        kind="crash",
+        kind="recovered" if service.ready else "crash",
         service=service.name,
         message=f"{service.name} crashed{': ' + _exception(words) if place else ''}{again}",
         facts=(words, *([f"it ended {how}, last {ago(evidence.at - ends[-1].at)}"] if ends else [])),

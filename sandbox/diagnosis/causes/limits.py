@@ -42,7 +42,8 @@ def _rate_limits(evidence: Evidence, edge: EdgeNumbers) -> Iterator[tuple[str, s
 
 def _limit_words(limit: RateLimit) -> str:
     each = {LimitBy.CALLER: " for each caller", LimitBy.HEADER: f" for each {limit.header}"}.get(limit.by, "")
-    return f"{limit.requests} requests in {seconds(limit.per)}{each}"
+    count = "1 request" if limit.requests == 1 else f"{limit.requests} requests"
+    return f"{count} in {seconds(limit.per)}{each}"
 
 
 def circuit_open(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:

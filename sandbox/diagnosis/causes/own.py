@@ -31,10 +31,14 @@ def own_errors(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
         service=edge.callee,
         message=f"{edge.callee} itself answers with errors: {percent(own / asked)} of {edge.caller}'s requests",
         facts=(
-            f"{requests(own)} fail" + (f" with {codes}" if codes else "") + "; none of that is an answer of Envoy's",
+            f"{requests(own)} fail{f' with {codes}' if codes else ''}, without what Envoy answered in its stead",
             "nothing that it calls fails" if evidence.out_of(edge.callee) else "it called nobody",
             *([f"the newest error in its output: {error}"] if error else []),
         ),
         command=f"sandbox logs {edge.callee} --tail 20",
-        confidence=Confidence.CERTAIN if edge.values.get(Metric.FAULTS) is not None else Confidence.LIKELY,
+        confidence=Confidence.CERTAIN if not answered and _knows_faults(edge) else Confidence.LIKELY,
     )
+
+
+def _knows_faults(edge: EdgeNumbers) -> bool:
+    return edge.values.get(Metric.FAULTS) is not None
