@@ -47,6 +47,7 @@ from sandbox.proxy.accesslog import access_log
 from sandbox.proxy.endpoints import socket_address
 from sandbox.proxy.names import BREAKING, INBOUND, OUTBOUND, OUTSIDE
 from sandbox.proxy.outcomes import BY_CHAIN, BY_PORT, calls, outcomes
+from sandbox.proxy.outcomes import routes as routes_taken
 from sandbox.proxy.replies import local_replies
 from sandbox.proxy.resource import Resource, pack, resource
 from sandbox.proxy.routes import CALLER_HEADER
@@ -64,6 +65,7 @@ _UpgradeConfig = HttpConnectionManager.UpgradeConfig
 def gateway_listener(routes: str, bind: Address, source: str | None) -> Resource:
     """For requests from outside: what they say in x-envoy- headers is dropped."""
     manager = _manager("gateway")
+    manager.access_log.append(routes_taken())
     manager.use_remote_address.value = True
     return _single(routes, _http(manager, routes), routes, bind, source)
 

@@ -42,7 +42,7 @@ BREAKING = "breaking"
 _GUARDED = "~"
 _NOBODY = "-"
 
-OUTCOME, CALL = "outcome", "call"
+OUTCOME, CALL, ROUTE = "outcome", "call", "route"
 """The prefixes of what is counted request by request (`outcomes`)."""
 
 

@@ -1,12 +1,13 @@
 """What became of requests, counted by Envoy as statistics -> access loggers. Pure.
 
 A cluster's own statistics don't tell why a request failed, nor of requests that never reached a cluster (injected
-faults, limits, authorization), nor who called what it does not declare. Two loggers that write no log but count tell:
+faults, limits, authorization), nor who called what it does not declare. Loggers that write no log but count tell:
 
 `outcome.n`  every request that ended otherwise than well (status ≥ 400, or any response flag), by cluster, status,
              flags, the inbound listener's flags, details. A good request costs the look at its status.
 `call.n`     every request to what its caller does not declare, hosts outside among them, by caller, host and status;
 `call.t`     their durations in milliseconds.
+`route.n`    every request from outside, by the rule that chose where it went.
 
 Names are `PREFIX.n.TAG.VALUE.TAG.VALUE…`, as `telemetry.stats` reads them. The details come last: they may hold dots.
 """
@@ -30,7 +31,7 @@ from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFil
 from google.protobuf.struct_pb2 import Struct
 from xds.type.v3.typed_struct_pb2 import TypedStruct
 
-from sandbox.proxy.names import CALL, OUTCOME
+from sandbox.proxy.names import CALL, OUTCOME, ROUTE
 from sandbox.proxy.replies import REASON_HEADER
 from sandbox.proxy.resource import pack
 
@@ -85,6 +86,12 @@ def calls(caller: str) -> AccessLog:
     return _logger(CALL, _MOST_CALLS, _UNDECLARED, {"counters": [counter], "histograms": [durations]})
 
 
+def routes() -> AccessLog:
+    """Of the gateway."""
+    tags = {"c": "%UPSTREAM_CLUSTER_RAW%", "d": "%ROUTE_NAME%"}
+    return _logger(ROUTE, _MOST_OUTCOMES, None, {"counters": [_counter(tags)]})
+
+
 def _counter(tags: Mapping[str, str]) -> dict[str, Any]:
     return {"stat": {"name": "n", "tags": _tags(tags)}, "value_fixed": 1}
 
@@ -93,7 +100,7 @@ def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"name": name, "value_format": value} for name, value in tags.items()]
 
 
-def _logger(prefix: str, most: int, only: AccessLogFilter, counted: dict[str, Any]) -> AccessLog:
+def _logger(prefix: str, most: int, only: AccessLogFilter | None, counted: dict[str, Any]) -> AccessLog:
     """As a struct: the Python messages lack the scope, by which all listeners count together and within a limit."""
     scope: dict[str, Any] = {"prefix": prefix, "sharing_name": prefix, "max_counters": most, "max_histograms": most}
     value = Struct()

@@ -28,6 +28,9 @@ FLAG = "flag."
 DETAIL = "out."
 """`out.503.UF.upstream_reset…`: by status, response flags and Envoy's details."""
 
+ROUTE = "route."
+"""`route.web rule 1`: requests from outside that this rule led on."""
+
 ACTIVE, CONNECTIONS, EJECTED = "active", "connections", "ejected"
 CPU, MEMORY, OPEN_FILES = "cpu", "memory", "open_files"
 GAUGES = frozenset({ACTIVE, CONNECTIONS, EJECTED, CPU, MEMORY, OPEN_FILES})

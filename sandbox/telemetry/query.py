@@ -20,6 +20,7 @@ from sandbox.telemetry.columns import (
     QUANTILES,
     READINGS,
     REQUESTS,
+    ROUTE,
     SUMS,
     EdgeKey,
     SeriesKey,
@@ -33,8 +34,8 @@ DEFAULT_SPAN = 15 * 60
 _POINTS = 120
 _MOST_POINTS = 2000
 _OF_EDGES = ("callee", "caller", "version")
-_BY = frozenset({*_OF_EDGES, "instance", "code", "flag"})
-_SPLIT = {"code": CODE, "flag": FLAG}
+_SPLIT = {"code": CODE, "flag": FLAG, "route": ROUTE}
+_BY = frozenset({*_OF_EDGES, *_SPLIT, "instance"})
 
 Segments = Mapping[SeriesKey, Sequence[Segment]]
 Labels = tuple[tuple[str, str], ...]
@@ -101,7 +102,7 @@ def _check(query: MetricsQuery) -> None:
         if label not in _BY:
             raise UsageError(f"can't be kept apart by {label!r}", hint=f"there are {', '.join(sorted(_BY))}")
     if any(label in _SPLIT for label in query.by) and set(query.metrics) - {Metric.REQUESTS}:
-        raise UsageError("only requests can be kept apart by code or flag", hint="ask for metrics=requests")
+        raise UsageError("only requests can be kept apart by code, flag or route", hint="ask for metrics=requests")
 
 
 def answered(plan: Plan, segments: Segments) -> MetricsAnswer:

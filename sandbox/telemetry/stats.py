@@ -38,7 +38,7 @@ FILTER = (
     r"|cluster\.undeclared\|[^|]*\|\*\|\d+\.upstream_(rq_total|cx_connect_attempts_exceeded|cx_none_healthy)"
     r"|cluster\.inbound\|.*\.(upstream_rq_rx_reset|upstream_cx_(connect_fail|connect_timeout|none_healthy"
     r"|destroy_remote_with_active_rq)|outlier_detection\.(ejections_enforced_total|ejections_active))"
-    r"|http\.inbound\.fault\..*\.delays_injected|(outcome|call)\..*)$"
+    r"|http\.inbound\.fault\..*\.delays_injected|(outcome|call|route)\..*)$"
 )
 """The regular expression that chooses these statistics (and no others: Envoy has hundreds for each cluster)."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sandbox.model import GATEWAY
-from sandbox.telemetry.columns import CANCELLED, CLIENT_ERRORS, CODE, DETAIL, ERRORS, FLAG, REQUESTS, EdgeKey
+from sandbox.telemetry.columns import CANCELLED, CLIENT_ERRORS, CODE, DETAIL, ERRORS, FLAG, REQUESTS, ROUTE, EdgeKey
 
 EXTERNAL = "external"
 """The version in edges to hosts outside; the callee is the host."""
@@ -30,6 +30,7 @@ _OUTSIDE = "outside"
 _NOBODY = "-"
 _REFUSED = ("denied|", "broken|")
 """Clusters that lead to no instance: `denied|CALLER|CALLEE|PORT`."""
+_ROUTE = re.compile(r"route\.n\.c\.(?P<c>.*?)\.d\.(?P<d>.*)")
 _FAULT = re.compile(r"http\.inbound\.fault\.(?P<s>[^|]*)\|(?P<c>[^.]*)\.delays_injected")
 _SAID = {"RL": "rate_limited", "FI": "faults", "UO": "overflows", "denied": "denied"}
 _MOST_OF_A_DETAIL = 80
@@ -58,6 +59,8 @@ def _parsed(name: str) -> tuple[str, str, str, tuple[str, ...]] | None:
         return found["s"], found["c"], _OUTSIDE, columns
     if (found := _CALL.fullmatch(name)) and not found["c"].startswith(_REFUSED):
         return found["s"], found["c"], _without_port(found["h"]), tuple(_of_answer(found["r"]) if found["r"] else ())
+    if found := _ROUTE.fullmatch(name):
+        return GATEWAY, found["c"], "", (f"{ROUTE}{found['d'] or '-'}",)
     if found := _FAULT.fullmatch(name):
         return found["s"], f"denied|{found['s']}|{found['c']}|", "", ("faults",)
     return None

@@ -14,7 +14,7 @@ from sandbox.control import Edge, Signals
 from sandbox.model import AppProtocol, Port, Rule, Timeouts, TrafficPolicy
 from sandbox.model.traffic import Abort, AuthorizationAction, AuthorizationRule, Delay, Fault, RateLimit
 from sandbox.proxy.admin import admin_session
-from sandbox.proxy.topology import Address
+from sandbox.proxy.topology import Address, Caller, EdgeListener, MeshService
 from sandbox.tasks import Tasks
 from sandbox.telemetry.columns import EdgeKey, histogram
 from sandbox.telemetry.scrape import Scraper
@@ -156,6 +156,28 @@ async def test_who_calls_what_it_does_not_declare_is_seen(mesh: Mesh, scraper: S
     assert scraper.past.totals[EdgeKey("store", "orders", "v1")]["requests"] == 1
 
 
+async def test_where_callers_share_an_address_each_is_known_by_its_own(mesh: Mesh, scraper: Scraper) -> None:
+    orders, secret = a_service("orders"), a_service("secret")
+    here = Address(LOOPBACK, free_port())
+
+    def at(callee: MeshService) -> tuple[EdgeListener, ...]:
+        return (EdgeListener(callee=callee.name, port=8000, bind=here),)
+
+    store = Caller(name="store", http_proxy=None, edges=at(orders), undeclared=at(secret), source="127.0.0.11/32")
+    thief = Caller(name="thief", http_proxy=None, edges=(), undeclared=at(secret), source="127.0.0.12/32")
+    mesh.declare(orders, secret, callers=(store, thief))
+    mesh.instances("orders", await mesh.upstream("orders", failing))
+    mesh.instances("secret", await mesh.upstream("secret"))
+    await mesh.apply()
+    await first_reading(scraper)
+
+    for source, host in (("127.0.0.11", "orders"), ("127.0.0.11", "secret"), ("127.0.0.12", "secret")):
+        await ask(here, host, source)
+
+    expected = {("store", "orders"): 1, ("store", "secret"): 1, ("thief", "secret"): 1}
+    await eventually(lambda: requests_by_edge(scraper) == expected)
+
+
 async def test_a_new_envoy_is_found_and_its_counting_from_zero_understood(mesh: Mesh, scraper: Scraper) -> None:
     mesh.declare(a_service("store", public=True))
     mesh.instances("store", await mesh.upstream("store"))
@@ -190,6 +212,18 @@ async def test_a_scraper_without_an_envoy_waits_and_is_quiet(tmp_path: Path, cap
 def total(scraper: Scraper, callee: str, column: str) -> int:
     """Of all callers."""
     return sum(counts.get(column, 0) for edge, counts in scraper.past.totals.items() if edge.callee == callee)
+
+
+def requests_by_edge(scraper: Scraper) -> dict[tuple[str, str], int]:
+    return {(edge.caller, edge.callee): counts.get("requests", 0) for edge, counts in scraper.past.totals.items()}
+
+
+async def ask(address: Address, host: str, source: str) -> None:
+    """One request from a chosen address, to the end of its answer."""
+    reader, writer = await asyncio.open_connection(address.host, address.port, local_addr=(source, 0))
+    writer.write(f"GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
+    await reader.read()
+    writer.close()
 
 
 async def connect(address: Address) -> None:

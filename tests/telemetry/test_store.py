@@ -157,10 +157,13 @@ def test_gauges_are_means_and_each_instance_has_its_own(kept: Kept) -> None:
 
 
 def test_by_code_and_flag(kept: Kept) -> None:
-    kept.write({ORDERS: {"requests": 5, "code.200": 4, "code.503": 1, "flag.UF": 1, "errors": 1}})
+    kept.write(
+        {ORDERS: {"requests": 5, "route.web rule 1": 5, "code.200": 4, "code.503": 1, "flag.UF": 1, "errors": 1}}
+    )
 
     codes = kept.ask(Metric.REQUESTS, step=1, since=START, by=("code",))
     flags = kept.ask(Metric.REQUESTS, step=1, since=START, by=("callee", "flag"))
+    routes = kept.ask(Metric.REQUESTS, step=1, since=START, by=("route",))
     ratio = kept.ask(Metric.ERROR_RATIO, step=1, since=START)
 
     assert [(dict(one.labels), one.values[0]) for one in codes.series] == [
@@ -168,6 +171,7 @@ def test_by_code_and_flag(kept: Kept) -> None:
         ({"code": "503"}, 1.0),
     ]
     assert [dict(one.labels) for one in flags.series] == [{"callee": "orders", "flag": "UF"}]
+    assert [dict(one.labels) for one in routes.series] == [{"route": "web rule 1"}]
     assert ratio.series[0].values[0] == 0.2
 
 

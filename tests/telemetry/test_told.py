@@ -49,6 +49,13 @@ def test_who_left_before_an_answer_is_counted_apart() -> None:
     assert told == Told(STEAMER, ("out.0.DC.downstream_remote_disconnect", "flag.DC", "cancelled"))
 
 
+def test_requests_from_outside_tell_the_rule_that_led_them_on() -> None:
+    assert tell("route.n.c.edge|gateway|web|v1|8000.d.web rule 1", {}) == Told(
+        EdgeKey("gateway", "web", "v1"), ("route.web rule 1",)
+    )
+    assert tell("route.n.c..d.web rule 2", {}) == Told(EdgeKey("gateway", "", ""), ("route.web rule 2",))
+
+
 def test_delays_are_faults() -> None:
     told = tell("http.inbound.fault.orders|steamer.delays_injected", {})
 
