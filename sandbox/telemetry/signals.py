@@ -18,6 +18,7 @@ WINDOW = 10.0
 
 _MOST_STEPS = 120
 _MOST_EDGES = 5000
+"""Beyond them those are forgotten that lead to the host outside that was called first: such hosts come and go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,8 @@ class Past:
         total = self.totals.setdefault(edge, {})
         for column, amount in grew.items():
             total[column] = total.get(column, 0) + amount
-        if len(self.totals) > _MOST_EDGES:  # hosts outside come and go
-            del self.totals[next(iter(self.totals))]
+        if len(self.totals) > _MOST_EDGES:
+            del self.totals[next((one for one in self.totals if one.version == EXTERNAL), edge)]
 
     def counted(self, now: float) -> Counted:
         """In the window that ends at `now`, of every edge that Envoy knows or that was used within it."""
