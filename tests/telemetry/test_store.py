@@ -258,6 +258,19 @@ def test_a_full_disk_loses_nothing_that_memory_can_hold_and_is_said_once(
     assert kept.requests() == 240
 
 
+def test_what_sqlite_says_when_there_is_no_room(kept: Kept) -> None:
+    connection = kept.store._database._connection
+    connection.execute("PRAGMA max_page_count=12")
+    for second in range(300):
+        kept.write({EdgeKey("web", f"orders-{number}", "v1"): {"requests": second + 1} for number in range(40)})
+
+    assert [sentence.rpartition(": ")[2] for sentence in kept.said] == ["database or disk is full"]
+    connection.execute("PRAGMA max_page_count=100000")
+    for _ in range(61):
+        kept.second()
+    assert kept.said[1:] == ["numbers are written to the disk again"]
+
+
 def test_what_memory_can_not_hold_is_counted(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: object) -> None:
         raise Unwritable("database or disk is full")
