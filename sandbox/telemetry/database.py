@@ -96,10 +96,10 @@ class Database:
         with _told():
             return list(self._connection.execute("SELECT at, data FROM journal ORDER BY rowid"))
 
-    def note(self, at: int, data: bytes, series: Sequence[SeriesRow]) -> None:
+    def note(self, seconds: Sequence[tuple[int, bytes]], series: Sequence[SeriesRow]) -> None:
         with self._changing():
             self._add_series(series)
-            self._connection.execute("INSERT INTO journal VALUES(?, ?)", (at, data))
+            self._connection.executemany("INSERT INTO journal VALUES(?, ?)", seconds)
 
     def keep(self, rows: Iterable[ChunkRow], series: Sequence[SeriesRow], keep_from: Sequence[tuple[int, int]]) -> None:
         """Replace what there is of these chunks; then the journal is done with. keep_from: of each step, the time

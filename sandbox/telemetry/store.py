@@ -1,8 +1,9 @@
 """Numbers over time: 1 s for a quarter of an hour, 10 s for six hours, 1 min for three days.
 
-Each second is noted in the file's journal at once. When its minute is over, the minute becomes a chunk of seconds of
-each series, and is added to the series' chunks of longer steps. So a second costs one small row, a query reads a few
-chunks, and what was noted outlives whatever ends. What can't be written waits in memory for the next minute.
+Each second in which something happened is noted in the file's journal at once. When its minute is over, the minute
+becomes a chunk of seconds of each series, and is added to the series' chunks of longer steps. So a second costs one
+small row, a query reads a few chunks, and what was noted outlives whatever ends. What can't be written waits in memory
+for the next minute.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ CLOCK = InstanceKey("", "", "")
 """The series of the readings themselves."""
 
 _MINUTE = 60
+_IDLE_NOTES = 10
+"""Seconds in which nothing happened that are noted together."""
+
 _MOST_WAITING = 20_000  # chunks, some 10 MB
 _MOST_SERIES = 5000
 _journal_encoder = msgspec.msgpack.Encoder()
@@ -49,6 +53,7 @@ class Store:
         self._trouble = ""
         self._ids: dict[SeriesKey, int] = {}
         self._unsaved: list[SeriesRow] = []
+        self._unnoted: list[tuple[int, bytes]] = []
         self._minute: int | None = None
         self._open: dict[int, Columns] = {}  # this minute, by series
         self._longer: dict[int, tuple[int, dict[int, Columns]]] = {}  # step → start, by series
@@ -60,6 +65,8 @@ class Store:
 
     def close(self) -> None:
         """The minute that is not over is in the journal."""
+        if self._unnoted and not self._trouble:
+            self._try(self._note)
         self._database.close()
 
     # --- writing --------------------------------------------------------------------------------------------------
@@ -69,12 +76,14 @@ class Store:
         watched = {CLOCK: {COVERAGE: milliseconds, READINGS: 1}}
         amounts = {id: one for key, one in (watched | dict(parts)).items() if one and (id := self._id(key))}
         self._take(at, amounts)
-        if not self._trouble:
-            data = _journal_encoder.encode(amounts)
-            self._try(lambda: self._note(at, data))
+        self._unnoted.append((at, _journal_encoder.encode(amounts)))
+        if (len(amounts) > 1 or len(self._unnoted) >= _IDLE_NOTES) and not self._trouble:
+            self._try(self._note)
+        del self._unnoted[:-_IDLE_NOTES]  # in trouble they are kept by the minute alone
 
-    def _note(self, at: int, data: bytes) -> None:
-        self._database.note(at, data, self._unsaved)
+    def _note(self) -> None:
+        self._database.note(self._unnoted, self._unsaved)
+        self._unnoted.clear()
         self._unsaved.clear()
 
     def _take(self, at: int, amounts: Mapping[int, Amounts]) -> None:
@@ -128,6 +137,7 @@ class Store:
         self._database.keep(rows, self._unsaved, oldest)
         self._waiting.clear()
         self._unsaved.clear()
+        self._unnoted.clear()
         if minute % 3600 == 0:
             self._forget()
 
