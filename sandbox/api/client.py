@@ -27,6 +27,7 @@ from sandbox.api.shapes import (
 from sandbox.control import (
     Control,
     ExecSpec,
+    LogCounts,
     LogLine,
     LogQuery,
     ProjectStatus,
@@ -75,6 +76,9 @@ class Client(Control):
             else:
                 sequence = event.sequence
                 yield event
+
+    async def log_counts(self) -> tuple[LogCounts, ...]:
+        return await self._transport.ask_for("GET", "/api/logs/counts", tuple[LogCounts, ...])
 
     async def logs(self, query: LogQuery) -> AsyncGenerator[LogLine, None]:
         async for line in self._transport.stream("/api/logs", list(_log_parameters(query)), LogLine):

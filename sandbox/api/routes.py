@@ -55,6 +55,7 @@ def _cluster(handlers: Handlers) -> tuple[Route, ...]:
         Route("GET", "/api/telemetry", handlers.telemetry),
         Route("GET", "/api/events", handlers.events),
         Route("GET", "/api/logs", handlers.logs),
+        Route("GET", "/api/logs/counts", handlers.log_counts),
         Route("POST", "/api/services/{name}/start", handlers.start_service),
         Route("POST", "/api/services/{name}/stop", handlers.stop_service),
         Route("POST", "/api/services/{name}/restart", handlers.restart_service),

@@ -6,11 +6,14 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import cycle
 
+from sandbox.cli.figures import size
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style, strip_colours
+from sandbox.cli.table import render
 from sandbox.control import Control, LogLevel, LogLine, LogQuery
 
 _OF_LEVEL = {LogLevel.WARNING: "yellow", LogLevel.ERROR: "red", LogLevel.FATAL: "red"}
@@ -18,6 +21,20 @@ _PALETTE = ("cyan", "green", "yellow", "magenta", "blue")
 
 
 def run(options: Namespace) -> int:
+    return talk(options, lambda control: _print_counts(control, options)) if options.counts else _print_lines(options)
+
+
+async def _print_counts(control: Control, options: Namespace) -> int:
+    counts = [one for one in await control.log_counts() if not options.services or one.service in options.services]
+    if options.output == "json":
+        print(json.dumps([asdict(one) for one in counts], indent=2))
+        return 0
+    rows = [[one.instance, *map(size, (one.written, one.dropped, one.held))] for one in counts]
+    print("\n".join(render(("INSTANCE", "WRITTEN", "DROPPED", "HELD"), rows)))
+    return 0
+
+
+def _print_lines(options: Namespace) -> int:
     query = LogQuery(
         services=tuple(options.services),
         tail=options.tail,

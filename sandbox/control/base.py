@@ -169,6 +169,20 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogCounts:
+    """What became of an instance's output, in bytes: written = dropped + kept, and the newest of what was kept is held.
+
+    What is dropped is what of a flood is beyond the rate that is kept, and of a line beyond the longest.
+    """
+
+    service: str
+    instance: str
+    written: int
+    dropped: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecSpec:
     """How a client runs a command inside an instance: `argv` started by the client itself, on its own terminal."""
 
@@ -242,6 +256,10 @@ class ConfigurationControl(Protocol):
 
 class LogsControl(Protocol):
     def logs(self, query: LogQuery) -> AsyncIterator[LogLine]: ...
+
+    async def log_counts(self) -> Sequence[LogCounts]:
+        """Of every instance that has a log, those that were replaced included."""
+        ...
 
 
 class TelemetryControl(Protocol):

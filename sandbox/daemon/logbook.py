@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.control import LogLine, LogQuery
+from sandbox.control import LogCounts, LogLine, LogQuery
 from sandbox.runtime.base import Output
-from sandbox.runtime.logfile import last_lines, merge
+from sandbox.runtime.logfile import last_lines, log_counts, merge
 from sandbox.runtime.shim.journal import Journal
 from sandbox.supervisor.cluster import Cluster
 from sandbox.supervisor.desired import VersionKey, instance_id
@@ -35,6 +35,11 @@ class Logbook:
 
     def lines(self, query: LogQuery) -> AsyncIterator[LogLine]:
         return merge(self._folder, self._sources, query)
+
+    def counts(self) -> tuple[LogCounts, ...]:
+        """What became of all that instances wrote."""
+        found = (log_counts(self._folder / f"{name}.log", service) for name, service in self._sources().items())
+        return tuple(counts for counts in found if counts is not None)
 
     def printed(self, instance: str, since: float, count: int) -> list[str]:
         """The newest `count` lines of an instance, without those older than `since` (seconds since the epoch)."""

@@ -287,6 +287,7 @@ class Daemon:
             status=self._status,
             served=lambda: self._proxy.served(_STATUS_PATIENCE),
             logs=self._logbook.lines,
+            log_counts=self._logbook.counts,
             telemetry=self._monitoring.telemetry,
             exec_spec=self._exec_spec,
             reload=self._reloading.reload,

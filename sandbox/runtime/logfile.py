@@ -15,10 +15,10 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice, takewhile
 from pathlib import Path
 
-from sandbox.control import LogLine, LogQuery
+from sandbox.control import LogCounts, LogLine, LogQuery
 from sandbox.runtime.logformat import Recogniser
 from sandbox.runtime.logquery import Wanted
-from sandbox.runtime.logsegment import Cursor, Line, Segment
+from sandbox.runtime.logsegment import Cursor, Line, Segment, size_text
 from sandbox.runtime.logtext import clean
 
 POLL = 0.1
@@ -92,6 +92,20 @@ async def _breathing(lines: Iterable[LogLine]) -> AsyncIterator[LogLine]:
             await asyncio.sleep(0)
 
 
+def log_counts(path: Path, service: str) -> LogCounts | None:
+    """What became of all that an instance wrote; None when there is no log."""
+    segments = _open_both(path)
+    try:
+        if not segments:
+            return None
+        kept, dropped = segments[-1].counted()
+        held = sum(segment.size for segment in segments)
+        return LogCounts(service=service, instance=path.stem, written=kept + dropped, dropped=dropped, held=held)
+    finally:
+        for segment in segments:
+            segment.close()
+
+
 class LogFile:
     """The log of one instance: the file in use and the one before it, read from a position on."""
 
@@ -100,6 +114,7 @@ class LogFile:
         self._instance = instance
         self._service = service
         self._segments = _open_both(path)  # oldest first
+        self._missed = 0  # bytes that were kept and are gone before they were read
         self._read_with([Cursor(segment) for segment in self._segments])
 
     def _read_with(self, cursors: list[Cursor]) -> None:
@@ -143,25 +158,42 @@ class LogFile:
 
     def new(self) -> Iterator[LogLine]:
         """The complete lines that came since the last look; a limited amount at a time (`behind` tells)."""
+        while len(self._cursors) > 1 and self._cursors[0].exhausted:
+            self._cursors.pop(0)
         if not self._cursors:
-            self._reopen()
-        for cursor in self._cursors[-1:]:
-            replaced = _inode(self._path) != cursor.segment.inode
+            self._reopen(0)
+        if self._missed:
+            yield self._told(f"[{size_text(self._missed)} went by unread: this reader was too slow]")
+            self._missed = 0
+        for cursor in self._cursors[:1]:
+            replaced = len(self._cursors) > 1 or _inode(self._path) != cursor.segment.inode
             yield from map(self._readable, cursor.lines(_BUDGET, final=replaced))
-            if replaced and cursor.exhausted:
-                self._reopen()
+            if replaced and cursor.exhausted and len(self._cursors) == 1:
+                self._reopen(cursor.segment.end)
 
     @property
     def behind(self) -> bool:
         return any(not cursor.exhausted for cursor in self._cursors)
 
-    def _reopen(self) -> None:
-        fresh = Segment.open(self._path)
-        if fresh is None:
+    def _reopen(self, end: int | None) -> None:
+        """Read on with what follows: another log may have come and gone meanwhile, or more of them than are kept.
+
+        end: how many bytes were kept up to where reading ended.
+        """
+        known = {segment.inode for segment in self._segments}
+        fresh = [segment for segment in _open_both(self._path) if segment.inode not in known]
+        if not fresh:
             return
         self.close()
-        self._segments = [fresh]
-        self._cursors = [Cursor(fresh)]
+        self._segments = fresh
+        self._read_with([Cursor(segment) for segment in fresh])
+        begin = fresh[0].begin
+        self._missed = max(begin - end, 0) if begin is not None and end is not None else 0
+
+    def _told(self, text: str) -> LogLine:
+        """Before what is read next."""
+        at = self._cursors[0].segment.time_at(0)
+        return LogLine(at=at, service=self._service, instance=self._instance, text=text, truncated=True)
 
     def _readable(self, line: Line) -> LogLine:
         text = clean(line.text)

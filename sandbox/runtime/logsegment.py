@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.runtime.shim.journal import DROPPED, LOG, RECORD
+from sandbox.runtime.shim.journal import DROPPED, KEPT_BEFORE, LOG, RECORD, before
 
 LONGEST_LINE = 16 * 1024
 """Bytes of a line that are shown; the rest is cut off."""
@@ -67,6 +67,15 @@ class Index:
         return bisect_right(range(self._count), at, key=lambda number: self[number][0]) - 1
 
     @property
+    def kept_before(self) -> int | None:
+        """Bytes in the logs before the one it belongs to."""
+        for number in range(min(self._count, 3)):
+            _, _, kind, amount = self[number]
+            if kind == KEPT_BEFORE:
+                return amount
+        return None
+
+    @property
     def inode(self) -> int | None:
         """Of the log it belongs to."""
         if not self._count or self[0][2] != LOG:
@@ -82,6 +91,8 @@ class Segment:
         self._index_file = index
         self.index = Index(index) if index is not None else None
         self.inode = os.fstat(log).st_ino
+        self.begin = self.index.kept_before if self.index is not None else None
+        """How many bytes the logs before it kept, of the same instance; None when it is not known."""
 
     @classmethod
     def open(cls, path: Path) -> Segment | None:
@@ -108,6 +119,19 @@ class Segment:
     @property
     def size(self) -> int:
         return os.fstat(self._log).st_size
+
+    @property
+    def end(self) -> int | None:
+        """How many bytes were kept up to its end; None when it is not known."""
+        return None if self.begin is None else self.begin + self.size
+
+    def counted(self) -> tuple[int, int]:
+        """Bytes kept and dropped of all that the instance wrote up to here, what is no longer there included."""
+        if self._index_file is None:
+            return self.size, 0
+        size = os.fstat(self._index_file).st_size
+        kept, dropped = before(os.pread(self._index_file, size, 0))
+        return kept + self.size, dropped
 
     def read(self, offset: int, count: int) -> bytes:
         return os.pread(self._log, count, offset)
@@ -207,7 +231,7 @@ class Cursor:
             self._record += 1
             at, _, kind, amount = index[self._record]
             if kind == DROPPED:
-                yield Line(at, f"[{_size(amount)} of output not kept]".encode(), truncated=True)
+                yield Line(at, f"[{size_text(amount)} of output not kept]".encode(), truncated=True)
 
     def _time(self) -> float:
         index = self.segment.index
@@ -222,7 +246,7 @@ def _open(path: Path) -> int | None:
     return None
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
     if count < 1024:
         return f"{count} bytes"
     if count < 1024 * 1024:

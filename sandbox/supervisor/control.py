@@ -11,6 +11,7 @@ from sandbox.control import (
     DiagnosisControl,
     ExecSpec,
     LoadControl,
+    LogCounts,
     LogLine,
     LogQuery,
     MetricsControl,
@@ -39,6 +40,7 @@ class Sources:
     status: Callable[[], ProjectStatus]
     served: Callable[[], Awaitable[None]]  # until the proxy serves what is known now
     logs: Callable[[LogQuery], AsyncIterator[LogLine]]
+    log_counts: Callable[[], Sequence[LogCounts]]
     telemetry: Callable[[], TelemetrySnapshot]
     exec_spec: Callable[[str, Sequence[str]], ExecSpec]
     reload: Callable[[frozenset[VersionKey]], None]
@@ -117,6 +119,9 @@ class LocalControl(Control):
         self._services(query.services)
         async for line in self._sources.logs(query):
             yield line
+
+    async def log_counts(self) -> Sequence[LogCounts]:
+        return self._sources.log_counts()
 
     # --- lifecycle ----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import pytest
 from sandbox.cli.logs import Layout
 from sandbox.cli.main import main
 from sandbox.cli.style import Style
-from sandbox.control import LogLevel, LogLine
+from sandbox.control import LogCounts, LogLevel, LogLine
 from tests.cli.conftest import Command
 from tests.fakes import data
 from tests.fakes.control import FakeControl
@@ -145,3 +145,21 @@ def test_what_is_wanted_is_asked_of_the_server(bakery: FakeControl, capsys: Outp
 def test_an_unknown_level(bakery: FakeControl, capsys: Output) -> None:
     assert main(["logs", "--level", "loud"]) == 2
     assert "'loud' is no level: trace, debug, info, warning, error, fatal" in capsys.readouterr().err
+
+
+def test_what_became_of_a_flood(bakery: FakeControl, capsys: Output) -> None:
+    bakery.counts = [
+        LogCounts(service="orders", instance="orders-v1-1", written=500 << 20, dropped=490 << 20, held=10 << 20),
+        LogCounts(service="steamer", instance="steamer-v1-1", written=512, dropped=0, held=512),
+    ]
+
+    assert main(["logs", "--counts"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "INSTANCE      WRITTEN  DROPPED  HELD",
+        "orders-v1-1   500M     490M     10M",
+        "steamer-v1-1  512B     0B       512B",
+    ]
+    assert main(["logs", "--counts", "steamer", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {"service": "steamer", "instance": "steamer-v1-1", "written": 512, "dropped": 0, "held": 512}
+    ]

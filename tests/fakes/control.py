@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.control import (
     Control,
     ExecSpec,
+    LogCounts,
     LogLine,
     LogQuery,
     ProjectStatus,
@@ -45,6 +46,7 @@ class FakeControl(Control):
         self.snapshot = telemetry or data.telemetry()
         self.calls: list[tuple[Any, ...]] = []
         self.log_queries: list[LogQuery] = []
+        self.counts: Sequence[LogCounts] = ()
         self.failures: dict[str, BaseException] = {}
         self.reports: dict[str, Sequence[Event]] = {}
         self.following = 0
@@ -152,6 +154,9 @@ class FakeControl(Control):
     async def apply(self, request: UpRequest) -> None:
         self._fail("apply")
         self.calls.append(("apply", request))
+
+    async def log_counts(self) -> Sequence[LogCounts]:
+        return self.counts
 
     async def logs(self, query: LogQuery) -> AsyncIterator[LogLine]:
         self._known(query.services)

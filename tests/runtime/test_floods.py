@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.client import Kept, ShimClient
-from sandbox.runtime.logfile import last_lines
+from sandbox.runtime.logfile import last_lines, log_counts
 from tests.runtime.home import SHELL_ENVIRONMENT, until
 
 LIMIT = 1024 * 1024
@@ -66,6 +66,10 @@ async def test_a_flood_neither_blocks_the_service_nor_fills_disk_or_memory(
     told = await counts(shim, "flood")
     assert told.written == 100_000_000 + len("the last word\n")
     assert told.written - told.dropped < 60_000_000
+    counted = log_counts(paths.logs / "flood.log", "flood")
+    assert counted is not None and counted.held <= LIMIT
+    assert counted.dropped == told.dropped
+    assert 0 <= counted.written - told.written < 1000  # the line ends that begin a new line after what was dropped
     assert on_disk(paths) <= LIMIT
     assert resident(pid) - before < 8 * 1024
 

@@ -11,7 +11,7 @@ import pytest
 from sandbox.control import LogLevel, LogLine, LogQuery
 from sandbox.errors import UsageError
 from sandbox.runtime import logsegment
-from sandbox.runtime.logfile import last_lines, merge
+from sandbox.runtime.logfile import last_lines, log_counts, merge
 from sandbox.runtime.shim.journal import Journal
 
 
@@ -136,6 +136,43 @@ async def test_following_gives_what_is_new_even_across_rotations(tmp_path: Path,
         await asyncio.sleep(0)
         await asyncio.gather(listening, speak())
     assert heard == [str(number) for number in range(2000)]
+
+
+async def test_a_reader_that_is_too_slow_is_told_what_it_missed(tmp_path: Path, clock: Clock) -> None:
+    logs = Logs(tmp_path, clock, limit=64 * 1024)
+    logs.say("orders-1", 1001, "old\n")
+    lines = logs.ask(follow=True)
+    assert (await anext(lines)).text == "old"
+    for number in range(3000):
+        logs.say("orders-1", 1002 + number, f"order {number} {'.' * 60}\n")
+    held = sum(len((tmp_path / name).read_bytes().splitlines()) for name in ("orders-1.log", "orders-1.log.1"))
+    written = sum(len(f"order {number} {'.' * 60}\n") for number in range(3000)) + len("old\n")
+
+    async with asyncio.timeout(20):
+        heard = [(await anext(lines)).text]
+        while not heard[-1].startswith("order 2999"):
+            heard.append((await anext(lines)).text)
+    await lines.aclose()  # type: ignore[attr-defined]
+
+    (told,) = [number for number, text in enumerate(heard) if text.endswith("unread: this reader was too slow]")]
+    assert len(heard) - told - 1 == held
+    counts = log_counts(tmp_path / "orders-1.log", "orders")
+    assert counts is not None and (counts.written, counts.dropped) == (written, 0)
+
+
+async def test_one_log_that_came_and_went_meanwhile_is_read(tmp_path: Path, clock: Clock) -> None:
+    logs = Logs(tmp_path, clock, limit=64 * 1024)
+    logs.say("orders-1", 1001, "old\n")
+    lines = logs.ask(follow=True)
+    assert (await anext(lines)).text == "old"
+    for number in range(600):
+        logs.say("orders-1", 1002 + number, f"order {number} {'.' * 60}\n")
+
+    async with asyncio.timeout(20):
+        heard = [int((await anext(lines)).text.split()[1]) for _ in range(600)]
+    await lines.aclose()  # type: ignore[attr-defined]
+
+    assert heard == list(range(600))
 
 
 async def test_following_begins_with_the_tail_and_finds_new_instances(logs: Logs) -> None:

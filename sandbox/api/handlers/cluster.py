@@ -21,6 +21,7 @@ from sandbox.api.shapes import (
 from sandbox.control import (
     Control,
     ExecSpec,
+    LogCounts,
     LogLine,
     LogQuery,
     ProjectStatus,
@@ -58,6 +59,10 @@ class Handlers:
                 yield Dropped(event.sequence - last - 1)
             last = event.sequence
             yield event
+
+    async def log_counts(self) -> tuple[LogCounts, ...]:
+        """What became of all that each instance wrote, in bytes: written, dropped of floods, held."""
+        return tuple(await self._control.log_counts())
 
     def logs(self, query: LogsQuery) -> AsyncIterator[LogLine]:
         """What services printed, oldest first, one JSON object a line."""

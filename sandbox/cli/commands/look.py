@@ -31,6 +31,7 @@ def _logs(parser: ArgumentParser) -> None:
         "--instance", dest="instances", action="append", default=[], metavar="ID", help="only this one's"
     )
     parser.add_argument("-t", "--timestamps", action="store_true", help="put the time in front of each line")
+    parser.add_argument("--counts", action="store_true", help="what became of all that was written")
     parser.add_argument("--raw", action="store_true", help="JSON lines as they were written")
     output_option("table", "json")(parser)
 

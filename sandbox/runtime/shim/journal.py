@@ -13,14 +13,18 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 RECORD = struct.Struct("<dQBQ")
 """Seconds since the epoch, offset in the log, kind, amount."""
 
-LOG, DATA, START, DROPPED = range(4)
-"""Kinds of record. `amount` is the log's inode, nothing, the process's pid, the number of bytes dropped."""
+LOG, DATA, START, DROPPED, KEPT_BEFORE, DROPPED_BEFORE = range(6)
+"""Kinds of record. `amount` is the log's inode, nothing, the process's pid, the number of bytes dropped; and how many
+bytes were kept and dropped in all logs before this one, so that a reader knows what it missed."""
+
+KIND_AT = 16
+"""Where in a record its kind is."""
 
 KEEP_RATE = 8 * 1024 * 1024
 """Bytes a second, and the size of the first burst."""
@@ -55,6 +59,8 @@ class Journal:
         self._skipping = False  # until the next line
         self._tail = b""
         self._unreported = 0
+        self._kept_before = 0  # in the logs that this one follows
+        self._reported = 0  # as dropped, in all of them
         self._allowance = float(KEEP_RATE)
         self._refilled = time.monotonic()
         self.written = 0
@@ -162,6 +168,7 @@ class Journal:
         if self._unreported:
             self._end_line()
             if self._record(DROPPED, self._unreported):
+                self._reported += self._unreported
                 self._unreported = 0
 
     def _end_line(self) -> None:
@@ -206,18 +213,39 @@ class Journal:
         self._log_size = os.fstat(self._log).st_size
         self._index_size = os.fstat(self._index).st_size // RECORD.size * RECORD.size
         os.ftruncate(self._index, self._index_size)
+        if self._index_size:
+            self._kept_before, self._reported = before(os.pread(self._index, self._index_size, 0))
         self._at_line_start = self._log_size == 0 or os.pread(self._log, 1, self._log_size - 1) == b"\n"
         if not self._index_size:
             self._record(LOG, os.fstat(self._log).st_ino)
+            self._record(KEPT_BEFORE, self._kept_before)
+            self._record(DROPPED_BEFORE, self._reported)
 
     def _rotate(self) -> None:
         self.close()
+        self._kept_before += self._log_size
         with suppress(OSError):
             os.replace(self._path, f"{self._path}.1")  # noqa: PTH105
         with suppress(OSError):
             os.replace(f"{self._path}.idx", f"{self._path}.1.idx")  # noqa: PTH105
         with suppress(OSError):
             self._open()
+
+
+def before(index: bytes) -> tuple[int, int]:
+    """How many bytes were kept before this log began, and dropped up to its end, as its index tells."""
+    kinds = index[KIND_AT :: RECORD.size]
+    kept = list(_amounts(index, kinds, KEPT_BEFORE))
+    dropped = sum(_amounts(index, kinds, DROPPED_BEFORE)) + sum(_amounts(index, kinds, DROPPED))
+    return kept[0] if kept else 0, dropped
+
+
+def _amounts(index: bytes, kinds: bytes, kind: int) -> Iterator[int]:
+    """Of the records of a kind. Searching a million of the kinds takes no time."""
+    number = kinds.find(kind)
+    while number >= 0:
+        yield RECORD.unpack_from(index, number * RECORD.size)[3]
+        number = kinds.find(kind, number + 1)
 
 
 def _open(path: str) -> int:
