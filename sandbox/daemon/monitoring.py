@@ -40,6 +40,7 @@ from sandbox.supervisor.wiring import OTLP_NAME
 from sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
+    from sandbox.telemetry.otlp_signals import Arrival, Verdict
     from sandbox.telemetry.recorder import Recorder
     from sandbox.telemetry.scrape import Scraper
 
@@ -63,6 +64,7 @@ class Watched:
     callers: Callable[[], Mapping[str, str]]  # by the port of their HTTP proxy
     plane: LatePlane
     otlp_key: str
+    received: Callable[[str, str, Sequence[str]], bool]  # log lines of a service's version; False: nobody's
 
 
 class Monitoring:
@@ -134,10 +136,20 @@ class Monitoring:
 
     async def _open_receiver(self, stack: AsyncExitStack, otlp: socket.socket, more: Sequence[socket.socket]) -> None:
         receiver = (await imported("sandbox.telemetry.otlp")).OtlpReceiver(
-            self._watched.otlp_key, names=(OTLP_NAME,), keep=self.tracing.arrived
+            self._watched.otlp_key, names=(OTLP_NAME,), keep=await self._keeper()
         )
         await receiver.start(otlp, *more)
         stack.push_async_callback(receiver.close)
+
+    async def _keeper(self) -> Callable[[Arrival], Verdict]:
+        """Traces keep spans and hand all on; log records go to the logs of their services."""
+        logs = await imported("sandbox.telemetry.otlp_logs")
+
+        def keep(arrival: Arrival) -> Verdict:
+            verdict = self.tracing.arrived(arrival)
+            return logs.kept(arrival, self._watched.received) if arrival.signal.name == "logs" else verdict
+
+        return keep
 
     def forget(self) -> None:
         """The project ends."""

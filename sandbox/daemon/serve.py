@@ -138,6 +138,7 @@ class Daemon:
         desired = Desired(project=project, wishes=remembered.wishes())
         self._cluster = Cluster(self._driver, desired, wired.surroundings, self._bus, self._hooks())
         self._logbook.of(self._cluster)
+        stack.callback(self._logbook.close)
         stack.push_async_callback(self._cluster.close)
         self._syncing = Syncing(self._driver, self._cluster, self._bus, self._grounds.is_container)
         stack.push_async_callback(self._syncing.close)
@@ -237,6 +238,7 @@ class Daemon:
                 callers=lambda: self._callers,
                 plane=self._plane,
                 otlp_key=self._otlp_key,
+                received=self._logbook.received,
             )
         )
 

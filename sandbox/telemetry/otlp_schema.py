@@ -1,4 +1,4 @@
-"""The part of OTLP's messages that is needed to count them, and to keep spans, for protobuf's own parser.
+"""The part of OTLP's messages that is needed to count them and to keep spans and log records, for protobuf's parser.
 
 Field numbers are those of opentelemetry-proto 1.x (https://github.com/open-telemetry/opentelemetry-proto). Its Python
 package can't be used beside xds-protos, which brings an older copy of the same modules without today's fields.
@@ -70,8 +70,18 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     },
     "Points": {"data_points": (1, "*Item")},
     "LogsRequest": {"resource_logs": (1, "*ResourceLogs")},
-    "ResourceLogs": {"scope_logs": (2, "*ScopeLogs")},
-    "ScopeLogs": {"log_records": (2, "*Item")},
+    "ResourceLogs": {"resource": (1, "Resource"), "scope_logs": (2, "*ScopeLogs")},
+    "ScopeLogs": {"log_records": (2, "*LogRecord")},
+    "LogRecord": {
+        "time_unix_nano": (1, "fixed64"),
+        "severity_number": (2, "int32"),
+        "severity_text": (3, "string"),
+        "body": (5, "AnyValue"),
+        "attributes": (6, "*KeyValue"),
+        "trace_id": (9, "bytes"),
+        "span_id": (10, "bytes"),
+        "observed_time_unix_nano": (11, "fixed64"),
+    },
     "Item": {},
     "TraceResponse": {"partial_success": (1, "TracePartialSuccess")},
     "TracePartialSuccess": {"rejected_spans": (1, "int64"), "error_message": (2, "string")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sandbox.control import LogQuery
+from sandbox.control import LogCounts, LogLevel, LogQuery
 from sandbox.daemon.logbook import Logbook
 from sandbox.runtime.shim.journal import Journal
 from sandbox.supervisor.desired import VersionKey
@@ -47,3 +47,24 @@ async def test_an_instance_that_was_replaced_is_still_read(tmp_path: Path) -> No
     journal.end()
     (tmp_path / "mill-v10-1.log").write_bytes(b"of somebody else\n")
     assert await lines(logbook_of(tmp_path)) == ["mill-v1-7: my last words"]
+
+
+async def test_what_arrives_by_otlp_is_beside_what_instances_print(tmp_path: Path) -> None:
+    logbook = logbook_of(tmp_path)
+
+    assert logbook.received("mill", "v1", ['{"level":"error","msg":"no flour"}'])
+    assert logbook.received("mill", "", ["one version needs no name"])
+    assert not logbook.received("nobody", "v1", ["x"])
+
+    (first, second) = [line async for line in logbook.lines(LogQuery(services=("mill",)))]
+    assert (first.instance, first.level, first.message) == ("mill-v1-otlp", LogLevel.ERROR, "no flour")
+    assert second.text == "one version needs no name"
+    logbook.close()
+
+
+async def test_what_became_of_all_that_was_written(tmp_path: Path) -> None:
+    logbook = logbook_of(tmp_path)
+    logbook.received("mill", "v1", ["12345"])
+
+    assert logbook.counts() == (LogCounts(service="mill", instance="mill-v1-otlp", written=6, dropped=0, held=6),)
+    logbook.close()
