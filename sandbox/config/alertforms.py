@@ -60,7 +60,7 @@ def _threshold(metric: Metric, text: str) -> float:
         if metric is Metric.ERROR_RATIO:
             return _ratio(text)
         if metric in _LATENCIES:
-            return durations.parse_duration(text) * 1000
+            return round(durations.parse_duration(text) * 1000, 3)
         if metric in _BYTES:
             return float(sizes.parse_size(text.removesuffix("/s")))
         return _number(text.removesuffix("/s"))
