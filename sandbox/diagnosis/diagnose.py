@@ -21,12 +21,9 @@ FAILS = 0.01
 _FAILURES = (Metric.ERRORS, Metric.FAULTS, Metric.TIMEOUTS, Metric.OVERFLOWS, Metric.RATE_LIMITED, Metric.DENIED)
 
 _AFTER = {
-    kind: rank
-    for rank, kinds in enumerate(
-        [("retries_amplify", "own_errors", "broken_connections", "recovered"), ("slow_hop",), ("waiting", "starting")],
-        1,
-    )
-    for kind in kinds
+    **dict.fromkeys(("retries_amplify", "own_errors", "broken_connections", "no_answer"), 1),
+    "slow_hop": 2,
+    **dict.fromkeys(("waiting", "starting", "recovered"), 3),
 }
 """What often follows from another cause, and is told after those that don't; what fails comes before what is slow."""
 
@@ -170,7 +167,7 @@ def _not_known(evidence: Evidence, edges: list[EdgeNumbers], start: str | None) 
             yield _unknown(
                 edge.callee,
                 f"{percent(edge.share(Metric.ERRORS))} of {edge.caller}'s requests to {edge.callee} fail",
-                (edge_words(edge), *(f"{requests(rate)}: {flag_words(flag)}" for flag, rate in edge.flags.items())),
+                (edge_words(edge), *(f"{requests(rate)}: {_flags_words(flags)}" for flags, rate in edge.flags.items())),
             )
             return
     objective = evidence.objectives.get(start or "")
@@ -179,6 +176,10 @@ def _not_known(evidence: Evidence, edges: list[EdgeNumbers], start: str | None) 
     if start is not None and limit is not None and found is not None and found > limit * 1000:
         words = f"{start} is slower than its objective: p99 is {milliseconds(found)}, not {milliseconds(limit * 1000)}"
         yield _unknown(start, words, ())
+
+
+def _flags_words(flags: str) -> str:
+    return " and ".join(map(flag_words, flags.split(",")))
 
 
 def _unknown(service: str, what: str, facts: tuple[str, ...]) -> Cause:

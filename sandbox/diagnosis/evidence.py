@@ -17,11 +17,16 @@ class EdgeNumbers:
     caller: str
     callee: str
     values: Mapping[Metric, float | None] = field(default_factory=dict)  # rates per second, latencies milliseconds
-    flags: Mapping[str, float] = field(default_factory=dict)  # Envoy's response flags → requests per second
+    flags: Mapping[str, float] = field(default_factory=dict)
+    """Envoy's response flags → requests per second. Several of one request are one key: "UC,URX"."""
     codes: Mapping[str, float] = field(default_factory=dict)  # status codes, "503" or "5xx" → requests per second
 
     def rate(self, metric: Metric) -> float:
         return self.values.get(metric) or 0.0
+
+    def flagged(self, flag: str) -> float:
+        """Requests per second that have this flag, among others or alone."""
+        return sum(rate for flags, rate in self.flags.items() if flag in flags.split(","))
 
     def share(self, metric: Metric) -> float:
         """Of the requests."""
@@ -63,6 +68,12 @@ class Evidence:
 
     def out_of(self, caller: str) -> tuple[EdgeNumbers, ...]:
         return tuple(edge for edge in self.edges if edge.caller == caller)
+
+    @property
+    def changed_lately(self) -> bool:
+        """Whether some of the numbers may be of other policies than those in force."""
+        event = self.newest(Kind.POLICY_APPLIED)
+        return event is not None and self.at - event.at <= self.seconds
 
     def newest(self, *kinds: Kind, service: str | None = None) -> Event | None:
         return next(self._newest_first(frozenset(kinds), service), None)

@@ -264,7 +264,7 @@ def test_an_address_is_the_service_that_answers_there(url: str) -> None:
 
 
 def test_connections_that_break_although_it_is_ready() -> None:
-    found = first(why("storefront", edge("steamer", "pantry", errors=3, flags={"UC": 3.0})))
+    found = first(why("storefront", edge("steamer", "pantry", errors=3, flags={"UC,URX": 3.0})))
 
     assert found.message == (
         "pantry is ready, and connections to it break: the instance closed the connection before it had answered (UC)"
@@ -355,3 +355,19 @@ def test_a_trace_without_anything_wrong() -> None:
     found = diagnose(replace(evidence(), trace=trace(span("a", None, "storefront", 0, 0.1))), "4bf9")
 
     assert found.healthy
+
+
+def test_a_caller_that_leaves_before_the_answer() -> None:
+    hung = [edge(a, b, flags={"DC": 1.0}) for a, b in (("orders", "steamer"), ("steamer", "pantry"))]
+    found = why("storefront", *hung)
+
+    assert [(cause.kind, cause.service) for cause in found.causes] == [("no_answer", "pantry")]
+    assert first(found).facts[0] == "1 requests a second from steamer: the caller left before the answer (DC)"
+
+
+def test_an_open_circuit_without_limits_is_likely_unless_they_were_just_taken_back() -> None:
+    refused = edge("steamer", "pantry", overflows=4)
+    applied = event(Kind.POLICY_APPLIED, "revision 3")
+
+    assert first(why("storefront", refused)).confidence is Confidence.LIKELY
+    assert why("storefront", refused, events=(applied,)).healthy

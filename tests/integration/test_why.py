@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.api.client import Client
-from sandbox.control import Cause, Confidence, Diagnosis
+from sandbox.control import Cause, Confidence, Diagnosis, TraceQuery
 from sandbox.paths import ProjectPaths
 from sandbox.shipped import SAMPLE_APPS, shipped
 from tests.integration.harness import Sandbox, eventually, free_port, newcomer
@@ -27,7 +28,8 @@ telemetry: {{otlp: {{port: {}}}}}
 """
 CUT = """\
         if self.path == "/wheat":
-            self.connection.close()
+            self.connection.shutdown(2)
+            self.close_connection = True
             return
         if self.path == "/healthz":"""
 
@@ -95,6 +97,21 @@ class Street:
         except AssertionError:
             raise AssertionError(f"not {kind}, but {json.dumps([str(one) for one in found], indent=1)}") from None
         return found[0].causes[0]
+
+    def named(self, kind: str) -> Cause:
+        """The first of that kind, whatever else is wrong."""
+        [cause, *_] = eventually(lambda: [cause for cause in self.why().causes if cause.kind == kind], 60)
+        return cause
+
+    def failed_trace(self, service: str) -> str:
+        """The newest in which the service has part."""
+
+        async def search() -> list[str]:
+            async with Client(self._socket) as control:
+                found = await control.traces.search(TraceQuery(errors=True, since=time.time() - 5))
+                return [one.id for one in found if service in one.services]
+
+        return eventually(lambda: asyncio.run(search()))[0]
 
     @contextmanager
     def steered(self, *words: str, service: str) -> Iterator[None]:
@@ -263,6 +280,15 @@ def test_an_address_that_leads_to_nothing(street: Street, name: str) -> None:
     assert street.first("route_nothing", url).message.startswith(f"{url} leads to nothing")
 
 
+def test_a_trace_that_failed(street: Street) -> None:
+    with street.steered("fault", "pantry", "--abort", "503", service="pantry"):
+        trace = street.failed_trace("pantry")
+        found = street.why(trace)
+        assert [cause.kind for cause in found.causes][:1] == ["fault_injected"]
+        [shown] = [cause for cause in found.causes if cause.kind == "trace_failed"]
+        assert (shown.service, shown.confidence) == ("pantry", Confidence.CERTAIN)
+
+
 # --- what services do -------------------------------------------------------------------------------------------------
 
 
@@ -274,7 +300,7 @@ def test_connections_that_are_cut(street: Street) -> None:
 
 
 def test_a_service_that_fails_by_itself(street: Street) -> None:
-    cause = street.first("own_errors", patience=90)
+    cause = street.named("own_errors")
     assert cause.service == "pantry"
     assert "503" in cause.facts[0]
 
@@ -282,5 +308,5 @@ def test_a_service_that_fails_by_itself(street: Street) -> None:
 def test_a_slow_hop(street: Street) -> None:
     """Once the flaky pantry is asked again, what is left is the mill."""
     with street.steered("retry", "pantry", "3", "--codes", "503", service="pantry"):
-        cause = street.first("slow_hop", patience=90)
+        cause = street.named("slow_hop")
         assert (cause.service, cause.confidence) == ("mill", Confidence.LIKELY)

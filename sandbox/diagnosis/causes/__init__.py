@@ -13,7 +13,7 @@ from sandbox.diagnosis.causes.crash import crash, out_of_memory
 from sandbox.diagnosis.causes.denied import denied
 from sandbox.diagnosis.causes.down import build_failed, other_trouble, stopped, unhealthy, waiting
 from sandbox.diagnosis.causes.faults import fault_injected
-from sandbox.diagnosis.causes.flags import broken_connections
+from sandbox.diagnosis.causes.flags import broken_connections, no_answer
 from sandbox.diagnosis.causes.limits import circuit_open, rate_limited
 from sandbox.diagnosis.causes.listening import listens_elsewhere
 from sandbox.diagnosis.causes.own import own_errors
@@ -44,8 +44,9 @@ OF_EDGES: tuple[OfEdge, ...] = (
     circuit_open,
     retries_exhaust_deadline,
     timeout_short,
-    retries_amplify,
     broken_connections,
+    no_answer,
+    retries_amplify,
     own_errors,
 )
 OF_POLICIES: tuple[OfService, ...] = (route_to_nothing,)

@@ -14,7 +14,7 @@ from sandbox.model import Abort, Fault
 
 def fault_injected(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
     """Certain where Envoy counted some; likely where its count is not known. One that is taken back is no cause."""
-    hit = edge.rate(Metric.FAULTS) or edge.flags.get("FI", 0.0) + edge.flags.get("DI", 0.0)
+    hit = edge.rate(Metric.FAULTS) or edge.flagged("FI") + edge.flagged("DI")
     found = list(_in_force(evidence, edge))
     known = edge.values.get(Metric.FAULTS) is not None
     if not found or (not hit and (known or not edge.rate(Metric.REQUESTS))):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.control import Cause, Confidence
+from sandbox.control import Cause, Confidence, Metric
 from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
 from sandbox.diagnosis.words import requests
 from sandbox.model.flags import flag_words
@@ -10,8 +10,34 @@ from sandbox.model.flags import flag_words
 _BROKEN = ("UF", "UC", "UR", "LR", "UPE")
 
 
+_LEFT = "DC"
+WORTH_TELLING = 0.01
+
+
+def no_answer(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
+    """The caller left before there was any: what never ends is in no latency."""
+    left, asked = edge.flagged(_LEFT), edge.rate(Metric.REQUESTS)
+    service = evidence.service(edge.callee)
+    if service is None or not service.ready or not left or left < WORTH_TELLING * asked:
+        return None
+    if any(one.flagged(_LEFT) >= left / 2 for one in evidence.out_of(edge.callee)):
+        return None  # it waits itself
+    waiting = edge.values.get(Metric.ACTIVE)
+    return Cause(
+        kind="no_answer",
+        service=edge.callee,
+        message=f"{edge.callee} does not answer some requests: {edge.caller} gives up waiting for it",
+        facts=(
+            f"{requests(left)} from {edge.caller}: {flag_words(_LEFT)}",
+            *([f"{waiting:.3g} requests are open at a time"] if waiting else []),
+        ),
+        command=f"sandbox logs {edge.callee} --tail 20",
+        confidence=Confidence.CERTAIN,
+    )
+
+
 def broken_connections(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
-    found = {flag: rate for flag in _BROKEN if (rate := edge.flags.get(flag, 0.0))}
+    found = {flag: rate for flag in _BROKEN if (rate := edge.flagged(flag))}
     service = evidence.service(edge.callee)
     if not found or service is None or not service.ready:
         return None

@@ -12,7 +12,7 @@ from sandbox.model import LimitBy, RateLimit
 
 
 def rate_limited(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
-    refused = edge.rate(Metric.RATE_LIMITED) or edge.flags.get("RL", 0.0)
+    refused = edge.rate(Metric.RATE_LIMITED) or edge.flagged("RL")
     if not refused:
         return None
     limits = list(_rate_limits(evidence, edge))
@@ -47,10 +47,12 @@ def _limit_words(limit: RateLimit) -> str:
 
 
 def circuit_open(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
-    refused = edge.rate(Metric.OVERFLOWS) or edge.flags.get("UO", 0.0)
+    refused = edge.rate(Metric.OVERFLOWS) or edge.flagged("UO")
     if not refused:
         return None
     limits = list(_pool_limits(evidence, edge.callee))
+    if not limits and evidence.changed_lately:
+        return None  # taken back meanwhile
     key = "limit" if _is_limited(evidence, edge.callee) else "connectionPool"
     return Cause(
         kind="circuit_open",

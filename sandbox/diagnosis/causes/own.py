@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sandbox.control import Cause, Confidence, Metric
 from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
 from sandbox.diagnosis.words import percent, requests
@@ -17,7 +19,7 @@ _FAILS_ITS_CALLER = (Metric.ERRORS, *_NOT_ITS_OWN, Metric.RATE_LIMITED, Metric.D
 def own_errors(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
     """Its callees do not fail it, and nobody else answered in its stead."""
     service = evidence.service(edge.callee)
-    answered = max(sum(edge.rate(metric) for metric in _NOT_ITS_OWN), sum(edge.flags.values()))
+    answered = max(sum(edge.rate(metric) for metric in _NOT_ITS_OWN), sum(_by_the_proxy(edge)))
     own = edge.rate(Metric.ERRORS) - answered
     asked = edge.rate(Metric.REQUESTS)
     if service is None or not service.ready or not asked or own / asked < WORTH_TELLING:
@@ -38,6 +40,13 @@ def own_errors(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
         command=f"sandbox logs {edge.callee} --tail 20",
         confidence=Confidence.CERTAIN if not answered and _knows_faults(edge) else Confidence.LIKELY,
     )
+
+
+def _by_the_proxy(edge: EdgeNumbers) -> Iterator[float]:
+    """URX tells that all tries failed, and DC that the caller left: with these alone, nobody answered in its stead."""
+    for flags, rate in edge.flags.items():
+        if set(flags.split(",")) - {"URX", "DC"}:
+            yield rate
 
 
 def _knows_faults(edge: EdgeNumbers) -> bool:

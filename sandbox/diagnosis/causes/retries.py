@@ -46,6 +46,8 @@ def retries_amplify(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
     retries, asked = edge.rate(Metric.RETRIES), edge.rate(Metric.REQUESTS)
     if not asked or retries / asked < AMPLIFIES:
         return None
+    if evidence.changed_lately and not any(rule.retry for _, rule in rules_for(evidence, edge.caller, edge.callee)):
+        return None  # taken back meanwhile
     return Cause(
         kind="retries_amplify",
         service=edge.callee,
