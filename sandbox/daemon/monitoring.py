@@ -82,7 +82,6 @@ class Monitoring:
         self.traces: TracesControl = self.tracing.control
         self._explaining = Explaining(
             watched.paths,
-            watched.bus,
             watched.notices,
             watched.tasks,
             diagnosing.Sources(
@@ -94,6 +93,7 @@ class Monitoring:
                 traces=lambda: self.traces,
                 printed=watched.printed,
             ),
+            watched.admin,
         )
         self.alerts: AlertsControl = self._explaining.alerts
         self.diagnosis: DiagnosisControl = self._explaining.diagnosis

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from sandbox.control import Metric, MetricsControl, ProjectStatus
@@ -29,12 +29,14 @@ class Observer:
         status: Callable[[], ProjectStatus],
         project: Callable[[], Project],
         metrics: Callable[[], MetricsControl],
+        certificate_days: Callable[[], Awaitable[float | None]],
     ) -> None:
         self._state = state
         self._bus = bus
         self._status = status
         self._project = project
         self._metrics = metrics
+        self._certificate_days = certificate_days
         self._windows: Mapping[str, Mapping[float, Asked]] = {}
         self._windows_until = 0.0
 
@@ -60,6 +62,7 @@ class Observer:
             events=tuple(event for event in self._bus.history() if now - event.at <= CRASHES_WITHIN),
             disk_free=free,
             disk_size=size,
+            certificate_days=await self._certificate_days(),
         )
 
     async def _budget(self, metrics: MetricsControl, now: float) -> Mapping[str, Mapping[float, Asked]]:

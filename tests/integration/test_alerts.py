@@ -62,3 +62,20 @@ def standing_since(alert: dict[str, Any]) -> float:
     from datetime import datetime
 
     return datetime.fromisoformat(alert["since"]).timestamp()
+
+
+def test_load_goes_to_private_services_as_a_caller_of_theirs(sandbox: Sandbox, shop: Path) -> None:
+    sandbox.up(shop)
+
+    private = json.loads(sandbox.run("load", "stock", "--rps", "50", "--for", "1s", "-o", "json", cwd=shop).stdout)
+    public = json.loads(sandbox.run("load", "web", "--rps", "50", "--for", "1s", "-o", "json", cwd=shop).stdout)
+    assert [(one["caller"], one["requests"], one["failed"]) for one in (private, public)] == [
+        ("web", 50, 0),
+        ("gateway", 50, 0),
+    ]
+
+    def counted() -> set[tuple[str, str]]:
+        edges = json.loads(sandbox.run("edges", "-o", "json", cwd=shop).stdout)["edges"]
+        return {(edge["caller"], edge["callee"]) for edge in edges if edge["requests_per_second"]}
+
+    eventually(lambda: counted() >= {("web", "stock"), ("gateway", "web")})
