@@ -27,6 +27,7 @@ Rule = Callable[[Observation, Project], Iterator[Measured]]
 
 CRASHES, CRASHES_WITHIN = 3, 300.0
 ERRORS_BAD, ERRORS_GOOD, ERRORS_CRITICAL = 0.05, 0.025, 0.5
+PASSED_ON = 0.8  # of its errors
 FEWEST_REQUESTS = 10
 """In the last minute: a share of fewer says nothing."""
 
@@ -94,8 +95,12 @@ def _ends(seen: Observation) -> Mapping[str, list[Event]]:
 
 
 def error_ratio(seen: Observation, project: Project) -> Iterator[Measured]:
+    """Of the service that fails, and of the public ones that people see fail; not of those that pass it on between."""
+    public = {service.name for service in seen.services if service.url}
     for service, numbers in seen.numbers.items():
         ratio = _enough(numbers, numbers.get(Metric.ERROR_RATIO))
+        if ratio is not None and service not in public and _passes_on(seen, service, numbers):
+            ratio = 0.0
         yield Measured(
             rule="error_ratio",
             subject=service,
@@ -106,6 +111,13 @@ def error_ratio(seen: Observation, project: Project) -> Iterator[Measured]:
             threshold=ERRORS_BAD,
             evidence=tuple(_failing_edges(seen, service)),
         )
+
+
+def _passes_on(seen: Observation, service: str, numbers: Numbers) -> bool:
+    """Whether what it calls fails about as often as it does."""
+    failed = numbers.get(Metric.ERRORS) or 0.0
+    below = sum(found.get(Metric.ERRORS) or 0.0 for (caller, _), found in seen.edges.items() if caller == service)
+    return failed > 0 and below >= PASSED_ON * failed
 
 
 def _failing_edges(seen: Observation, service: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,14 @@ def test_errors_say_whose_requests_fail() -> None:
 
     assert found.message == "20 % of the requests to orders fail"
     assert found.evidence == ("from gateway: 2/s of 10/s fail",)
+
+
+def test_who_only_passes_errors_on_is_not_told_unless_people_see_it() -> None:
+    numbers, edges = {"orders": BUSY}, {("gateway", "orders"): BUSY, ("orders", "mill"): BUSY}
+    public = replace(service(), url="http://orders.localhost:8080/")
+
+    assert levels(says("error_ratio", numbers=numbers, edges=edges)) == ["good"]
+    assert levels(says("error_ratio", numbers=numbers, edges=edges, services=(public,))) == ["bad"]
 
 
 def test_an_open_circuit_is_of_an_edge() -> None:
