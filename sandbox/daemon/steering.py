@@ -9,11 +9,20 @@ from pathlib import Path
 
 from sandbox.config.save import save_traffic
 from sandbox.config.traffic import document, parse_policies
-from sandbox.control import GoldenSignals, Metric, MetricsAnswer, MetricsControl, MetricsQuery, TrafficControl
+from sandbox.control import (
+    GoldenSignals,
+    Metric,
+    MetricsAnswer,
+    MetricsControl,
+    MetricsQuery,
+    RequestHead,
+    TrafficControl,
+)
 from sandbox.daemon.notices import Notices
 from sandbox.errors import ProxyError, SandboxError
 from sandbox.events import Bus
 from sandbox.model import Project
+from sandbox.model.records import RequestRecord
 from sandbox.paths import ProjectPaths
 from sandbox.proxy.topology import Topology
 from sandbox.supervisor.cluster import Cluster
@@ -108,7 +117,7 @@ class Around:
     bus: Bus
     notices: Notices
     tasks: Tasks
-    recorded: Callable[[], Sequence[Recorded]]  # the oldest first
+    recorded: Callable[[], Sequence[RequestRecord]]  # the oldest first
 
 
 class TrafficSide:
@@ -125,7 +134,8 @@ class TrafficSide:
             enforce=self._proxy.enforce,
             ready=lambda: ready_versions(around.cluster.state),
             golden=self._numbers.golden,
-            recorded=around.recorded,
+            recorded=lambda: recorded_heads(around.recorded()),
+            recorded_headers=_recorded_headers,
             save=lambda documents: save_traffic(around.cluster.desired.project, documents),
             bus=around.bus,
         )
@@ -154,6 +164,28 @@ def _store(paths: ProjectPaths, notices: Notices) -> RevisionStore:
     except SandboxError as error:
         notices.warn(f"{error}; changes of traffic are forgotten when the supervisor ends")
         return RevisionStore(_IN_MEMORY, notices.warn)
+
+
+def _recorded_headers() -> frozenset[str]:
+    from sandbox.proxy.accesslog import HEADERS  # Envoy's messages, which the services need not wait for
+
+    return frozenset(HEADERS)
+
+
+def recorded_heads(records: Sequence[RequestRecord]) -> tuple[Recorded, ...]:
+    """Of those that went to a service."""
+    return tuple(one for record in records if (one := _recorded(record)) is not None)
+
+
+def _recorded(record: RequestRecord) -> Recorded | None:
+    from sandbox.telemetry.traces.hops import way_of
+
+    if (way := way_of(record.cluster)) is None:
+        return None
+    head = RequestHead(
+        service=way.callee, method=record.method, path=record.path, headers=record.headers, caller=way.caller
+    )
+    return Recorded(at=record.at, head=head)
 
 
 def ready_versions(state: ClusterState) -> Mapping[str, frozenset[str]]:

@@ -78,3 +78,10 @@ def _moves(before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[
     for source, lost in less.items():
         for target, gained in more.items():
             yield (source, target), lost * gained / whole
+
+
+def unrecorded(policies: Policies, names: Sequence[str], recorded: frozenset[str]) -> tuple[str, ...]:
+    """Headers that rules of these services look at and recorded requests do not have."""
+    rules = (rule for name in names for rule in policies.get(name, _NONE).rules)
+    headers = {header.name for rule in rules for match in rule.matches for header in match.headers}
+    return tuple(sorted(headers - recorded))

@@ -38,7 +38,7 @@ from sandbox.traffic.lint import Mesh, lint
 from sandbox.traffic.revisions import Kept, RevisionStore
 from sandbox.traffic.router import Callee
 from sandbox.traffic.shown import shown
-from sandbox.traffic.whatif import what_if
+from sandbox.traffic.whatif import unrecorded, what_if
 
 
 class Steering(TrafficControl):
@@ -131,7 +131,7 @@ class Steering(TrafficControl):
             revision=None,
             changed=names,
             diff=diff(_only(before, names), _only(wanted.documents, names), "in force", "wanted"),
-            findings=self._news(wanted.policies),
+            findings=(*self._news(wanted.policies), *self._blind(wanted.policies, names)),
             what_if=what_if(self._means.recorded(), policies, wanted.policies, self._callee, self._means.clock()),
         )
         if dry_run or not names:
@@ -145,6 +145,14 @@ class Steering(TrafficControl):
         mesh = self._mesh()
         known = set(lint(self._live.policies, mesh))
         return tuple(one for one in lint(policies, mesh) if one not in known and one.severity != "info")
+
+    def _blind(self, policies: Policies, names: Sequence[str]) -> tuple[Finding, ...]:
+        """What recorded requests can't tell."""
+        unknown = unrecorded(policies, names, self._means.recorded_headers()) if self._means.recorded() else ()
+        if not unknown:
+            return ()
+        message = f"recorded requests do not tell {', '.join(unknown)}, so they count as without"
+        return (Finding(severity="info", place="what if", message=message),)
 
     # --- edits to documents -----------------------------------------------------------------------------------------
 

@@ -29,4 +29,5 @@ class Means:
     recorded: Callable[[], Sequence[Recorded]]  # the oldest first
     save: Callable[[Documents], Path]  # of these services into the project's file, an empty one out of it
     bus: Bus
+    recorded_headers: Callable[[], frozenset[str]] = frozenset  # that they have; nothing is known of others
     clock: Callable[[], float] = time.time
