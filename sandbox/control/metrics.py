@@ -58,6 +58,7 @@ class MetricsQuery:
     since: float | None = None  # seconds since the epoch; None: 15 minutes ago
     until: float | None = None
     step: float | None = None  # seconds; None: about 120 points
+    whole: bool = False  # one value of all the time together, instead of steps, which begin at round times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

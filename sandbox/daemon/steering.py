@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,8 +86,9 @@ class Numbers:
         if self.metrics is None:
             return None
         until = time.time()
-        span = max(until - since, 1.0)
-        query = MetricsQuery(metrics=_GOLDEN, callee=service, version=version, since=since, until=until, step=span)
+        since = min(math.ceil(since), until - 1.0)  # numbers are kept by the second
+        span = until - since
+        query = MetricsQuery(metrics=_GOLDEN, callee=service, version=version, since=since, until=until, whole=True)
         try:
             return _signals(await self.metrics.query(query), span)
         except SandboxError:  # no numbers yet
@@ -94,16 +96,16 @@ class Numbers:
 
 
 def _signals(answer: MetricsAnswer, span: float) -> GoldenSignals | None:
-    values = {series.metric: [one for one in series.values if one is not None] for series in answer.series}
-    requests = sum(values.get(Metric.REQUESTS, []))
+    values = {series.metric: series.values[0] for series in answer.series}
+    requests = values.get(Metric.REQUESTS)
     if not requests:
         return None
     return GoldenSignals(
         seconds=span,
-        requests_per_second=requests / len(values[Metric.REQUESTS]),
-        error_ratio=sum(values.get(Metric.ERRORS, [])) / requests,
-        p50=max(values.get(Metric.P50, []), default=None),
-        p99=max(values.get(Metric.P99, []), default=None),
+        requests_per_second=requests,
+        error_ratio=(values.get(Metric.ERRORS) or 0.0) / requests,
+        p50=values.get(Metric.P50),
+        p99=values.get(Metric.P99),
     )
 
 

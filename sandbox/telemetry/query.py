@@ -88,6 +88,9 @@ def plan(query: MetricsQuery, now: float, interval: float) -> Plan:
     since = until - DEFAULT_SPAN if query.since is None else query.since
     if not since < until:
         raise UsageError("the time that is asked for ends before it begins", hint="since must be before until")
+    if query.whole:
+        kept = step_for(int(since), int(now), interval)
+        return Plan(int(since), max(kept, math.ceil(until - int(since))), 1, kept, query)
     wished = max(query.step or (until - since) / _POINTS, interval, (until - since) / _MOST_POINTS)
     kept = step_for(int(since), int(now), wished)
     step = kept * max(1, math.ceil(wished / kept - 1e-9))
