@@ -119,7 +119,7 @@ class Trial:
     services: tuple[str, ...]
     began_at: float
     ends_at: float
-    before: Mapping[str, GoldenSignals]  # by service, before it began
+    before: Mapping[str, GoldenSignals]  # of these and of the public services, in the minute before it began
     now: Mapping[str, GoldenSignals]  # since it began
     ended: str | None = None  # kept | reverted, and why
 

@@ -412,10 +412,12 @@ def test_trying_a_file_with_the_time_behind_it(bakery: FakeControl, tmp_path: Pa
     file = tmp_path / "traffic.yaml"
     file.write_text("steamer: {concurrency: 3}")
 
-    assert traffic(f"try {file} --for 5m -d") == 0
+    assert traffic(f"try {file} --for 5m -d -o json") == 0
+    assert json.loads(capsys.readouterr().out)["revision"] == 2
 
     ((_, change, seconds),) = bakery.traffic.calls
     assert (seconds, change.edits[0].action) == (300.0, A.REPLACE)
+    assert traffic(f"try {file} more") == 2
 
 
 def test_keeping_and_ending(bakery: FakeControl) -> None:

@@ -55,14 +55,26 @@ def _end(options: Namespace) -> int:
 
 def _wish(options: Namespace) -> PolicyFile:
     """From a short form or a file. Options of `try` itself may stand behind it, too."""
-    words = _taken(list(options.words), options)
+    words = list(options.words)
     if not words:
         raise UsageError("name a file or a change to try", hint=_HINT)
     if words[0] in FORMS:
-        return PolicyFile((_short_form(words, options),), {})
-    if len(words) > 1:
-        raise UsageError(f"{words[0]} is neither a file alone nor a change", hint=_HINT)
+        return PolicyFile((_short_form(_taken(words, options), options),), {})
+    _options_behind(words, options)
     return read_policies(words[0])
+
+
+def _options_behind(words: Sequence[str], options: Namespace) -> None:
+    """What stands behind the file's name counts as if it stood before."""
+    from sandbox.cli.parser import descend, read
+
+    command, _ = descend(["traffic", "try"])
+    said, nothing = read(command, words[1:]), read(command, [])
+    if said.words:
+        raise UsageError(f"{words[0]} is neither a file alone nor a change", hint=_HINT)
+    for name, value in vars(said).items():
+        if name != "words" and value != getattr(nothing, name, None):
+            setattr(options, name, value)
 
 
 def _taken(words: list[str], options: Namespace) -> list[str]:
@@ -143,7 +155,7 @@ def _show(trial: Trial, options: Namespace) -> None:
 def table(trial: Trial) -> list[str]:
     rows = [
         _row(name, when, signals.get(name))
-        for name in trial.services
+        for name in dict.fromkeys([*trial.services, *trial.before, *trial.now])
         for when, signals in (("before", trial.before), ("since", trial.now))
     ]
     return render(("SERVICE", "", "REQUESTS/S", "ERRORS", "P50", "P99"), rows)

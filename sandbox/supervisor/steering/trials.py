@@ -151,7 +151,9 @@ class Trials:
         return await self._signals(self._running.services, self._running.began_at)
 
     async def _signals(self, services: Sequence[str], since: float) -> dict[str, GoldenSignals]:
-        found = {name: await self._means.golden(name, None, since) for name in services}
+        """Of what is tried, and of what people see: the public services."""
+        public = [name for name, one in self._means.project().services.items() if one.public]
+        found = {name: await self._means.golden(name, None, since) for name in dict.fromkeys([*services, *public])}
         return {name: signals for name, signals in found.items() if signals is not None}
 
     def _say(self, message: str, severity: Severity = Severity.WARNING) -> None:
