@@ -20,6 +20,7 @@ def pytest_configure() -> None:
     os.environ["SANDBOX_RUNTIME"] = "process"  # the same everywhere; tests of the Docker runtime ask for it
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "engine" in getattr(item, "fixturenames", ()):
