@@ -297,7 +297,7 @@ run_tests() {
     step 'ruff format' ruff format --check || result=1
     step 'mypy' mypy || result=1
     say 'pytest'
-    [ $# -gt 0 ] || set -- -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+    [ $# -gt 0 ] || set -- -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
     python -m pytest "$@" || result=$?
     exit "$result"
 }

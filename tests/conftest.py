@@ -7,9 +7,10 @@ import signal
 from collections.abc import Generator
 
 import pytest
+from xdist.remote import Producer
 
 from tests.docker_engine import engine, shared_engine
-from tests.side_by_side import group
+from tests.side_by_side import Groups
 
 __all__ = ["engine"]
 
@@ -20,13 +21,15 @@ def pytest_configure() -> None:
     os.environ["SANDBOX_RUNTIME"] = "process"  # the same everywhere; tests of the Docker runtime ask for it
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "engine" in getattr(item, "fixturenames", ()):
             item.add_marker("docker")
-        if isinstance(item, pytest.Function):
-            item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    return Groups(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

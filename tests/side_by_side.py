@@ -1,22 +1,34 @@
 """Which tests may run side by side, in workers of pytest-xdist.
 
-Workers are handed groups. Tests that share an expensive fixture of their module stay together, one group for each of
-its parameters; of those that take seconds each is a group of its own; and all else goes file by file.
+Files are handed out as wholes; of those in which single tests take seconds, each test is, unless tests share an
+expensive fixture: of their module, or the clusters of `integration/conftest.py`, of which each layout is one.
 """
 
 from __future__ import annotations
 
-import pytest
+import re
+from functools import cache
+from pathlib import Path
 
-SINGLE = ("tests/integration/", "tests/contracts/", "tests/runtime/docker/")
-"""Where single tests take seconds."""
+from xdist.scheduler import LoadScopeScheduling
+
+SLOW = ("tests/integration/", "tests/contracts/", "tests/runtime/docker/")
+ROOT = Path(__file__).parent.parent
 
 
-def group(item: pytest.Function) -> str:
-    file = item.nodeid.partition("::")[0]
-    fixtures = item._fixtureinfo.name2fixturedefs
-    shared = sorted(name for name, found in fixtures.items() if found[-1].scope == "module")
-    if shared:
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        return " ".join([file, *(f"{name}={parameters.get(name, '')}" for name in shared)])
-    return item.nodeid if file.startswith(SINGLE) else file
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def group(nodeid: str) -> str:
+    file, _, test = nodeid.partition("::")
+    if not file.startswith(SLOW) or _shares(file):
+        return file
+    layout = re.search(r"\[(host|container)\]$", test)
+    return f"{file}{layout[0]}" if layout else nodeid
+
+
+@cache
+def _shares(file: str) -> bool:
+    return 'scope="module"' in (ROOT / file).read_text()
