@@ -230,9 +230,10 @@ async def first_of(work: Awaitable[T], stop: asyncio.Event) -> T | None:
 
 
 def _screen(plan: Plan, started_here: bool) -> int:
-    from sandbox.tui.app import TuiResult, run_tui
+    from sandbox.cli.cockpit import show
+    from sandbox.tui.app import TuiResult
 
-    result = asyncio.run(_with_client(plan.paths, run_tui))
+    result = asyncio.run(_with_client(plan.paths, show))
     if result is TuiResult.DOWN:
         asyncio.run(bring_down(plan.paths))
         print(f"{plan.project.name} is stopped; nothing is left running")

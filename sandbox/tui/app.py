@@ -52,6 +52,7 @@ class SandboxApp(Going):
         Binding("f", "steer('fault')", "fault", show=False),
         Binding("v", "steer('split')", "weights", show=False),
         Binding("x", "steer", "steer", show=False),
+        Binding("g", "load", "send traffic", show=False),
         Binding("K", "keep", "keep", show=False),
         Binding("B", "go_back", "back", show=False),
         Binding("t", "next_theme", "theme", show=False),
@@ -156,6 +157,10 @@ class SandboxApp(Going):
     def action_go_back(self) -> None:
         if screen := self.in_sight:
             screen.give(self.cockpit.orders.go_back(self.picture.traffic))
+
+    def action_load(self) -> None:
+        if screen := self.in_sight:
+            screen.give(self.cockpit.orders.send_or_not())
 
     def action_order(self, order: str, service: str) -> None:
         """One of the orders that concern a whole service."""

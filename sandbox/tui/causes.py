@@ -43,14 +43,14 @@ _LEVELS = {
 
 
 def diagnosis_lines(diagnosis: Diagnosis, newest: Revision | None = None) -> list[Said]:
-    """The sentence, the way to the cause, each cause with its facts and the next step, and the key that undoes."""
+    """The sentence, the way to the cause, the key that undoes, and each cause with its facts and the next step."""
     lines: list[Said] = [_summary(diagnosis)]
     if len(diagnosis.path) > 1:
         lines.append((" → ".join(diagnosis.path), Tone.PLAIN))
+    if newest and concerns(newest, diagnosis):
+        lines.append((f"u undoes revision {newest.number}, of {clock(newest.at)}: {newest.summary}", Tone.STRONG))
     for cause in diagnosis.causes:
         lines += [("", Tone.PLAIN), *_cause_lines(cause)]
-    if newest and concerns(newest, diagnosis):
-        lines += [("", Tone.PLAIN), (f"u undoes revision {newest.number}: {newest.summary}", Tone.BUSY)]
     if diagnosis.looked_at:
         lines += [("", Tone.PLAIN), (f"looked at: {', '.join(diagnosis.looked_at)}", Tone.OFF)]
     return lines
@@ -104,7 +104,7 @@ def _alert_row(alert: Alert, now: float) -> Row:
 def alert_lines(alert: Alert) -> list[Said]:
     numbers = ""
     if alert.value is not None and alert.threshold is not None:
-        numbers = f" · {alert.value:g}, limit {alert.threshold:g}"
+        numbers = f" · {alert.value:.3g}, limit {alert.threshold:.3g}"
     return [
         (alert.message, _STATES[alert.state][1]),
         *((f"· {one}", Tone.PLAIN) for one in alert.evidence),

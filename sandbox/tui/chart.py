@@ -20,7 +20,9 @@ _NAMES = 4
 """Columns for the names of curves at the right."""
 _NARROWEST = 36
 _LOWEST = 5
+_HIGHEST = 14
 _GAP = 2
+_MIB = 1024 * 1024
 BLANK = "\u2800"
 
 Piece = tuple[str, Tone]
@@ -43,7 +45,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """start, end: seconds since the epoch. least: the scale reaches at least so far."""
+    """start, end: seconds since the epoch. least: the scale reaches at least so far.
+
+    base: a unit in which the scale is round.
+    """
 
     title: str
     unit: Unit
@@ -51,6 +56,7 @@ class Chart:
     start: float
     end: float
     least: float = 0.0
+    base: float = 1.0
 
 
 def draw(chart: Chart, marks: Sequence[Mark], width: int, height: int) -> list[list[Piece]]:
@@ -58,7 +64,8 @@ def draw(chart: Chart, marks: Sequence[Mark], width: int, height: int) -> list[l
     named = len(chart.curves) > 1
     room = max(4, width - _SCALE - 1 - (_NAMES if named else 0))
     rows = max(1, height - 2)
-    top = ceiling(max([chart.least, *(v for curve in chart.curves for v in curve.values if v is not None)]))
+    most = max([chart.least, *(v for curve in chart.curves for v in curve.values if v is not None)])
+    top = ceiling(most / chart.base) * chart.base
     body = _overlaid(chart, room, rows, top)
     names = _names(chart, rows, top) if named else {}
     lines = [_title(chart, width)]
@@ -147,7 +154,7 @@ def arranged(charts: Sequence[Chart], marks: Sequence[Mark], width: int, height:
         return []
     columns = max(1, min(3, len(charts), (width + _GAP) // (_NARROWEST + _GAP)))
     rows = min(-(-len(charts) // columns), height // _LOWEST)
-    each, room = height // rows, (width - _GAP * (columns - 1)) // columns
+    each, room = min(_HIGHEST, height // rows), (width - _GAP * (columns - 1)) // columns
     lines: list[list[Piece]] = []
     for row in range(rows):
         pictures = [draw(chart, marks, room, each - 1) for chart in charts[row * columns : (row + 1) * columns]]
@@ -212,7 +219,7 @@ def usage_charts(answer: MetricsAnswer) -> tuple[Chart, ...]:
     memory = Curve("", found.get(Metric.MEMORY, ()), Tone.GOOD)
     return (
         Chart("CPU", cores, (cpu,), answer.start, end, least=0.1),
-        Chart("memory", size, (memory,), answer.start, end, least=16 * 1024 * 1024),
+        Chart("memory", size, (memory,), answer.start, end, least=16 * _MIB, base=_MIB),
     )
 
 

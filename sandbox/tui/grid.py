@@ -86,7 +86,7 @@ def _width(column: Column, lines: Sequence[Row], short: bool) -> int:
         return column.least
     texts = [line.cells[column.name].shown(short) for line in lines if column.name in line.cells]
     widest = max([len(column.short if short else column.title), column.least, *map(len, texts)])
-    return min(widest, _LONGEST)
+    return min(widest, max(_LONGEST, column.least))
 
 
 def placed(text: str, column: Column, width: int) -> str:

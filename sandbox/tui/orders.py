@@ -6,12 +6,14 @@ from typing import Protocol
 
 from sandbox.control import (
     LifecycleControl,
+    LoadControl,
     RampState,
     ReloadControl,
     ServiceStatus,
     Status,
     TrafficControl,
     TrafficState,
+    TrickleWish,
     WatchState,
     WatchStatus,
 )
@@ -25,6 +27,9 @@ class Ordered(LifecycleControl, ReloadControl, Protocol):
 
     @property
     def traffic(self) -> TrafficControl: ...
+
+    @property
+    def load(self) -> LoadControl: ...
 
 
 class Orders:
@@ -72,6 +77,16 @@ class Orders:
         await self._control.scale(service.name, replicas, version)
         target = f"{service.name}@{version}" if version and len(service.versions) > 1 else service.name
         return f"scaling {target} to {replicas}"
+
+    async def send_or_not(self) -> str:
+        """A little traffic in the background, or no more of it."""
+        now = await self._control.load.trickle()
+        after = await self._control.load.trickle(TrickleWish(on=not now.on))
+        if not after.on:
+            return f"no more background traffic; {now.sent} requests were sent, {now.failed} failed"
+        if not after.targets:
+            raise UsageError("no service is public", hint="say `public: true` on one in sandbox.yaml")
+        return f"{after.per_second:g} requests a second to {', '.join(after.targets)}; g ends it"
 
     async def keep(self, traffic: TrafficState | None) -> str:
         if traffic is None or traffic.trial is None or traffic.trial.ended is not None:

@@ -13,7 +13,7 @@ Values = Sequence[float | None]
 _STEPS = "▁▂▃▄▅▆▇█"
 _DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
 """Bits of the dots of the left and of the right column, from the bottom."""
-_NICE = (1.0, 2.0, 5.0, 10.0)
+_NICE = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def spark(values: Values, width: int) -> str:
@@ -44,7 +44,7 @@ def _greatest(values: Values) -> float | None:
 
 
 def ceiling(greatest: float) -> float:
-    """The nearest round number that is not below: 1, 2 or 5 times a power of ten. 0 stays 0."""
+    """The nearest round number that is not below, see _NICE, times a power of ten. 0 stays 0."""
     if greatest <= 0:
         return 0.0
     power = 1.0

@@ -29,7 +29,7 @@ def hops(width: int) -> tuple[Column, ...]:
     """The columns of a waterfall on a screen that is so wide."""
     columns = [
         Column("name", "HOP", "HOP", False, 20, min(_NAMES, width // 3)),
-        Column("bar", "", "", False, 19, 12),
+        Column("bar", "", "", False, 19, bar_width(width)),
         Column("took", "TOOK", "TOOK", True, 18, 6),
     ]
     if width >= 120:

@@ -199,7 +199,7 @@ def hint(status: ProjectStatus, telemetry: TelemetrySnapshot | None) -> str:
         return "no traffic yet: no service is public; say `public: true` in sandbox.yaml"
     if public.status is not Status.HEALTHY:
         return ""
-    return f"no traffic yet: open {public.url}"
+    return f"no traffic yet: g sends some, or open {public.url}"
 
 
 def watch(status: WatchStatus) -> str:

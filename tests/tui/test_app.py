@@ -344,7 +344,7 @@ async def test_a_new_supervisors_events_are_heard_from_their_beginning() -> None
 async def test_before_any_traffic_it_tells_how_to_make_some() -> None:
     nothing = TelemetrySnapshot(at=data.NOW, services={}, edges=())
     async with on_stage(a_control(telemetry=nothing)) as stage:
-        await stage.reads("no traffic yet: open http://storefront.localhost:8080/")
+        await stage.reads("no traffic yet: g sends some, or open http://storefront.localhost:8080/")
         stage.control.snapshot = data.telemetry()
         await stage.until(lambda: "no traffic yet" not in stage.text())
 

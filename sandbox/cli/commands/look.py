@@ -106,9 +106,19 @@ def _report(parser: ArgumentParser) -> None:
     )
 
 
+def _screenshot(parser: ArgumentParser) -> None:
+    parser.add_argument("--screen", choices=SCREENS, default="overview", help="which one (default: overview)")
+    parser.add_argument("--service", metavar="SERVICE", default=None, help="the charts of a service instead")
+    parser.add_argument("--to", metavar="FILE.svg", default=None, help="default: sandbox-SCREEN.svg in this folder")
+    parser.add_argument("--size", default="120x36", metavar="COLSxLINES", help="of the terminal (default: 120x36)")
+
+
+SCREENS = ("overview", "map", "traffic", "traces", "logs", "alerts", "events", "doctor")
+
 GROUP = Group(
     "Look",
     (
+        Command("attach", "open the screen on a project that runs", "sandbox.cli.cockpit:attach"),
         Command("ps", "what runs, how it is, where to open it", "sandbox.cli.ps:run", _ps, ("sandbox ps -a",)),
         Command(
             "logs",
@@ -165,6 +175,13 @@ GROUP = Group(
             "sandbox.cli.edges:run",
             _edges,
             ("sandbox edges", "sandbox edges --undeclared", "sandbox edges -o mermaid"),
+        ),
+        Command(
+            "screenshot",
+            "write a picture of a screen",
+            "sandbox.cli.cockpit:screenshot",
+            _screenshot,
+            ("sandbox screenshot --screen map", "sandbox screenshot --service orders --size 100x30 --to orders.svg"),
         ),
         Command(
             "wait",

@@ -27,6 +27,7 @@ EVERYWHERE: Keys = (
     ("ctrl+p", "everything there is, by its name"),
     ("y", "why: what is wrong, and what it comes from"),
     ("u", "undo the last change of the traffic; shows it first"),
+    ("g", "send a little traffic in the background, or stop that"),
     ("K  B", "keep what is being tried, or go back now; B ends a ramp too"),
     ("t", "another theme"),
     ("?", "the keys of this screen; ? again begins the tour"),

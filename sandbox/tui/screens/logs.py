@@ -59,7 +59,7 @@ class LogsScreen(CockpitScreen):
         Binding("E", "export", "export", show=False),
     ]
     DEFAULT_CSS = """
-    LogsScreen LogPane { border-top: none; }
+    LogsScreen LogPane, LogsScreen LogPane:focus { border-top: none; }
     """
 
     def __init__(self, cockpit: Cockpit) -> None:

@@ -35,7 +35,6 @@ class MapScreen(CockpitScreen):
         ("n", "only what is near it; again: everything"),
         ("!", "go to what looks worst"),
         ("f  v  x", "a fault · versions' weights · all ways to steer what is chosen"),
-        ("g", "send a little traffic"),
         ("lines", "┃━ errors  │─ traffic  ┊┄ declared, no traffic now  ║═ not declared"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -44,7 +44,6 @@ class OverviewScreen(CockpitScreen):
         ("l", "go to the log; ← → scroll it sideways, end follows it again"),
         ("c", "copy the log line (while following: the newest)"),
         ("w", "pause reloading by saves, or apply what was saved and resume"),
-        ("g", "send a little traffic"),
         ("/", "show only services whose name contains…"),
         ("esc", "back to the table; clears the filter"),
     )

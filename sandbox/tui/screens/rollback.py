@@ -51,7 +51,7 @@ class RollbackScreen(ModalScreen[str | None]):
         try:
             revisions = await traffic.history(_LOOKED_AT)
             goal = self._goal(revisions)
-            diff = await traffic.diff(goal.number) if goal else ""
+            diff = await traffic.diff(revisions[0].number, goal.number) if goal else ""
         except SandboxError as error:
             self.query_one(Preview).error(error)
             return

@@ -68,7 +68,7 @@ class ServiceScreen(CockpitScreen):
         #charts { height: 1fr; }
         #charts > Line { color: $text-muted; }
         #instances, #environment, #events { height: 1fr; }
-        LogPane { border-top: none; height: 1fr; }
+        LogPane, LogPane:focus { border-top: none; height: 1fr; }
         Detail { border-top: none; }
     }
     """

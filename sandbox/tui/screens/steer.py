@@ -141,7 +141,7 @@ class FormDialog(SteeringDialog):
             for field in self._form.fields:
                 with Horizontal():
                     yield Static(field.label, markup=False)
-                    yield Input(now[field.key], placeholder=field.example, compact=True, id=field.key)
+                    yield Input(now[field.key], placeholder=f"such as {field.example}", compact=True, id=field.key)
             yield Preview()
 
     def on_mount(self) -> None:

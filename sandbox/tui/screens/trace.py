@@ -78,6 +78,7 @@ class TraceScreen(CockpitScreen):
             self.action_worst()
 
     def on_resize(self) -> None:
+        self.query_one(Grid).set_columns(hops(self.size.width))
         self._show()
 
     def _show(self) -> None:

@@ -42,7 +42,9 @@ class Detail(VerticalScroll):
         yield Static(id="text")
 
     def say(self, title: str, lines: Sequence[Said]) -> None:
-        self.border_title = f" {title} " if title else ""
+        heading = f" {title} " if title else ""
+        if self.border_title != heading:  # what is set is drawn anew
+            self.border_title = heading
         if tuple(lines) != self._said:
             self._said = tuple(lines)
             self.query_one("#text", Static).update(self._text())

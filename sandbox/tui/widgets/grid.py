@@ -80,6 +80,11 @@ class Grid(ScrollView, can_focus=True):
         self._empty = empty
         self._layout_of_columns = Layout((), 2, False)
 
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        if self._relayout():
+            self.refresh()
+
     @property
     def row(self) -> Row | None:
         """The line under the cursor."""

@@ -133,7 +133,9 @@ class LogPane(Widget, can_focus=True):
     def _tell_place(self) -> None:
         what = f"log · {self.source}" if self.source else "log"
         new = f", {self.view.unseen} new below" if self.view.unseen else ""
-        self.border_title = f" {what} " if self.view.following else f" {what} · paused{new}: end to follow "
+        title = f" {what} " if self.view.following else f" {what} · paused{new}: end to follow "
+        if self.border_title != title:  # what is set is drawn anew
+            self.border_title = title
 
     def on_resize(self) -> None:
         self._moved()
