@@ -102,7 +102,7 @@ class LogView:
 
     def move(self, by: int) -> None:
         target = self.index(self.cursor) + by
-        if target >= len(self) - 1:
+        if not len(self) or target >= len(self) - 1:
             self.follow()
             return
         self.pause()

@@ -176,7 +176,7 @@ class _Sheet:
         places = across(self.model.arrangement, widths)
         wide = max((round(places[slot] + widths[slot] / 2) for slot in places), default=0) + 1
         shift = max(0, (self.room - wide) // 2)
-        middles = {slot: shift + int(place) for slot, place in places.items()}
+        middles = {slot: shift + int(place + 1e-6) for slot, place in places.items()}
         y, arrows = 0, []
         for index, layer in enumerate(layers):
             self._layer(layer, y, middles, widths, texts)
@@ -211,8 +211,9 @@ class _Sheet:
                 left = middles[slot] - widths[slot] // 2
                 self._node(slot.node, texts[slot.node], Box(left, y, widths[slot], self.scale.box))
             elif slot.edge:
+                pair = slot.edge if slot.edge in self.model.edges else slot.edge[::-1]  # it may lead backward
                 for row in range(self.scale.box):
-                    self._mark(middles[slot], y + row, UP | DOWN, slot.edge, slot)
+                    self._mark(middles[slot], y + row, UP | DOWN, pair, slot)
 
     def _node(self, name: str, text: str, box: Box) -> None:
         self.boxes[name] = box

@@ -28,16 +28,13 @@ def in_sight(view: LogView, top: int, height: int, rows: Callable[[int], int]) -
     if view.following:
         return _up_to(view, len(view) - 1, height, rows)
     first, cursor = view.index(top), view.index(view.cursor)
-    if cursor <= first:
-        return _down_from(view, cursor, height, rows)
-    found = _down_from(view, first, height, rows)
-    if found[-1].number > view.cursor or (found[-1].number == view.cursor and _is_whole(found[-1], rows)):
-        return found if len(found) == height else _up_to(view, len(view) - 1, height, rows)
+    found = _down_from(view, min(first, cursor), height, rows)
+    if len(found) < height:  # what there is above is seen too
+        return _up_to(view, len(view) - 1, height, rows)
+    last = found[-1]
+    if cursor <= first or last.number > view.cursor or last == Seen(view.cursor, rows(view.cursor) - 1):
+        return found
     return _up_to(view, cursor, height, rows)
-
-
-def _is_whole(last: Seen, rows: Callable[[int], int]) -> bool:
-    return last.part == rows(last.number) - 1
 
 
 def _down_from(view: LogView, index: int, height: int, rows: Callable[[int], int]) -> list[Seen]:

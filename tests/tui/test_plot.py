@@ -38,7 +38,7 @@ def test_an_area_is_filled_from_below() -> None:
 
 
 def test_a_line_is_joined_where_it_jumps() -> None:
-    assert line((0.0, 0.0, 1.0, 1.0), 2, 2, 1.0) == [" ⡏", "⣀⡇"]
+    assert line((0.0, 0.0, 1.0, 1.0), 2, 2, 1.0) == [" ⡏", "⣀⠇"]
 
 
 def test_where_nothing_is_known_nothing_is_drawn() -> None:
