@@ -91,7 +91,8 @@ class LogsScreen(CockpitScreen):
         self.query_one(LogPane).clear("nothing logged yet")
 
     def _show(self, lines: Sequence[LogLine]) -> None:
-        self.query_one(LogPane).show(lines)
+        for pane in self.query(LogPane):  # none while the screen is taken down
+            pane.show(lines)
 
     def of(self, services: tuple[str, ...], trace: str = "") -> None:
         """Show only these services, and only the lines of one trace where one is named."""

@@ -195,7 +195,8 @@ class OverviewScreen(CockpitScreen):
 
     def _show_log(self, lines: Sequence[LogLine]) -> None:
         shown = lines if self._reloads is None else self._reloads.among(lines, self.cockpit.picture.events)
-        self.query_one(LogPane).show(shown)
+        for pane in self.query(LogPane):  # none while the screen is taken down
+            pane.show(shown)
 
     # --- orders -------------------------------------------------------------------------------------------------
 

@@ -208,7 +208,8 @@ class ServiceScreen(CockpitScreen):
         self.query_one(LogPane).clear("nothing logged yet")
 
     def _show_log(self, lines: Sequence[LogLine]) -> None:
-        self.query_one(LogPane).show(self._reloads.among(lines, self.cockpit.picture.events))
+        for pane in self.query(LogPane):  # none while the screen is taken down
+            pane.show(self._reloads.among(lines, self.cockpit.picture.events))
 
     # --- keys ---------------------------------------------------------------------------------------------------
 

@@ -149,19 +149,19 @@ class LogPane(Widget, can_focus=True):
             text = self.empty if y == 0 and not len(self.view) else ""
             return Strip([Segment(f"  {text}", base + self._margin)]).adjust_cell_length(width, base)
         number, part = self._seen[y]
-        base = self._base(number)
-        marked = base is not self.rich_style
-        head = "▸" if marked and number == self.view.cursor else _MARKS.get(level(line.text), " ") if not part else " "
+        chosen = self.has_focus and not self.view.following and number == self.view.cursor
+        base = self._base(number, chosen, base)
+        head = "▸" if chosen else " " if part else _MARKS.get(level(line.text), " ")
         before = self._before(line) if not part else " " * len(self._before(line))
         margin = [Segment(f"{head} ", base), Segment(before, base + self._margin)]
         return Strip([*margin, *self._segments(line, part, base)]).adjust_cell_length(width, base)
 
-    def _base(self, number: int) -> Style:
-        if self.has_focus and not self.view.following and number == self.view.cursor:
+    def _base(self, number: int, chosen: bool, base: Style) -> Style:
+        if chosen:
             return self.get_component_rich_style("log--cursor")
         if self.mark is not None and min(self.mark, self.view.cursor) <= number <= max(self.mark, self.view.cursor):
             return self.get_component_rich_style("log--marked")
-        return self.rich_style
+        return base
 
     @property
     def _margin(self) -> Style:
