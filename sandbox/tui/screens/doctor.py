@@ -18,6 +18,7 @@ from sandbox.tui.widgets.detail import Detail
 from sandbox.tui.widgets.grid import Grid
 
 _EVERY = 10.0
+_LOOKING = (Finding(severity="info", place="this machine", message="looking at it takes a few seconds…"),)
 
 
 class DoctorScreen(CockpitScreen):
@@ -34,7 +35,7 @@ class DoctorScreen(CockpitScreen):
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)
-        self._machine: tuple[Finding, ...] = ()
+        self._machine: tuple[Finding, ...] = _LOOKING if cockpit.examine else ()
         self._rules: tuple[Finding, ...] = ()
 
     def body(self) -> ComposeResult:
