@@ -218,11 +218,15 @@ async def test_w_pauses_reloading_and_resumes_it_in_sight() -> None:
     control = a_control()
     async with on_stage(control) as stage:
         assert "‖" not in stage.text()
+        await stage.press("w")
+        await stage.until(lambda: control.calls == [("watch", False)])
         control.statuses[0] = data.project(watch=WatchStatus(state=WatchState.PAUSED, waiting={"orders": 2}))
-        await stage.press("w")
+        control.publish(Event(kind=Kind.NOTICE, message="saves wait", at=data.NOW))
         await stage.reads("‖ paused: 2 saved files wait (orders) · w applies and resumes")
-        control.statuses[0] = data.project()
         await stage.press("w")
+        await stage.until(lambda: len(control.calls) == 2)
+        control.statuses[0] = data.project()
+        control.publish(Event(kind=Kind.NOTICE, message="saves are applied", at=data.NOW))
         await stage.until(lambda: "‖" not in stage.text())
     assert control.calls == [("watch", False), ("watch", True)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.control import Change, EditAction, ExecSpec, Origin, TrafficState
+from sandbox.control import Alert, AlertState, Change, EditAction, ExecSpec, Origin, TrafficState
 from sandbox.errors import SandboxError, UsageError
 from sandbox.tui.app import SandboxApp, TuiResult
 from sandbox.tui.cockpit import Examined, Remembered
@@ -161,6 +161,19 @@ async def test_without_a_graph_of_the_controls_own_declared_edges_are_drawn() ->
     async with on_stage(control) as stage:
         await stage.press("2")
         await stage.reads("gateway", "┊", "pantry")
+
+
+async def test_a_click_chooses_and_the_exclamation_mark_goes_to_the_worst() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("2")
+        await stage.reads("mill → pantry · ")
+        view = stage.app.screen.query_one(GraphView)
+        row = next(number for number, text in enumerate(stage.text().splitlines()) if "[● kneader]" in text)
+        column = stage.text().splitlines()[row].index("kneader")
+        await stage.pilot.click(offset=(column, row))
+        await stage.until(lambda: view.focus_on == "kneader")
+        await stage.press("exclamation_mark")
+        assert view.focus_on == ("mill", "pantry")
 
 
 # --- the page of a service ----------------------------------------------------------------------------------------
@@ -328,6 +341,24 @@ async def test_an_older_revision_is_gone_back_to_from_the_history() -> None:
         await stage.until(lambda: any(call[:2] == ("rollback", 10) for call in control.traffic.calls))
 
 
+async def test_what_differs_from_the_file_is_shown_and_hidden_again() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("3")
+        await stage.reads("▸steamer")
+        await stage.press("d")
+        await stage.reads("sandbox.yaml → in force")
+        await stage.press("d")
+        await stage.until(lambda: "→ in force" not in stage.text())
+
+
+async def test_enter_opens_the_rules_on_the_services_page() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("3")
+        await stage.reads("▸steamer")
+        await stage.press("enter")
+        await stage.reads("not what sandbox.yaml says", "instances  charts")
+
+
 async def test_without_rules_the_traffic_says_so() -> None:
     control = a_control()
     control.traffic.now = TrafficState(revision=1, policies={}, versions={}, drift=())
@@ -368,6 +399,36 @@ async def test_traces_are_narrowed_by_words_and_keys() -> None:
         assert (query.service, query.min_duration, query.errors) == ("orders", 0.2, True)  # type: ignore[union-attr]
         await stage.press("escape")
         await stage.until(lambda: "only failed" not in stage.text())
+
+
+async def test_traces_stand_still_and_are_all_recorded() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.press("4")
+        await stage.reads("8 requests")
+        await stage.press("space")
+        await stage.reads("standing still")
+        await stage.press("space", "S")
+        await stage.reads("recorded: every request")
+        await stage.until(lambda: "standing still" not in stage.text())
+
+
+async def test_a_traces_id_is_copied_and_its_cause_asked_for() -> None:
+    control = a_control()
+    control.diagnosis.known[scene.TRACE] = scene.diagnosis()
+    async with on_stage(control) as stage:
+        await stage.press("4")
+        await stage.reads("8 requests")
+        await stage.press("enter")
+        await stage.reads("7 hops", "▸    └ ✗ steamer")
+        await stage.press("c")
+        await stage.until(lambda: stage.app.clipboard == scene.TRACE)
+        await stage.press("home", "exclamation_mark")
+        await stage.reads("▸    └ ✗ steamer")
+        await stage.press("w")
+        await stage.reads("why · 4bf92f35", "revision 12 put it there")
+        await stage.press("escape", "enter")
+        await stage.reads("steamer · port 8000")
 
 
 # --- logs ---------------------------------------------------------------------------------------------------------
@@ -475,6 +536,22 @@ async def test_an_alert_is_silenced_and_leads_to_its_cause() -> None:
         await stage.until(lambda: stage.control.alerts.calls == [("silence", "error_ratio", "pantry", 900.0)])
         await stage.press("enter")
         await stage.reads("why · pantry", "certain")
+
+
+async def test_alerts_that_are_over_are_shown_when_asked_for() -> None:
+    control = a_control()
+    over = replace(scene.alerts()[0], subject="mill", state=AlertState.RESOLVED)
+
+    async def alerts(*, resolved: bool = False) -> tuple[Alert, ...]:
+        return (*scene.alerts(), over) if resolved else scene.alerts()
+
+    control.alerts.alerts = alerts  # type: ignore[method-assign]
+    async with on_stage(control) as stage:
+        await stage.press("6")
+        await stage.reads("✗ firing")
+        assert "● resolved" not in stage.text()
+        await stage.press("a")
+        await stage.reads("● resolved")
 
 
 async def test_an_event_leads_to_its_service_and_words_narrow() -> None:

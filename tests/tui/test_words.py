@@ -100,7 +100,8 @@ def test_an_ailing_service_tells_why(reason: str | None, said: str) -> None:
 
 
 def test_before_any_traffic_the_first_step_is_told() -> None:
-    assert words.hint(data.project(), NO_TRAFFIC) == "no traffic yet: open http://storefront.localhost:8080/"
+    said = words.hint(data.project(), NO_TRAFFIC)
+    assert said == "no traffic yet: g sends some, or open http://storefront.localhost:8080/"
     assert words.hint(data.project(), data.telemetry()) == ""
     assert words.hint(data.project(), None) == ""
     assert (
@@ -133,3 +134,17 @@ def test_an_event_has_its_time_and_a_symbol() -> None:
     _, _, exited = data.events()
 
     assert words.event_line(exited) == ("00:00:02 ✗ steamer-v2-1 exited with code 1", Tone.BAD)
+
+
+def test_sizes_cores_times_and_shares() -> None:
+    assert [words.size(number) for number in (0, 900, 2048, 50 * 2**20, 3 * 2**30)] == [
+        "0B",
+        "900B",
+        "2K",
+        "50M",
+        "3.0G",
+    ]
+    assert [words.cores(number) for number in (0.0, 0.002, 0.05, 2.4)] == ["0%", "<1%", "5%", "240%"]
+    assert [words.seconds(number) for number in (-1, 4, 125, 11_400, 200_000)] == ["0s", "4s", "2m05s", "3h10m", "2d"]
+    assert words.shares({"v1": 9.0, "v2": 1.0}) == "v1 90%, v2 10%"
+    assert words.shares({"v1": 0.0, "v2": 0.0}) == "v1, v2"

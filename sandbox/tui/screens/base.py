@@ -99,7 +99,8 @@ class CockpitScreen(Screen[None]):
         self._absent[what] = why
         absent = [f"{name}: {reason}" for name, reason in self._absent.items() if reason]
         more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
-        self.query_one(Notices).say({"missing": (f"· no {absent[0]}{more}" if absent else "", Tone.OFF)})
+        for lines in self.query(Notices):  # none while the screen is taken down
+            lines.say({"missing": (f"· no {absent[0]}{more}" if absent else "", Tone.OFF)})
 
     # --- orders -------------------------------------------------------------------------------------------------
 
