@@ -36,7 +36,8 @@ CLUSTER_HEADER = "x-sandbox-cluster"
 FAULT_COUNTED_BY = "x-envoy-downstream-service-cluster"
 """Envoy counts faults by its value, as `http.inbound.fault.CALLER|CALLEE.delays_injected`."""
 
-OURS = (SERVICE_HEADER, RULE_HEADER, CLUSTER_HEADER, SAYS_HEADER, SOURCE_HEADER, limits.CALLER_HEADER, FAULT_COUNTED_BY)
+# Without SOURCE_HEADER: it is looked at only after these are gone.
+OURS = (SERVICE_HEADER, RULE_HEADER, CLUSTER_HEADER, SAYS_HEADER, limits.CALLER_HEADER, FAULT_COUNTED_BY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

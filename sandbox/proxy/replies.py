@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, ResponseFlagFilter
-from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.accesslog.v3.accesslog_pb2 import (
+    AccessLogFilter,
+    ComparisonFilter,
+    ResponseFlagFilter,
+    StatusCodeFilter,
+)
+from envoy.config.core.v3.base_pb2 import DataSource, RuntimeUInt32
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     LocalReplyConfig,
     ResponseMapper,
 )
+
+from sandbox.proxy.values import formatted_header
 
 REASON_HEADER = "x-sandbox-reason"
 """Carries Envoy's response flags, so that scripts can tell a proxy's answer from a service's."""
@@ -27,29 +34,36 @@ _RULE = "%METADATA(ROUTE:sandbox:rule)%"
 _SEE = "Try: sandbox traffic get %METADATA(ROUTE:sandbox:service)%"
 # Of the one listener where rules have filters.
 _FILTERS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("RL",), f"too many requests: %METADATA(ROUTE:sandbox:limit)%. {_SEE}"),
     (("FI", "DI"), f"a fault in {_RULE} answered. {_SEE}"),
     (("UO",), f"{_WHO} has as many requests under way as its concurrency allows. {_SEE}"),
 )
+_TOO_MANY = f"sandbox: too many requests: %METADATA(ROUTE:sandbox:limit)%. {_SEE}\n"
 _NO_SUCH_HOST = (("DF",), "%REQ(:AUTHORITY)% is not a service of this project, and no host of that name was found")
 
 
 def local_replies(*, resolves: bool = False, inbound: bool = False) -> LocalReplyConfig:
     """`resolves`: for a listener that looks up hosts outside. `inbound`: for the one with the rules' filters."""
     sentences = (*((_NO_SUCH_HOST,) if resolves else ()), *(_FILTERS if inbound else ()), *_SENTENCES)
-    return LocalReplyConfig(mappers=[_mapper(flags, f"sandbox: {text}\n") for flags, text in sentences])
+    mappers = [_mapper(_flagged(flags), f"sandbox: {text}\n") for flags, text in sentences]
+    if inbound:
+        mappers.append(_mapper(_limited(), _TOO_MANY, reason="RL"))
+    return LocalReplyConfig(mappers=mappers)
 
 
-def _mapper(flags: tuple[str, ...], text: str) -> ResponseMapper:
+def _mapper(fits: AccessLogFilter, text: str, reason: str = "%RESPONSE_FLAGS%") -> ResponseMapper:
     return ResponseMapper(
-        filter=AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=flags)),
-        headers_to_add=[_reason()],
+        filter=fits,
+        headers_to_add=[formatted_header(REASON_HEADER, reason)],
         body_format_override=SubstitutionFormatString(text_format_source=DataSource(inline_string=text)),
     )
 
 
-def _reason() -> HeaderValueOption:
-    return HeaderValueOption(
-        header=HeaderValue(key=REASON_HEADER, value="%RESPONSE_FLAGS%"),
-        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
+def _flagged(flags: tuple[str, ...]) -> AccessLogFilter:
+    return AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=flags))
+
+
+def _limited() -> AccessLogFilter:
+    """Envoy sets the flag of a rate limit only after it has answered."""
+    value = RuntimeUInt32(default_value=429, runtime_key="sandbox.limited")
+    comparison = ComparisonFilter(op=ComparisonFilter.EQ, value=value)
+    return AccessLogFilter(status_code_filter=StatusCodeFilter(comparison=comparison))

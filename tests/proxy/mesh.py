@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import ClientSession, TCPConnector, web
+from multidict import CIMultiDict
 from yarl import URL
 
 from sandbox.model import Port, TrafficPolicy
@@ -219,14 +220,15 @@ class Mesh:
     async def request(self, method: str, where: Address | str, path: str = "/", **options: object) -> Answer:
         url = URL(f"http://{where}{path}", encoded=True)
         async with self.http.request(method, url, **options) as response:  # type: ignore[arg-type]
-            return Answer(response.status, await response.read(), dict(response.headers))
+            return Answer(response.status, await response.read(), tuple(response.headers.items()))
 
 
 class Answer:
-    def __init__(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def __init__(self, status: int, body: bytes, pairs: tuple[tuple[str, str], ...]) -> None:
         self.status = status
         self.body = body
-        self.headers = headers
+        self.pairs = pairs
+        self.headers = CIMultiDict(pairs)
 
     @property
     def text(self) -> str:
