@@ -36,11 +36,18 @@ DEADLINE = 10.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Never the same one twice, though it may not be listened on for a while."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port: int = probe.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def a_service(
