@@ -12,6 +12,7 @@ from sandbox.errors import ProxyError
 from sandbox.proxy.ads import AdsServer
 from sandbox.proxy.bearer import Guarded
 from sandbox.proxy.names import RUNTIME
+from sandbox.proxy.refusals import located
 from sandbox.proxy.reports import Reports as Reports
 from sandbox.proxy.resource import Kind
 from sandbox.proxy.resources import Builder
@@ -114,11 +115,15 @@ class ControlPlane:
             try:
                 await self._move(self._builder.build(topology, endpoints))
             except _Refusal as refusal:
-                await self._fall_back(topology, endpoints, refusal.error)
-                raise refusal.error from None
+                error = self._explained(refusal.error, topology)
+                await self._fall_back(topology, endpoints, error)
+                raise error from None
             self._good, self._refused, self._refusal = topology, None, None
 
     # --- steps
+
+    def _explained(self, error: ProxyError, topology: Topology) -> ProxyError:
+        return error if isinstance(error, AddressTakenError) else located(error, self._good, topology)
 
     async def _fall_back(self, topology: Topology, endpoints: Endpoints, error: ProxyError) -> None:
         self._refusal = error

@@ -30,7 +30,7 @@ _OTHER_HOST = RetryPolicy.RetryHostPredicate(
     name="envoy.retry_host_predicates.previous_hosts", typed_config=pack(PreviousHostsPredicate())
 )
 # What the inbound listener answers where a connection to an instance failed: to us no broken connection.
-_INBOUND_BROKE = [HeaderMatcher(name=REASON_HEADER, string_match=StringMatcher(exact=flag)) for flag in ("UC", "UF")]
+_INBOUND_BROKE = [HeaderMatcher(name=REASON_HEADER, string_match=StringMatcher(contains=flag)) for flag in ("UC", "UF")]
 
 
 @dataclass(frozen=True, slots=True)
