@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 
 from sandbox.errors import ProxyError
-from sandbox.model import BackendRef, HeaderMatch, Match, MatchType, Rule, TrafficPolicy
+from sandbox.model import BackendRef, DirectResponse, HeaderMatch, Match, MatchType, Rule, TrafficPolicy
 from sandbox.proxy.topology import Address, MeshService
+from tests.proxy.changes import POLICIES, policies, watching
 from tests.proxy.mesh import Mesh, Upstream, a_caller, a_service, eventually
+from tests.proxy.steered import steered
 
 BAD_PATTERN = Rule(
     matches=(Match(headers=(HeaderMatch(name="x", value="(", type=MatchType.REGULAR_EXPRESSION),)),),
@@ -249,3 +251,35 @@ async def test_it_answers_readiness_memory_and_drains(shop: Mesh) -> None:
 
 def _split(address: Address) -> tuple[str, int]:
     return address.host, address.port
+
+
+async def test_policies_change_under_load_without_a_failure_and_connections_stay(mesh: Mesh) -> None:
+    stage = await steered(mesh, versions=("v1", "v2"))
+    changing = policies()
+    async with watching(stage.where("store"), stage.where("gateway"), clients=2) as watch:
+        for _ in range(5 * len(POLICIES)):
+            await stage.set(next(changing))
+            wanted = watch.answers.total() + 4
+            await eventually(lambda wanted=wanted: watch.answers.total() >= wanted)  # type: ignore[misc]
+    assert watch.failed == {}
+    assert (watch.lost, watch.closing) == (0, 0)
+    assert watch.answers["200"] >= 20 * len(POLICIES)
+
+
+async def test_a_request_under_way_is_finished_by_the_policy_it_began_with(mesh: Mesh) -> None:
+    gate, waiting = asyncio.Event(), 0
+
+    async def waits(request: web.Request) -> web.StreamResponse:
+        nonlocal waiting
+        waiting += 1
+        await gate.wait()
+        return web.Response(text="done")
+
+    stage = await steered(mesh, TrafficPolicy(concurrency=100), handlers={"v1": waits})
+    asked = asyncio.create_task(stage.ask())
+    await eventually(lambda: waiting == 1)
+    await stage.set(TrafficPolicy())
+    await stage.set(TrafficPolicy(rules=(Rule(direct_response=DirectResponse(status=418)),)))
+    assert (await stage.ask()).status == 418
+    gate.set()
+    assert (await asked).text == "done"
