@@ -18,7 +18,7 @@ from sandbox.model import AppProtocol, TrafficPolicy
 from sandbox.proxy.authorization import refuses, refuses_all
 from sandbox.proxy.egress import lead_outside
 from sandbox.proxy.faults import breaks_off
-from sandbox.proxy.guard import guards
+from sandbox.proxy.inbound import passes_inbound
 from sandbox.proxy.names import ALL_VERSIONS, OUTBOUND, OUTSIDE, broken_name, denied_name, endpoints_name
 from sandbox.proxy.protections import balance, breakers, most_requests, protect
 from sandbox.proxy.resource import Resource, pack, resource
@@ -39,7 +39,7 @@ def clusters_of(target: Target) -> tuple[Resource, ...]:
     reachable = () if refuses_all(target) else service.versions
     return (
         *(_instances(target.cluster(version), target, version, protocol) for version in reachable),
-        *(_guarded(target, version, protocol) for version in (reachable if guards(target.policy) else ())),
+        *(_guarded(target, version, protocol) for version in (reachable if passes_inbound(target.callee) else ())),
         *_answering(target, protocol),
     )
 

@@ -73,8 +73,10 @@ def to_cluster(target: Target, version: str) -> HeaderValueOption:
 
 
 def passes_inbound(callee: Callee) -> bool:
+    """Some of its requests may. What once did goes on having its clusters: a request that is between the two listeners
+    when the policy changes would find nothing."""
     has_http = any(port.protocol is not AppProtocol.TCP for port in callee.service.ports)
-    return has_http and guards(callee.service.policy)
+    return has_http and (callee.was_guarded or guards(callee.service.policy))
 
 
 def inbound_host(callee: Callee) -> VirtualHost:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sandbox.errors import ProxyError
 from sandbox.proxy import names
 from sandbox.proxy.endpoints import assignment, endpoints_of
+from sandbox.proxy.guard import guards
 from sandbox.proxy.inbound import Inbound, passes_inbound
 from sandbox.proxy.names import ALL_VERSIONS, SEPARATOR
 from sandbox.proxy.parts import (
@@ -65,17 +66,19 @@ class Memory:
 
 
 class Builder:
-    """Builds snapshots in a row. `build` of a fresh one gives the same result, only slower."""
+    """Builds snapshots in a row. `build` of a fresh one gives the same result, only slower, and without the clusters
+    that are kept for requests which an earlier policy sent on their way."""
 
     def __init__(self) -> None:
         self._parts = Memory()
         self._sets = Memory()
+        self._guarded: set[str] = set()  # services that ever were
         self._last: tuple[Topology, tuple[Callee, ...], Snapshot] | None = None
 
     def build(self, topology: Topology, endpoints: Endpoints) -> Snapshot:
         """ProxyError when the topology contradicts itself; the builder then stays as it was."""
         around = _around(topology)
-        callees = tuple(_callee(service, endpoints, around) for service in topology.services)
+        callees = tuple(self._callee(service, endpoints, around) for service in topology.services)
         assignments = self._assignments(topology, endpoints)
         if self._last is not None and self._last[0] == topology and self._last[1] == callees:
             last = self._last[2]
@@ -90,6 +93,12 @@ class Builder:
             check_consistent(snapshot)
         self._last = (topology, callees, snapshot)
         return snapshot
+
+    def _callee(self, service: MeshService, endpoints: Endpoints, around: Around) -> Callee:
+        was_guarded = service.name in self._guarded
+        if not was_guarded and guards(service.policy):
+            self._guarded.add(service.name)
+        return _callee(service, endpoints, around, was_guarded)
 
     def _assignments(self, topology: Topology, endpoints: Endpoints) -> dict[str, Resource]:
         found = {
@@ -223,16 +232,16 @@ def _around(topology: Topology) -> Around:
     )
 
 
-def _callee(service: MeshService, endpoints: Endpoints, around: Around) -> Callee:
+def _callee(service: MeshService, endpoints: Endpoints, around: Around, was_guarded: bool) -> Callee:
     """A version without instances is passed over where another one can take its share."""
     if len(service.versions) == 1:
-        return Callee(service, service.versions, around)
+        return Callee(service, service.versions, around, was_guarded)
     ready = tuple(
         version
         for version in service.versions
         if any(endpoints.get(EndpointKey(service.name, version, port.number)) for port in service.ports)
     )
-    return Callee(service, ready or service.versions, around)
+    return Callee(service, ready or service.versions, around, was_guarded)
 
 
 def _callers_by_callee(topology: Topology) -> Callable[[MeshService], tuple[Proxied, ...]]:

@@ -28,6 +28,7 @@ class Callee:
     service: MeshService
     ready: tuple[str, ...]
     around: Around
+    was_guarded: bool = False  # by an earlier policy: requests may still be on that way
 
 
 @dataclass(frozen=True, slots=True)
