@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from sandbox.model import AppProtocol, CalleeRef, Port, Project, Service, Template
+from sandbox.model import AppProtocol, CalleeRef, External, MeshSettings, Port, Project, Service, Template
 from sandbox.proxy.topology import Address, Topology
 from sandbox.runtime.docker.layout import CONTAINER, HOST, Layout, Mesh
 from sandbox.supervisor.surroundings import Otlp, environment, own, places
@@ -207,3 +208,14 @@ def test_of_two_callees_on_one_tcp_port_the_second_moves_and_is_named() -> None:
     assert variables["DB_PORT"] != "5432"
     (sentence,) = moved_edges(wire(project, ground), ground)
     assert sentence.startswith(f"storefront finds db:5432 on port {variables['DB_PORT']} (DB_PORT)")
+
+
+def test_hosts_outside_and_what_the_mesh_says_reach_the_proxy() -> None:
+    bank = External(host="bank.example", port=443, tls=True)
+    project = replace(
+        a_project(a_service("web", calls=("bank",)), replace(a_service("bank"), external=bank)),
+        mesh=MeshSettings(declared_only=True, egress=False),
+    )
+    wired = wire(project)
+    assert [one.external for one in wired.services] == [None, bank]
+    assert wired.mesh == MeshSettings(declared_only=True, egress=False)
