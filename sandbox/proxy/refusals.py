@@ -62,4 +62,5 @@ def _expressions(rule: Rule) -> Iterator[str]:
     for match in rule.matches:
         if match.path is not None:
             yield match.path.value
-        yield from (one.value for one in (*match.headers, *match.query_params))
+        yield from (one.value for one in match.headers)
+        yield from (one.value for one in match.query_params)

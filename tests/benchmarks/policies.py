@@ -19,8 +19,8 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.model import HeaderModifier, Rule, TrafficPolicy
-from sandbox.proxy.topology import EndpointKey, Topology
-from tests.benchmarks.control_plane import FIRST_PORT, LOOPBACK, Address, address_of, running, say, topology
+from sandbox.proxy.topology import Address, EndpointKey, Topology
+from tests.benchmarks.control_plane import FIRST_PORT, LOOPBACK, address_of, running, say, topology
 from tests.benchmarks.gateway import kept
 from tests.proxy.changes import policies, watching
 
