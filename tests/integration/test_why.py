@@ -159,6 +159,22 @@ def street() -> Iterator[Street]:
             yield street
 
 
+# --- as it is out of the box: a flaky pantry, and a slow mill ---------------------------------------------------------
+
+
+def test_a_service_that_fails_by_itself(street: Street) -> None:
+    cause = street.named("own_errors")
+    assert cause.service == "pantry"
+    assert "503" in cause.facts[0]
+
+
+def test_a_slow_hop(street: Street) -> None:
+    """Once the flaky pantry is asked again, what is left is the mill."""
+    with street.steered("retry", "pantry", "3", "--codes", "503", service="pantry"):
+        cause = street.named("slow_hop")
+        assert (cause.service, cause.confidence) == ("mill", Confidence.LIKELY)
+
+
 # --- a service that is not there --------------------------------------------------------------------------------------
 
 
@@ -238,7 +254,7 @@ def test_retries_that_multiply_the_load(street: Street) -> None:
         street.code("pantry", ("DROP_EVERY = 5", "DROP_EVERY = 1")),
         street.steered("retry", "pantry", "3", "--codes", "503", service="pantry"),
     ):
-        cause = street.first("retries_amplify")
+        cause = street.named("retries_amplify")
         assert cause.service == "pantry"
 
 
@@ -296,16 +312,3 @@ def test_connections_that_are_cut(street: Street) -> None:
         cause = street.first("broken_connections")
         assert cause.service == "pantry"
         assert "(UC)" in cause.message
-
-
-def test_a_service_that_fails_by_itself(street: Street) -> None:
-    cause = street.named("own_errors")
-    assert cause.service == "pantry"
-    assert "503" in cause.facts[0]
-
-
-def test_a_slow_hop(street: Street) -> None:
-    """Once the flaky pantry is asked again, what is left is the mill."""
-    with street.steered("retry", "pantry", "3", "--codes", "503", service="pantry"):
-        cause = street.named("slow_hop")
-        assert (cause.service, cause.confidence) == ("mill", Confidence.LIKELY)
