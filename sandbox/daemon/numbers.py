@@ -70,24 +70,41 @@ async def shares(metrics: MetricsControl, label: str, *, now: float, seconds: fl
     return found
 
 
-async def edges(metrics: MetricsControl, *, now: float, seconds: float) -> Mapping[Edge, Numbers]:
-    counted = await rates(metrics, EDGE, now=now, seconds=seconds)
-    timed = await quantiles(metrics, EDGE, now=now, seconds=seconds, wanted=(Metric.P50, Metric.P99))
+async def edges(
+    metrics: MetricsControl,
+    *,
+    now: float,
+    seconds: float,
+    counted: Sequence[Metric] = RATES,
+    timed: Sequence[Metric] = (Metric.P50, Metric.P99),
+) -> Mapping[Edge, Numbers]:
+    """counted, timed: what is asked for. Where nobody asked anything, there are no times to ask for."""
+    amounts = await rates(metrics, EDGE, now=now, seconds=seconds, wanted=counted)
+    times: Mapping[Labels, Numbers] = {}
+    if timed and any(numbers.get(Metric.REQUESTS) for numbers in amounts.values()):
+        times = await quantiles(metrics, EDGE, now=now, seconds=seconds, wanted=timed)
     return {
-        (caller, callee): {**numbers, **_ratio(numbers), **timed.get((caller, callee), {})}
-        for (caller, callee), numbers in counted.items()
+        (caller, callee): {**numbers, **_ratio(numbers), **times.get((caller, callee), {})}
+        for (caller, callee), numbers in amounts.items()
     }
 
 
 async def services(
-    metrics: MetricsControl, edges: Mapping[Edge, Numbers], *, now: float, seconds: float
+    metrics: MetricsControl,
+    edges: Mapping[Edge, Numbers],
+    *,
+    now: float,
+    seconds: float,
+    timed: Sequence[Metric] = QUANTILES,
 ) -> Mapping[str, Numbers]:
     """Of all callers together."""
-    timed = await quantiles(metrics, ("callee",), now=now, seconds=seconds)
+    times: Mapping[Labels, Numbers] = {}
+    if timed and any(numbers.get(Metric.REQUESTS) for numbers in edges.values()):
+        times = await quantiles(metrics, ("callee",), now=now, seconds=seconds, wanted=timed)
     found: dict[str, Numbers] = {}
     for name in dict.fromkeys(callee for _, callee in edges):
         counted = _summed(numbers for (_, callee), numbers in edges.items() if callee == name)
-        found[name] = {**counted, **_ratio(counted), **timed.get((name,), {})}
+        found[name] = {**counted, **_ratio(counted), **times.get((name,), {})}
     return found
 
 

@@ -17,6 +17,10 @@ from sandbox.telemetry.alerts.budget import WINDOWS
 from sandbox.telemetry.alerts.builtin import CRASHES_WITHIN
 from sandbox.telemetry.alerts.observation import LOOKS_BACK, Asked, Numbers, Observation
 
+_BUILT_IN = {Metric.REQUESTS, Metric.ERRORS, Metric.RETRIES, Metric.OVERFLOWS}
+
+_OF_BUDGETS = (Metric.REQUESTS, Metric.ERRORS)
+
 _BUDGET_EVERY = 30.0
 """Seconds for which what was found of the long windows still holds."""
 
@@ -46,8 +50,9 @@ class Observer:
         free, size = await asyncio.to_thread(free_disk, self._state)
         metrics = self._metrics()
         try:
-            edges = await numbers.edges(metrics, now=now, seconds=LOOKS_BACK)
-            called = await numbers.services(metrics, edges, now=now, seconds=LOOKS_BACK)
+            counted, timed = wanted(self._project())
+            edges = await numbers.edges(metrics, now=now, seconds=LOOKS_BACK, counted=counted, timed=timed)
+            called = await numbers.services(metrics, edges, now=now, seconds=LOOKS_BACK, timed=timed)
             usage = await metrics.usage()
             windows = await self._budget(metrics, now)
         except SandboxError:
@@ -70,12 +75,19 @@ class Observer:
         if promised and time.monotonic() >= self._windows_until:
             found: dict[str, dict[float, Asked]] = {}
             for window in WINDOWS:
-                wanted = (Metric.REQUESTS, Metric.ERRORS)
-                asked = await numbers.rates(metrics, ("callee",), now=now, seconds=window, wanted=wanted)
+                asked = await numbers.rates(metrics, ("callee",), now=now, seconds=window, wanted=_OF_BUDGETS)
                 for (service,), values in asked.items():
                     found.setdefault(service, {})[window] = _asked(values, window)
             self._windows, self._windows_until = found, time.monotonic() + _BUDGET_EVERY
         return self._windows if promised else {}
+
+
+def wanted(project: Project) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
+    """Rates and quantiles that a project's alerts speak of: a look every few seconds should ask for no more."""
+    own = {Metric(rule.condition.metric) for rule in project.alerts.rules}
+    promised = {Metric(name) for service in project.services.values() for name in service.objectives.latency}
+    timed = tuple(metric for metric in numbers.QUANTILES if metric in own | promised)
+    return tuple(metric for metric in numbers.RATES if metric in _BUILT_IN | own), timed
 
 
 def _asked(values: Numbers, window: float) -> Asked:
