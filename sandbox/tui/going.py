@@ -94,7 +94,7 @@ class Going(App[Any]):
     async def on_open_logs(self, message: OpenLogs) -> None:
         await self.action_go("logs")
         if isinstance(screen := self.screen, LogsScreen):
-            screen.call_later(screen.of, message.services, message.trace)
+            screen.call_later(screen.of, message.services, message.trace, message.span)
 
     async def on_open_traces(self, message: OpenTraces) -> None:
         await self.action_go("traces")

@@ -76,14 +76,17 @@ class LogFilter:
     least: Level = Level.DEBUG
     services: frozenset[str] = frozenset()
     trace: str = ""
+    span: tuple[float, float] | None = None  # of time, seconds since the epoch
     _finds: Callable[[str], object] | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_everything(self) -> bool:
-        return not (self.text or self.least or self.services or self.trace)
+        return not (self.text or self.least or self.services or self.trace or self.span)
 
     def wants(self, line: LogLine) -> bool:
         if self.services and line.service not in self.services:
+            return False
+        if self.span and not self.span[0] <= line.at <= self.span[1]:
             return False
         if self.trace and self.trace not in line.text.lower():
             return False
@@ -102,6 +105,7 @@ def log_filter(
     least: Level = Level.DEBUG,
     services: frozenset[str] = frozenset(),
     trace: str = "",
+    span: tuple[float, float] | None = None,
 ) -> LogFilter:
     """Text is looked for in any case unless it has capitals. UsageError for an expression that is not valid."""
     finds: Callable[[str], object] | None = None
@@ -110,7 +114,7 @@ def log_filter(
             finds = pattern(text, regex).search
         except re.error as error:
             raise UsageError(f"not a regular expression: {error}", place=text) from None
-    return LogFilter(text, regex, least, services, trace, finds)
+    return LogFilter(text, regex, least, services, trace, span, finds)
 
 
 def pattern(text: str, regex: bool) -> re.Pattern[str]:

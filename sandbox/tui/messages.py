@@ -71,12 +71,15 @@ class OpenTrace(Message):
 
 
 class OpenLogs(Message):
-    """Of these services (empty: all), of one trace alone where one is named."""
+    """Of these services (empty: all); of one trace alone where one is named, which took place in that span of time."""
 
-    def __init__(self, services: tuple[str, ...] = (), trace: str = "") -> None:
+    def __init__(
+        self, services: tuple[str, ...] = (), trace: str = "", span: tuple[float, float] | None = None
+    ) -> None:
         super().__init__()
         self.services = services
         self.trace = trace
+        self.span = span
 
 
 class OpenTraces(Message):

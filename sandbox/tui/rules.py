@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from sandbox.control import Document, Finding, Revision, TrafficState
 from sandbox.tui.grid import Cell, Column, Row
 from sandbox.tui.words import NONE, Tone, clock
@@ -34,6 +32,8 @@ def as_written(service: str, document: Document) -> str:
     """As it stands in sandbox.yaml."""
     if not document:
         return f"no rules for {service}: all its versions alike, no fault, no limit"
+    import yaml  # half of the time that the first screen takes beyond Textual's own
+
     text: str = yaml.safe_dump({"traffic": {service: _plain(document)}}, sort_keys=False, allow_unicode=True)
     return text.rstrip()
 

@@ -490,6 +490,18 @@ async def test_from_a_line_to_its_trace() -> None:
         await stage.reads("4bf92f3577b34da6a3ce929d0e0e4736", "7 hops")
 
 
+async def test_where_no_line_names_a_trace_those_of_its_time_are_shown() -> None:
+    control = a_control()
+    control._lines = [data.log_line("orders", "take order", scene.NOW + at) for at in (-9.0, 0.1, 0.2, 9.0)]
+    async with on_stage(control) as stage:
+        await stage.press("4")
+        await stage.reads("8 requests")
+        await stage.press("enter")
+        await stage.reads("7 hops")
+        await stage.press("l")
+        await stage.reads("no line names it, so these are of its time", "2 of 4 lines")
+
+
 async def test_what_is_shown_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     async with on_stage(a_control()) as stage:

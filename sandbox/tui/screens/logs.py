@@ -69,6 +69,8 @@ class LogsScreen(CockpitScreen):
         self._least = Level.DEBUG
         self._regex = False
         self._trace = ""
+        self._span: tuple[float, float] | None = None  # of the trace
+        self._by_time = False  # no line names the trace: those of its time are shown
 
     def body(self) -> ComposeResult:
         yield LogPane(MOST)
@@ -93,12 +95,21 @@ class LogsScreen(CockpitScreen):
     def _show(self, lines: Sequence[LogLine]) -> None:
         for pane in self.query(LogPane):  # none while the screen is taken down
             pane.show(lines)
+            self._fall_back()
 
-    def of(self, services: tuple[str, ...], trace: str = "") -> None:
+    def of(self, services: tuple[str, ...], trace: str = "", span: tuple[float, float] | None = None) -> None:
         """Show only these services, and only the lines of one trace where one is named."""
-        self._services, self._trace = services, trace
+        self._services, self._trace, self._span, self._by_time = services, trace, span, False
         self.query_one(FilterLine).drop()
         self._narrow()
+        self._fall_back()
+
+    def _fall_back(self) -> None:
+        """Where no line names the trace, what its services printed in its time is the next best."""
+        view = self.query_one(LogPane).view
+        if self._trace and self._span and not self._by_time and view.kept and not len(view):
+            self._by_time = True
+            self._narrow()
 
     @on(FilterLine.Changed)
     def _narrow(self) -> None:
@@ -114,14 +125,20 @@ class LogsScreen(CockpitScreen):
 
     def _wanted(self, text: str) -> LogFilter:
         return log_filter(
-            text, regex=self._regex, least=self._least, services=frozenset(self._services), trace=self._trace
+            text,
+            regex=self._regex,
+            least=self._least,
+            services=frozenset(self._services),
+            trace="" if self._by_time else self._trace,
+            span=self._span if self._by_time else None,
         )
 
     @on(LogPane.Placed)
     def _describe(self) -> None:
         view = self.query_one(LogPane).view
-        parts = [", ".join(self._services) or "all services"]
+        parts = [", ".join(self._services) or "all services"] if not self._trace else []
         parts += [f"trace {self._trace[:8]}"] if self._trace else []
+        parts += ["no line names it, so these are of its time"] if self._by_time else []
         parts += [f"{self._least.name.lower()} and above"] if self._least else []
         parts += ["regular expression"] if self._regex else []
         count = f"{len(view):,} of {view.kept:,} lines" if not view.filter.is_everything else f"{view.kept:,} lines"
@@ -170,7 +187,7 @@ class LogsScreen(CockpitScreen):
         names = [service.name for service in self.cockpit.picture.services]
         chosen = await self.app.push_screen_wait(ChooseScreen("logs of which services", names, self._services))
         if chosen is not None:
-            self.of(() if len(chosen) == len(names) else tuple(chosen), self._trace)
+            self.of(() if len(chosen) == len(names) else tuple(chosen), self._trace, self._span)
 
     def action_trace(self) -> None:
         line = self.query_one(LogPane).line

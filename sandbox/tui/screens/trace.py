@@ -22,6 +22,8 @@ from sandbox.tui.widgets.line import Line
 from sandbox.tui.words import Tone, clock, milliseconds
 
 _EVERY = 2.0
+_BEFORE, _AFTER = 0.05, 0.3
+"""Seconds around a trace in which its lines are read: a line has the time at which it was read."""
 
 
 class TraceScreen(CockpitScreen):
@@ -118,9 +120,13 @@ class TraceScreen(CockpitScreen):
             self.query_one(Grid).cursor = failed[-1].id
 
     def action_logs(self) -> None:
+        if (trace := self._trace) is None or not trace.spans:
+            return
         known = {service.name for service in self.cockpit.picture.services}
-        services = dict.fromkeys(span.service for span in self._trace.spans) if self._trace else {}
-        self.post_message(OpenLogs(tuple(name for name in services if name in known), self.id_of_trace))
+        services = dict.fromkeys(span.service for span in trace.spans if span.service in known)
+        start = min(span.start for span in trace.spans)
+        end = max(span.start + span.duration for span in trace.spans)
+        self.post_message(OpenLogs(tuple(services), trace.id, (start - _BEFORE, end + _AFTER)))
 
     def action_why(self) -> None:
         self.post_message(OpenWhy(self.id_of_trace))
