@@ -51,10 +51,15 @@ class Live:
     # --- reading --------------------------------------------------------------------------------------------------
 
     def wanted(self, documents: Documents, project: Project | None = None) -> Wanted:
-        """ConfigError for what the file could not say either."""
-        policies = self._means.parse(project or self._means.project(), documents)
-        kept = {name: policy for name, policy in policies.items() if policy != TrafficPolicy()}
-        return Wanted(documents={name: self._means.document(kept[name]) for name in sorted(kept)}, policies=kept)
+        """ConfigError for what the file could not say either. project: another one than that in force."""
+        known = {} if project is not None else self.documents
+        same = {name for name, found in documents.items() if known.get(name) == found and name in self.policies}
+        others = {name: found for name, found in documents.items() if name not in same}
+        read = self._means.parse(project or self._means.project(), others)
+        policies = {**{name: self.policies[name] for name in same}, **read}
+        kept = {name: policies[name] for name in sorted(policies) if policies[name] != TrafficPolicy()}
+        forms = {name: documents[name] if name in same else self._means.document(kept[name]) for name in kept}
+        return Wanted(documents=forms, policies=kept)
 
     def drift(self) -> tuple[str, ...]:
         """Services whose policy is not what the file says."""
