@@ -111,4 +111,4 @@ async def blame(control: Control, service: ServiceStatus, what: str, advice: str
     lines = [line async for line in control.logs(LogQuery(services=(service.name,), tail=_LAST_LINES))]
     own = [line for line in lines if not is_of_build(line)] or lines  # a build is to blame only where nothing ran
     said = "".join(f"\n  | {strip_colours(line.text)}" for line in own)
-    return SandboxError(f"{what}{reason}{said}", place=service.name, hint=f"{advice}see `sandbox logs {service.name}`")
+    return SandboxError(f"{what}{reason}{said}", place=service.name, hint=f"{advice}see `sandbox why {service.name}`")

@@ -78,7 +78,7 @@ async def test_who_ended_well_but_should_have_gone_on_ends_it_at_once() -> None:
         await wait_for(control, is_healthy, timeout=60, should_go_on=lambda service: service.name == "steamer")
 
     assert str(caught.value) == "steamer: is not running: finished with exit code 0\n  | ready"
-    assert caught.value.hint == 'if it is meant to end, say `restart: "no"`; see `sandbox logs steamer`'
+    assert caught.value.hint == 'if it is meant to end, say `restart: "no"`; see `sandbox why steamer`'
 
 
 async def test_a_service_that_failed_for_good_ends_it_at_once_with_its_last_words() -> None:
@@ -90,7 +90,7 @@ async def test_a_service_that_failed_for_good_ends_it_at_once_with_its_last_word
 
     assert caught.value.place == "steamer"
     assert caught.value.message == "failed: exit code 1, 5 times in a row\n  | ready"
-    assert caught.value.hint == "see `sandbox logs steamer`"
+    assert caught.value.hint == "see `sandbox why steamer`"
 
 
 @pytest.mark.parametrize("guilty", [Status.BACKOFF, Status.UNHEALTHY, Status.STARTING])
