@@ -313,3 +313,11 @@ def test_too_many_series_are_refused_and_counted(kept: Kept, monkeypatch: pytest
 
     assert kept.store.refused == 3
     assert len(kept.said) == 1
+
+
+def test_all_of_the_time_is_one_value_and_begins_where_it_was_asked_to() -> None:
+    asked = MetricsQuery(metrics=(Metric.REQUESTS,), since=START - 33, until=START - 3, whole=True)
+
+    chosen = plan(asked, START, 1.0)
+
+    assert (chosen.start, chosen.step, chosen.count) == (START - 33, 30, 1)
