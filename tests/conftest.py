@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 from xdist.remote import Producer
 
@@ -18,6 +19,8 @@ __all__ = ["engine"]
 def pytest_configure() -> None:
     """Started in the background by a script, we would inherit that Ctrl-C is ignored, and so would what tests start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    hypothesis.settings.register_profile("beside others", deadline=None)  # what shares its cores has no set pace
+    hypothesis.settings.load_profile("beside others")
     os.environ["SANDBOX_RUNTIME"] = "process"  # the same everywhere; tests of the Docker runtime ask for it
 
 

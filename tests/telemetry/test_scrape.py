@@ -66,7 +66,7 @@ async def test_an_edge_shows_its_requests_errors_and_latency(mesh: Mesh, scraper
     await eventually(lambda: count(scraper, "steamer") == 6 and edge(scraper, "orders").p50 is not None)
 
     assert edge(scraper, "orders").errors_per_second == 0
-    assert 100 <= (edge(scraper, "orders").p50 or 0) <= (edge(scraper, "orders").p99 or 0) < 500
+    assert 100 <= (edge(scraper, "orders").p50 or 0) <= (edge(scraper, "orders").p99 or 0) < 2000
     assert errors(scraper, "steamer") == 6
     assert {(one.caller, one.callee) for one in edges(scraper)} == {("store", "orders"), ("orders", "steamer")}
 
