@@ -20,7 +20,6 @@ from sandbox.model import (
     DEFAULT_VERSION,
     Build,
     CommandProbe,
-    External,
     Healthcheck,
     HttpProbe,
     MeshSettings,
@@ -92,7 +91,7 @@ def _mesh(mesh: MeshSettings) -> Plain:
 
 def _service(service: Service) -> Plain:
     if service.external is not None:
-        return _filled(external=_url(service.external), objectives=render_objectives(service.objectives))
+        return _filled(external=service.external.url, objectives=render_objectives(service.objectives))
     common = _filled(
         runtime=service.runtime,
         ports=[_port(port) for port in service.ports],
@@ -219,11 +218,6 @@ def _template(value: Template) -> str:
         _escape(part) if isinstance(part, str) else f"${{services.{part.service}.{part.attribute}}}"
         for part in value.parts
     )
-
-
-def _url(external: External) -> str:
-    host = f"[{external.host}]" if ":" in external.host else external.host
-    return f"{'https' if external.tls else 'http'}://{host}:{external.port}"
 
 
 def escaped_document(node: Any) -> Any:

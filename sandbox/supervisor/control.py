@@ -144,6 +144,10 @@ class LocalControl(Control):
                 f"can't have {replicas} replicas", place=service, hint=f"choose a number from 0 to {MOST_REPLICAS}"
             )
         (name,) = self._services([service])
+        if self._project_service(name).external is not None:
+            raise UsageError(
+                "is a host outside, of which nothing runs here", place=service, hint="scale another service"
+            )
         key = VersionKey(name, self._version(self._project_service(name), version))
         self._wish(self._wishes.with_started(frozenset({name})).scaled(key, replicas))
         self._say(Kind.SERVICE_SCALED, f"{key} is scaled to {replicas}", name)

@@ -58,7 +58,7 @@ class Desired:
     wishes: Wishes = field(default_factory=Wishes)
 
     def replicas(self, service: Service, version: Version) -> int:
-        if service.name in self.wishes.stopped:
+        if service.name in self.wishes.stopped or service.external is not None:
             return 0
         return self.wishes.replicas.get(VersionKey(service.name, version.name), version.replicas)
 

@@ -140,6 +140,8 @@ def _overall(
         for key, version in state.versions.items()
         if key.service == service.name and version.status is Status.FAILED
     ]
+    if service.external is not None:
+        return Status.HEALTHY, f"outside: {service.external.url}"
     if not instances:
         by_hand = service.name in desired.wishes.stopped
         return Status.STOPPED, "stopped by hand" if by_hand else "scaled to 0"

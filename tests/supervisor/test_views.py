@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.control import ServiceStatus, Status
-from sandbox.model import AppProtocol, Port
+from sandbox.model import AppProtocol, External, Port
 from sandbox.supervisor import views
 from sandbox.supervisor.desired import VersionKey
 from sandbox.supervisor.state import ClusterState, InstanceState, VersionState
@@ -64,3 +64,14 @@ def test_a_published_port_is_shown_as_the_one_it_really_has() -> None:
 
     (service,) = views.services(desire(mill), ClusterState(), ingress)
     assert service.ports == ("20123:5432/tcp",)
+
+
+def test_a_host_outside_is_no_service_that_is_stopped() -> None:
+    outside = replace(a_service("pay"), external=External(host="api.example.com", port=443, tls=True))
+    version = replace(outside.versions[0], replicas=0)
+    desired = desire(replace(outside, versions=(version,)))
+
+    (service,) = views.services(desired, ClusterState(), Ingress(gateway=8080, published={}))
+
+    assert (service.status, service.reason) == (Status.HEALTHY, "outside: https://api.example.com:443")
+    assert (service.replicas, service.instances) == (0, ())
