@@ -14,6 +14,7 @@ import yaml
 from sandbox.config.alerts import render_alerts, render_objectives
 from sandbox.config.durations import format_duration
 from sandbox.config.sizes import format_size
+from sandbox.config.telemetry import render_telemetry
 from sandbox.config.traffic.document import document
 from sandbox.config.yamltext import Dumper
 from sandbox.model import (
@@ -72,7 +73,11 @@ def _settings(settings: Settings) -> Plain:
         ),
         "gateway": {"port": settings.gateway_port},
         "ui": {"port": settings.ui_port},
-        "telemetry": {"otlp": {"port": settings.otlp_port}, "interval": format_duration(settings.stats_interval)},
+        "telemetry": {
+            "otlp": {"port": settings.otlp_port},
+            "interval": format_duration(settings.stats_interval),
+            **render_telemetry(settings.telemetry, _escaped_values),
+        },
         "logs": {"max_size": format_size(settings.log_max_bytes)},
         "reload": _reload(settings.reload),
     }

@@ -21,6 +21,7 @@ from sandbox.config.schema import (
     SettingsSpec,
     VersionSpec,
 )
+from sandbox.config.telemetry import telemetry_settings
 from sandbox.config.traffic.resolve import mesh, policy
 from sandbox.model import (
     DEFAULT_VERSION,
@@ -222,5 +223,6 @@ def _settings(spec: SettingsSpec) -> Settings:
         "log_max_bytes": spec.logs and spec.logs.max_size,
         "docker": spec.docker and docker_settings(spec.docker),
         "reload": _reload(spec.reload, ReloadSettings()),
+        "telemetry": spec.telemetry and telemetry_settings(spec.telemetry),
     }
     return Settings(**{name: value for name, value in given.items() if value is not None})

@@ -10,6 +10,7 @@ from sandbox.config.addresspools import AddressPool
 from sandbox.config.fields import PortNumber, PositiveDuration, Size, String
 from sandbox.config.schema.reload import Reload
 from sandbox.config.schema.spec import Spec
+from sandbox.config.schema.telemetry import ExportSpec, TracesSpec
 
 
 class ListenerSpec(Spec):
@@ -21,6 +22,11 @@ class ListenerSpec(Spec):
 class TelemetrySpec(Spec):
     otlp: ListenerSpec | None = Field(None, description="Where services send OpenTelemetry data over HTTP.")
     interval: PositiveDuration | None = Field(None, description="How often the proxy's numbers are collected.")
+    traces: TracesSpec | None = Field(None, description="The way single requests take.")
+    export: ExportSpec | None = Field(None, description="Who else gets what services and the proxy tell.")
+    auto: bool | None = Field(
+        None, description="Python services run under OpenTelemetry's own instrumentation, with no change of code."
+    )
 
 
 class LogsSpec(Spec):
