@@ -96,6 +96,10 @@ class Ingest:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def close(self) -> None:
+        """After `run` has ended. What still waits is kept."""
+        batch = list(self._waiting)
+        self._waiting.clear()
+        await self.on_thread(partial(self._read, batch))
         await self.on_thread(self._finish)
         self._thread.shutdown()
 

@@ -1,0 +1,248 @@
+"""Spans of services, sent by the real SDK and by hand; and what is handed on."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+
+from sandbox.control import TraceQuery
+from sandbox.errors import NotFoundError
+from sandbox.telemetry.otlp import OtlpReceiver
+from sandbox.telemetry.otlp_schema import new
+from sandbox.telemetry.traces import export, ingest
+from sandbox.telemetry.traces.export import Body, Exporter
+from tests.telemetry.traces import sdk
+from tests.telemetry.traces.build import TRACE
+from tests.telemetry.traces.conftest import Desk
+
+KEY = "secret"
+PROTOBUF = {"Content-Type": "application/x-protobuf", "x-sandbox-key": KEY}
+
+PROGRAM = """
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+provider = TracerProvider()
+provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+tracer = provider.get_tracer("bakery")
+with tracer.start_as_current_span("bake", attributes={"buns": 3, "hot": True, "kinds": ["rye", "spelt"]}) as span:
+    try:
+        with tracer.start_as_current_span("knead", kind=trace.SpanKind.CLIENT):
+            raise ValueError("no flour")
+    except ValueError:
+        pass
+provider.shutdown()
+print(f"{span.get_span_context().trace_id:032x}")
+"""
+
+
+@pytest.fixture
+async def door(desk: Desk) -> AsyncIterator[str]:
+    receiver = OtlpReceiver(KEY, keep=desk.service.arrived)
+    with closing(socket.socket()) as sock:
+        sock.bind(("127.0.0.1", 0))
+        await receiver.start(sock)
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        await receiver.close()
+
+
+def request(count: int, trace: str = TRACE) -> Any:
+    message = new("TraceRequest")
+    resource = message.resource_spans.add()
+    name = resource.resource.attributes.add(key="service.name")
+    name.value.string_value = "oven"
+    scope = resource.scope_spans.add()
+    for number in range(count):
+        span = scope.spans.add(name="bake", kind=2, start_time_unix_nano=10**18, end_time_unix_nano=10**18 + 10**6)
+        span.trace_id, span.span_id = bytes.fromhex(trace), (number + 1).to_bytes(8, "big")
+        for key in ("http.request.method", "http.route", "server.address", "network.protocol.version"):
+            span.attributes.add(key=key).value.string_value = "something"
+    return message
+
+
+async def post(door: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    async with ClientSession() as http, http.post(f"{door}/v1/traces", data=body, headers=headers) as response:
+        return response.status, await response.read()
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+async def test_the_real_sdk(desk: Desk, door: str, tmp_path_factory: pytest.TempPathFactory, compression: str) -> None:
+    folder = tmp_path_factory.getbasetemp() / "otel-sdk"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        await asyncio.to_thread(sdk.install, folder)
+    environment = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": door,
+        "OTEL_EXPORTER_OTLP_HEADERS": f"x-sandbox-key={KEY}",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": compression,
+        "OTEL_SERVICE_NAME": "oven",
+    }
+    said = await asyncio.to_thread(sdk.run, python, PROGRAM, environment)
+    found = await desk.trace(said.strip(), 2)
+    bake, knead = found.spans
+    assert (bake.service, bake.name, knead.parent, knead.kind) == ("oven", "bake", bake.id, "client")
+    assert {key: bake.attributes[key] for key in ("buns", "hot", "kinds")} == {
+        "buns": "3",
+        "hot": "true",
+        "kinds": "[rye, spelt]",
+    }
+    assert (bake.error, knead.error) == (False, True)
+    assert knead.events[0][1] == "exception: ValueError: no flour"
+
+
+async def test_a_raw_client_in_json_and_packed(desk: Desk, door: str) -> None:
+    span = {
+        "traceId": TRACE,
+        "spanId": "eee19b7ec3c1b174",
+        "parentSpanId": "eee19b7ec3c1b173",
+        "name": "by hand",
+        "kind": 2,
+        "startTimeUnixNano": "1544712660000000000",
+        "endTimeUnixNano": "1544712661000000000",
+        "attributes": [{"key": "answer", "value": {"intValue": "42"}}],
+        "status": {"code": 2, "message": "burnt"},
+    }
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "x-sandbox-key": KEY}
+    assert await post(door, gzip.compress(body), headers) == (200, b"{}")
+    (found,) = (await desk.trace(TRACE, 1)).spans
+    assert (found.id, found.service, found.orphan, found.error) == ("eee19b7ec3c1b174", "unknown", True, True)
+    assert (found.start, found.duration) == (1544712660.0, 1.0)
+    assert found.attributes == {"answer": "42", "status.message": "burnt"}
+
+
+async def test_spans_that_cannot_be_are_counted(desk: Desk, door: str) -> None:
+    message = request(3)
+    spans = message.resource_spans[0].scope_spans[0].spans
+    spans[0].trace_id, spans[1].end_time_unix_nano = b"", 5
+    assert (await post(door, message.SerializeToString(), PROTOBUF))[0] == 200
+    await desk.trace(TRACE, 1)
+    now = await desk.service.sampling()
+    assert (now.kept, now.dropped) == (1, 2)
+
+
+async def test_too_much_is_answered_as_not_kept(desk: Desk, door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "MOST_WAITING", 10)
+    status, body = await post(door, request(11).SerializeToString(), PROTOBUF)
+    answer = new("TraceResponse")
+    answer.ParseFromString(body)
+    assert (status, answer.partial_success.rejected_spans) == (200, 11)
+    assert answer.partial_success.error_message == "too many spans at a time; send fewer, or sample them"
+    assert (await desk.service.sampling()).dropped == 11
+
+
+async def test_unknown_traces_and_ids_that_are_too_short(desk: Desk, door: str) -> None:
+    for first in "ab":
+        await post(door, request(1, f"abc{first}{TRACE[4:]}").SerializeToString(), PROTOBUF)
+    await desk.trace("abcb", 1)
+    with pytest.raises(NotFoundError, match="several traces begin so"):
+        await desk.service.get("abc")
+    with pytest.raises(NotFoundError, match="no such trace"):
+        await desk.service.get("%")
+
+
+async def test_how_much_is_traced_can_be_changed(desk: Desk) -> None:
+    assert desk.shares[-1] == (1.0, 1.0, 1.0)
+    assert (await desk.service.sampling(0.0)).per_second == 0
+    assert desk.shares[-1] == (0.0, 0.0, 0.0)
+    assert (await desk.service.sampling(everything=True)).per_second is None
+    assert desk.shares[-1][0] == 1.0
+
+
+# --- handing on
+
+
+class Collector:
+    """Answers as told, then with 200."""
+
+    def __init__(self, *answers: int) -> None:
+        self.answers = list(answers)
+        self.got: list[tuple[str, bytes, str]] = []
+
+    async def serve(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        status = self.answers.pop(0) if self.answers else 200
+        if status == 200:
+            self.got.append((request.path, body, request.headers.get("x-api-key", "")))
+        return web.Response(status=status, headers={"Retry-After": "0"})
+
+
+async def handed_on(exporter: Exporter, until: Any) -> None:
+    running = asyncio.ensure_future(exporter.run())
+    async with asyncio.timeout(10):
+        while not until():
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+async def collectors() -> AsyncIterator[Any]:
+    runners: list[web.AppRunner] = []
+
+    async def start(collector: Collector) -> str:
+        app = web.Application()
+        app.router.add_post("/{path:.*}", collector.serve)
+        runner = web.AppRunner(app)
+        runners.append(runner)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        assert site._server is not None
+        return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[attr-defined]
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def test_all_is_handed_on_and_sent_again_where_that_may_help(collectors: Any) -> None:
+    collector, said = Collector(503, 429), list[str]()
+    exporter = Exporter(await collectors(collector), {"x-api-key": "k"}, said.append, first_pause=0.01)
+    assert exporter.offer(Body("traces", b"one", "application/x-protobuf"))
+    assert exporter.offer(Body("logs", b"two", "application/json"))
+    await handed_on(exporter, lambda: exporter.sent == 2)
+    assert collector.got == [("/v1/traces", b"one", "k"), ("/v1/logs", b"two", "k")]
+    assert len(said) == 1
+    assert "answered 503" in said[0]
+
+
+async def test_what_is_refused_or_finds_nobody_is_dropped_and_counted(collectors: Any) -> None:
+    exporter = Exporter(await collectors(Collector(400)), {}, lambda _: None, first_pause=0.01)
+    exporter.offer(Body("traces", b"one", "application/json"))
+    exporter.offer(Body("traces", b"two", "application/json"))
+    await handed_on(exporter, lambda: exporter.sent == 1)
+    assert exporter.dropped == 1
+    nobody = Exporter("http://127.0.0.1:1", {}, lambda _: None, patience=0.05, first_pause=0.01)
+    nobody.offer(Body("traces", b"one", "application/json"))
+    await handed_on(nobody, lambda: nobody.dropped == 1)
+
+
+async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "MOST_BYTES", 10)
+    exporter = Exporter("http://127.0.0.1:1", {}, lambda _: None)
+    assert [exporter.offer(Body("traces", b"12345", "")) for _ in range(3)] == [True, True, False]
+    assert exporter.dropped == 1
+
+
+async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
+    for turn in range(2):
+        desk = Desk(tmp_path / "traces.db", per_second=20.0)
+        await desk.service.open()
+        if turn == 0:
+            message = request(5)
+            desk.service.from_proxy(message.SerializeToString())
+        else:
+            assert (await desk.trace(TRACE, 5)).complete is False
+            assert len(await desk.service.search(TraceQuery())) == 1
+        await desk.service.close()
