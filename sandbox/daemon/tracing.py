@@ -115,14 +115,16 @@ class Tracing:
         return self._instances.get(address)
 
     async def _limits_of(self) -> Callable[[str, str], Limits]:
-        limits: type[Limits] = (await imported("sandbox.telemetry.traces.story")).Limits
+        story, names = await imported("sandbox.telemetry.traces.story"), await imported("sandbox.proxy.names")
+        limits: type[Limits] = story.Limits
 
-        def limits_of(callee: str, rule: str) -> Limits:
-            """Of a rule without a name nothing is known."""
+        def limits_of(callee: str, route: str) -> Limits:
+            """By today's policy; what no rule matched has no limits."""
             policy = self._told.policy(callee)
-            for one in policy.rules if policy is not None else ():
-                if one.name == rule and rule:
-                    return limits(one.timeouts.request, one.retry.attempts + 1 if one.retry else None)
+            for number, one in enumerate(policy.rules if policy is not None else (), 1):
+                if names.route_name(callee, number) == route:
+                    title = f"rule {one.name or number}"
+                    return limits(one.timeouts.request, one.retry.attempts + 1 if one.retry else None, title)
             return limits()
 
         return limits_of

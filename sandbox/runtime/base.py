@@ -20,6 +20,7 @@ class Workload:
     ports: tuple[Port, ...]
     runtime: str = "process"  # process | docker
     warm: bool = True  # may be started by forking a process that has imported its libraries
+    auto: bool = False  # runs under OpenTelemetry's own instrumentation, where there is one for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,12 +163,14 @@ class Cluster:
         return Target(workload, _digest((known.artifact.fingerprint, environment)), _may_overlap(version))
 
     def _workload(self, service: str, version: Version) -> Workload:
+        auto = self.desired.project.settings.telemetry.auto
         return Workload(
             service=service,
             version=version,
             ports=self.desired.project.services[service].ports,
             runtime=self._surroundings.places[service].runtime,
-            warm=version.reload.warm,
+            warm=version.reload.warm and not auto,
+            auto=auto,
         )
 
     def _environment(self, service: str, version: Version) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sandbox.model import Limits, Mount, MountKind, Version
+from sandbox.model import Limits, Mount, MountKind, TelemetrySettings, Version
 from sandbox.supervisor.remarks import remarks
 from sandbox.supervisor.wiring import DOCKER, Ground
 from tests.supervisor.build import a_project, a_service, a_version
@@ -43,3 +43,12 @@ def test_of_several_versions_the_right_one_is_named() -> None:
 
 def test_a_plain_service_needs_no_words() -> None:
     assert said(a_version(), CONTAINED) == said(a_version(), Ground()) == ()
+
+
+def test_instrumentation_costs_the_warm_start_and_is_for_processes() -> None:
+    project = a_project(a_service("db", a_version()))
+    auto = replace(project, settings=replace(project.settings, telemetry=TelemetrySettings(auto=True)))
+    (cold,) = remarks(auto, Ground())
+    assert cold.startswith("telemetry.auto is on, so services start cold")
+    (none,) = remarks(auto, CONTAINED)
+    assert none.startswith("telemetry.auto is for processes")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sandbox.errors import RuntimeFailure
 from sandbox.paths import ProjectPaths
+from sandbox.runtime.autotrace import LIBRARIES, AutoTrace
 from sandbox.runtime.base import Artifact, Output, Workload
 from sandbox.runtime.buildpack.detect import detect
 from sandbox.runtime.buildpack.detected import Detected
@@ -30,6 +31,7 @@ class Buildpack:
         self._node = NodePackages(paths, self._host)
         self._go = GoPrograms(paths, self._host)
         self._maven = MavenProjects(paths, self._host)
+        self._autotrace = AutoTrace(paths, host)
 
     async def prepare(self, workload: Workload, output: Output) -> Artifact:
         """RuntimeFailure with a reason and a next step when the folder can't be made ready."""
@@ -45,6 +47,8 @@ class Buildpack:
         if workload.version.command is None:
             output(f"{' '.join(detected.argv)} (from {detected.origin})")
         environment = await self._packages(workload.service, folder, detected, output)
+        if workload.auto and detected.language == "python":
+            environment |= await self._autotrace.environment(workload.service, output)
         argv, source = await self._compiled(workload.service, folder, detected, output)
         return Artifact(
             fingerprint=_fingerprint(argv, folder.path, environment, source),
@@ -80,5 +84,5 @@ class Buildpack:
 
 
 def _fingerprint(argv: tuple[str, ...], folder: Path, environment: Mapping[str, str], source: str) -> str:
-    told = repr((argv, str(folder), environment.get("VIRTUAL_ENV"), source))
+    told = repr((argv, str(folder), environment.get("VIRTUAL_ENV"), environment.get(LIBRARIES), source))
     return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -18,6 +18,9 @@ from sandbox.telemetry.traces.spans import CLIENT, KINDS, SERVER, StoredSpan
 SKEW = 0.002
 """Seconds by which clocks of one machine may seem to differ: Envoy rounds to a millisecond."""
 
+AFTERWARDS = 0.02
+"""Seconds that a service may go on when its answer has left."""
+
 Tell = Callable[[StoredSpan, tuple[StoredSpan, ...]], str]
 """A hop and its attempts, in their order -> what the mesh did, in plain words."""
 
@@ -136,4 +139,4 @@ def _is_orphan(span: StoredSpan) -> bool:
 def _is_skewed(span: StoredSpan, above: StoredSpan) -> bool:
     if span.service == above.service and span.proxy == above.proxy:
         return False
-    return span.start < above.start - SKEW or span.end > above.end + SKEW
+    return span.start < above.start - SKEW or span.end > above.end + AFTERWARDS

@@ -12,10 +12,12 @@ from sandbox.telemetry.traces.spans import StoredSpan
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a rule allows a request: seconds for all of it, and how many attempts at most."""
+    """What a rule allows a request: seconds for all of it, and how many attempts at most. rule: its name, for people;
+    "" where no rule chose."""
 
     timeout: float | None = None
     attempts: int | None = None
+    rule: str = ""
 
 
 LimitsOf = Callable[[str, str], Limits]
@@ -28,7 +30,7 @@ def story(hop: StoredSpan, attempts: tuple[StoredSpan, ...], limits_of: LimitsOf
     limits = limits_of(said.get("callee", ""), said.get("rule", ""))
     parts = (
         _undeclared(said),
-        _chosen(said),
+        _chosen(said, limits.rule),
         _attempts(hop, attempts, limits),
         *_flags(said.get("response_flags", "")),
         _budget(hop, limits),
@@ -44,12 +46,12 @@ def _undeclared(said: dict[str, str]) -> str:
     return f"nobody declares this call to {said.get('callee', '')}" if said.get("caller") == UNDECLARED else ""
 
 
-def _chosen(said: dict[str, str]) -> str:
-    version, rule = said.get("version", ""), said.get("rule", "")
+def _chosen(said: dict[str, str], rule: str) -> str:
+    version = said.get("version", "")
     if "callee" not in said:
         return "it was led to no service"
     if rule:
-        return f"rule {rule} chose {version}"
+        return f"{rule} chose {version}"
     return f"went to {version}" if version not in ("", "*") else ""
 
 

@@ -13,7 +13,7 @@ def test_where_it_went() -> None:
 def test_a_rule_its_retries_and_what_is_left_of_its_time() -> None:
     one = hop("a", "", "mill", "pantry", 0, 0.62, attributes={"rule": "canary", "version": "v2"})
     tries = (attempt("1", "a", 0, 0.1, 1, 503), attempt("2", "a", 0.2, 0.1, 2))
-    assert story(one, tries, lambda callee, rule: Limits(2.0, 3)) == (
+    assert story(one, tries, lambda callee, rule: Limits(2.0, 3, "rule canary")) == (
         "rule canary chose v2; attempt 2 of 3 answered, after 503 from pantry-v1-1; 1.38 s left of 2 s"
     )
 
