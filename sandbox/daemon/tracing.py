@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.control import Sampling, TappedRequest, TapQuery, Trace, TraceQuery, TracesControl, TraceSummary
+from sandbox.control import (
+    RequestHead,
+    Sampling,
+    TappedRequest,
+    TapQuery,
+    Trace,
+    TraceQuery,
+    TracesControl,
+    TraceSummary,
+)
 from sandbox.daemon.late import LatePlane, imported
 from sandbox.model import TrafficPolicy
 from sandbox.model.records import RequestRecord

@@ -14,7 +14,7 @@ from sandbox.telemetry.traces.spans import Batch, StoredSpan
 MOST_SPANS = 2000
 """Of one trace; more are dropped and counted."""
 
-_MOST_HELD, _MOST_TRACES, _MOST_JOINS = 50_000, 4000, 10_000
+_MOST_HELD, _MOST_TRACES, _MOST_JOINS = 15_000, 2000, 10_000
 
 Spans = dict[tuple[str, int], StoredSpan]
 Earlier = Callable[[str], Iterable[StoredSpan]]
