@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 from aiohttp import web
 
 from sandbox.control import TappedRequest, TapQuery, TraceQuery
 from sandbox.model import Retry, Rule, TrafficPolicy
+from sandbox.proxy.bearer import Guarded
 from sandbox.proxy.control_plane import ControlPlane
 from sandbox.proxy.reports import Reports
 from sandbox.proxy.resource import Kind
+from sandbox.proxy.topology import Address
 from sandbox.proxy.tracing import TAP, TRACES, TROUBLE
-from tests.proxy.mesh import Mesh, a_caller, a_service
+from tests.proxy.mesh import LOOPBACK, Mesh, a_caller, a_service
+from tests.proxy.test_door import ADS_TOKEN, ContainedMesh
 from tests.telemetry.traces.build import TRACE
 from tests.telemetry.traces.conftest import Desk
 
@@ -67,17 +71,38 @@ class Shop:
         return web.Response(status=503 if self.failures >= 0 else 200)
 
 
-@pytest.fixture
-async def shop(desk: Desk) -> AsyncIterator[Shop]:
+def on_the_host(reports: Reports) -> Mesh:
     mesh = Mesh()
-    reports = Reports(spans=desk.service.from_proxy, requests=desk.service.records)
     mesh.plane = ControlPlane(mesh.paths.ads_socket, reports=reports)
-    async with mesh:
+    return mesh
+
+
+def as_in_a_container(reports: Reports) -> Mesh:
+    mesh = ContainedMesh()
+    mesh.plane = ControlPlane(Guarded(Address(LOOPBACK, 0), ADS_TOKEN), reports=reports)
+    return mesh
+
+
+@pytest.fixture(params=[on_the_host, as_in_a_container])
+async def shop(desk: Desk, request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
+    made: Mesh = request.param(Reports(spans=desk.service.from_proxy, requests=desk.service.records))
+    async with made as mesh:
         shop = Shop(mesh, desk)
         await shop.start()
         shop.share(1.0)
         await shop.in_force()
         yield shop
+
+
+async def test_nobody_without_the_token_tells_anything(desk: Desk) -> None:
+    mesh = as_in_a_container(Reports(spans=desk.service.from_proxy))
+    async with mesh:
+        assert mesh.plane.address is not None
+        async with grpc.aio.insecure_channel(str(mesh.plane.address)) as channel:
+            export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await export(b"")
+    assert failure.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def hops(spans: object) -> list[tuple[str, str, str]]:
