@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.control import (
-    RequestHead,
     Sampling,
     TappedRequest,
     TapQuery,
@@ -49,8 +48,9 @@ class LateTraces(TracesControl):
         return await (await self._there()).sampling(per_second, everything=everything)
 
     async def tap(self, query: TapQuery) -> AsyncIterator[TappedRequest]:
-        async for one in (await self._there()).tap(query):
-            yield one
+        async with aclosing((await self._there()).tap(query)) as stream:
+            async for one in stream:
+                yield one
 
     async def _there(self) -> TraceService:
         return await asyncio.shield(self._coming)
@@ -96,7 +96,7 @@ class Tracing:
             instance_at=self._instance_at,
             limits_of=await self._limits_of(),
             complain=self._told.complain,
-            per_second=settings.traces_per_second,
+            per_second=lambda: self._told.cluster.desired.project.settings.telemetry.traces_per_second,
             exporter=exporter,
         )
         await service.open()

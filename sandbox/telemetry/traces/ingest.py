@@ -62,6 +62,7 @@ class Ingest:
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "traces"))
     _kept_at: float = 0.0
+    _unkept: bool = False  # what was read since
 
     def __post_init__(self) -> None:
         self._gatherer = Gatherer(self.store.spans)
@@ -81,7 +82,7 @@ class Ingest:
         await self.on_thread(self.store.open)
         while True:
             try:
-                async with asyncio.timeout(_KEEP_EVERY):
+                async with asyncio.timeout(_KEEP_EVERY if self._unkept else None):
                     await self._ready.wait()
             except TimeoutError:
                 await self.on_thread(self.keep)
@@ -110,7 +111,7 @@ class Ingest:
         changed, gone = self._gatherer.changes()
         if changed or gone:
             self.store.write(changed, gone)
-        self._kept_at = time.monotonic()
+        self._kept_at, self._unkept = time.monotonic(), False
 
     def spans(self, trace: str) -> tuple[list[StoredSpan], float]:
         """And when the newest came."""
@@ -125,7 +126,7 @@ class Ingest:
 
     def _read(self, batch: list[Arrived]) -> int:
         """How many traces began among them."""
-        roots, now = 0, time.time()
+        roots, now, self._unkept = 0, time.time(), True
         for arrived in batch:
             if isinstance(arrived.message, list):
                 spans: Batch = arrived.message

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 from sandbox.control.traces import TappedRequest, TapQuery
@@ -70,7 +70,7 @@ class Requests:
         since = time.time() - within
         return tuple(one for one in self._heads if one.at >= since)
 
-    async def tap(self, query: TapQuery) -> AsyncIterator[TappedRequest]:
+    async def tap(self, query: TapQuery) -> AsyncGenerator[TappedRequest, None]:
         tap = Tap(query)
         self._taps.add(tap)
         self._tell()

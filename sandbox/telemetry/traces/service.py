@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from sandbox.control.traces import Sampling, TappedRequest, TapQuery, Trace, TraceQuery, TracesControl, TraceSummary
-from sandbox.errors import NotFoundError
+from sandbox.errors import NotFoundError, UsageError
 from sandbox.model.records import RequestRecord
 from sandbox.tasks import Tasks
 from sandbox.telemetry import otlp_schema
@@ -25,6 +25,9 @@ from sandbox.telemetry.traces.story import LimitsOf, story
 
 PER_SECOND = 20.0
 """Traces, by default."""
+
+MOST_A_SECOND = 10_000
+"""Traces that may be asked for."""
 
 HEADS_A_SECOND = 5.0
 """Requests that are told of although nobody looks: what the newest heads are made of."""
@@ -43,7 +46,8 @@ Sample = Callable[[float, float, float], None]
 
 
 class TraceService(TracesControl):
-    """`open` it before use. `complain` hears what can't be kept or handed on, once each."""
+    """`open` it before use. `per_second` is what the file says, as it is now; what a person asks for holds until that
+    changes. `complain` hears what can't be kept or handed on, once each."""
 
     def __init__(
         self,
@@ -53,7 +57,7 @@ class TraceService(TracesControl):
         instance_at: InstanceAt,
         limits_of: LimitsOf,
         complain: Callable[[str], None],
-        per_second: float | None = PER_SECOND,
+        per_second: Callable[[], float | None] = lambda: PER_SECOND,
         exporter: Exporter | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -69,9 +73,11 @@ class TraceService(TracesControl):
         self._store = TraceStore(path, complain_from_thread)
         self._ingest = Ingest(self._store, instance_at, self._began)
         self._requests = Requests(instance_at, self._tapped)
-        self._traced = Share(per_second)
-        self._told = Share(HEADS_A_SECOND if per_second != 0 else 0.0)
-        self._trouble = Share(TROUBLE_A_SECOND if per_second != 0 else 0.0)
+        self._per_second = per_second
+        self._file = wanted = per_second()
+        self._traced = Share(wanted)
+        self._told = Share(HEADS_A_SECOND if wanted != 0 else 0.0)
+        self._trouble = Share(TROUBLE_A_SECOND if wanted != 0 else 0.0)
         self._said: tuple[float, ...] = ()
 
     async def open(self) -> None:
@@ -131,10 +137,7 @@ class TraceService(TracesControl):
 
     async def sampling(self, per_second: float | None = None, *, everything: bool = False) -> Sampling:
         if everything or per_second is not None:
-            self._traced.want(None if everything else per_second)
-            self._told.want(0.0 if per_second == 0 else max(HEADS_A_SECOND, self._told.wanted or 0.0))
-            self._trouble.want(0.0 if per_second == 0 else TROUBLE_A_SECOND)
-            self._say()
+            self.want(None if everything else per_second)
         counts = self._ingest.counts
         return Sampling(
             per_second=self._traced.wanted,
@@ -143,7 +146,16 @@ class TraceService(TracesControl):
             share=self._traced.now,
         )
 
-    def tap(self, query: TapQuery) -> AsyncIterator[TappedRequest]:
+    def want(self, per_second: float | None) -> None:
+        """So many traces a second from now on; None: all, 0: none. UsageError for what is no such number."""
+        if per_second is not None and not 0 <= per_second <= MOST_A_SECOND:
+            raise UsageError(f"{per_second:g} is no number of traces", hint=f"say 0 to {MOST_A_SECOND}, or all")
+        self._traced.want(per_second)
+        self._told.want(0.0 if per_second == 0 else max(HEADS_A_SECOND, self._told.wanted or 0.0))
+        self._trouble.want(0.0 if per_second == 0 else TROUBLE_A_SECOND)
+        self._say()
+
+    def tap(self, query: TapQuery) -> AsyncGenerator[TappedRequest, None]:
         return self._requests.tap(query)
 
     def recent_heads(self, within: float = 600.0) -> tuple[RequestRecord, ...]:
@@ -164,6 +176,9 @@ class TraceService(TracesControl):
     async def _steer(self) -> None:
         while True:
             await asyncio.sleep(_STEP)
+            if (wanted := self._per_second()) != self._file:
+                self._file = wanted
+                self.want(wanted)
             self._adjust()
 
     def _adjust(self) -> None:

@@ -22,6 +22,7 @@ class Desk:
     def __init__(self, path: Path, *, per_second: float | None) -> None:
         self.shares: list[tuple[float, ...]] = []
         self.said: list[str] = []
+        self.per_second = per_second
         self.sample: Callable[[float, float, float], None] = lambda *_: None
         self.service = TraceService(
             path,
@@ -29,7 +30,7 @@ class Desk:
             instance_at=nowhere,
             limits_of=no_limits,
             complain=self.said.append,
-            per_second=per_second,
+            per_second=lambda: self.per_second,
         )
 
     def _sample(self, *shares: float) -> None:

@@ -58,7 +58,7 @@ async def test_a_reader_gets_what_fits_and_hears_what_is_left_out() -> None:
     requests.take((record(501),))
     last = await anext(aiter(stream))
     assert [one.dropped for one in (*got, last)] == [0, 0, 0, 7]
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     assert wanted == [3, 0.0]
 
 

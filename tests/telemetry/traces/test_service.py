@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from sandbox.control import TraceQuery
-from sandbox.errors import NotFoundError
+from sandbox.errors import NotFoundError, UsageError
 from sandbox.telemetry.otlp import OtlpReceiver
 from sandbox.telemetry.otlp_schema import new
 from sandbox.telemetry.traces import export, ingest
@@ -157,6 +157,17 @@ async def test_how_much_is_traced_can_be_changed(desk: Desk) -> None:
     assert desk.shares[-1] == (0.0, 0.0, 0.0)
     assert (await desk.service.sampling(everything=True)).per_second is None
     assert desk.shares[-1][0] == 1.0
+    for wrong in (-1.0, 1e9, float("nan")):
+        with pytest.raises(UsageError, match="is no number of traces"):
+            await desk.service.sampling(wrong)
+
+
+async def test_what_the_file_says_holds_from_when_it_changes(desk: Desk) -> None:
+    await desk.service.sampling(7.0)
+    desk.per_second = 3.0
+    async with asyncio.timeout(10):
+        while (await desk.service.sampling()).per_second != 3.0:
+            await asyncio.sleep(0.02)
 
 
 # --- handing on
