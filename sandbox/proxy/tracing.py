@@ -44,6 +44,7 @@ UNTRACED: Mapping[str, float] = {TRACES: 0.0, TAP: 0.0, TROUBLE: 0.0}
 """What holds until somebody wants to hear of requests."""
 
 MILLION = 1_000_000
+_TRACER_DRAWS = 10_000
 _NEVER = Percent(value=0)
 _B3 = ("x-b3-traceid", "x-b3-spanid", "b3")
 
@@ -81,9 +82,11 @@ def runtime(shares: Mapping[str, float], slow_ms: int) -> Resource:
     """`shares` by key, from 0 to 1."""
     layer = Struct()
     for key, share in shares.items():
-        numerator = round(min(max(share, 0.0), 1.0) * MILLION)
-        # Filters of logs read a number and know their denominator; a tracer's number would be one of a hundred.
-        layer[key] = {"numerator": numerator, "denominator": "MILLION"} if key == TRACES else numerator
+        bounded = min(max(share, 0.0), 1.0)
+        if key == TRACES:  # what Envoy draws by is a number below 10,000, whatever the denominator
+            layer[key] = {"numerator": round(bounded * _TRACER_DRAWS), "denominator": "TEN_THOUSAND"}
+        else:  # filters of logs read a plain number and know their denominator
+            layer[key] = round(bounded * MILLION)
     layer[SLOW_AFTER] = slow_ms
     return resource(RUNTIME, Runtime(name=RUNTIME, layer=layer))
 

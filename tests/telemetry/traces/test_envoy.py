@@ -61,6 +61,8 @@ class Shop:
         return (await self.mesh.get(self.mesh.gateway, "/buns?kind=rye", headers=sent)).status
 
     async def _sell(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/seen":
+            return web.Response(headers={"x-seen": request.headers["traceparent"]})
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         answer = await self.mesh.get(self.mesh.edge("shop", "mill"), "/flour", headers=headers)
         return web.Response(status=answer.status)
@@ -167,6 +169,22 @@ async def test_of_what_was_not_drawn_slow_ones_are_told(shop: Shop) -> None:
     assert await shop.buy() == 200
     found = await shop.desk.trace(await shop.desk.only(), 2)
     assert min(span.duration for span in found.spans) > 1.0
+
+
+async def test_a_share_is_a_share_of_traces_and_of_records(shop: Shop) -> None:
+    shop.share(0.1, told=0.1)
+    await shop.in_force()
+    seen = 0
+    for _ in range(200):
+        answer = await shop.mesh.get(shop.mesh.gateway, "/seen")
+        seen += answer.headers["x-seen"].endswith("-01")
+    assert 5 <= seen <= 45  # 20 of them; outside in one of a hundred thousand runs
+    told: list[object] = []
+    async with asyncio.timeout(10):
+        while len(told) < 5:
+            await asyncio.sleep(0.02)
+            told = [one for one in shop.desk.service.recent_heads() if one.path == "/seen"]
+    assert len(told) <= 45
 
 
 async def test_a_b3_caller_finds_its_own_trace(shop: Shop) -> None:
