@@ -5,11 +5,11 @@ What a sender may write is bounded here: names, attributes and events beyond the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.telemetry.otlp_values import LONGEST, attributes, service_name, span_id, text, trace_id
+from sandbox.telemetry.otlp_values import LONGEST, MOST_ATTRIBUTES, attributes, service_name, span_id, text, trace_id
 from sandbox.telemetry.traces.hops import InstanceAt, hop_span, other_trace
 from sandbox.telemetry.traces.spans import SERVER, Batch, StoredSpan
 
@@ -37,7 +37,7 @@ def decode(request: Any, instance_at: InstanceAt, *, from_proxy: bool) -> Decode
         service = service_name(resource.resource)
         for scope in resource.scope_spans:
             for message in scope.spans:
-                trace, span = _span(message, service)
+                trace, span = _span(message, service, _texts if from_proxy else attributes)
                 if not trace or not span.id or not _sane(span):
                     invalid += 1
                     continue
@@ -49,9 +49,9 @@ def decode(request: Any, instance_at: InstanceAt, *, from_proxy: bool) -> Decode
     return Decoded(found, invalid, joins)
 
 
-def _span(message: Any, service: str) -> tuple[str, StoredSpan]:
+def _span(message: Any, service: str, read: Callable[[Sequence[Any]], dict[str, str]]) -> tuple[str, StoredSpan]:
     start = message.start_time_unix_nano
-    said = attributes(message.attributes)
+    said = read(message.attributes)
     if message.status.message:
         said["status.message"] = text(message.status.message)
     return trace_id(message.trace_id), StoredSpan(
@@ -70,6 +70,11 @@ def _span(message: Any, service: str) -> tuple[str, StoredSpan]:
 
 def _sane(span: StoredSpan) -> bool:
     return span.start > 0 and span.duration >= 0
+
+
+def _texts(pairs: Sequence[Any]) -> dict[str, str]:
+    """Of Envoy, which writes nothing but text: half the time for the most frequent of all senders."""
+    return {text(pair.key): text(pair.value.string_value)[:LONGEST] for pair in pairs[:MOST_ATTRIBUTES]}
 
 
 def _event(event: Any) -> str:
