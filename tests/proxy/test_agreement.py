@@ -29,7 +29,7 @@ from tests.proxy.mesh import Mesh
 from tests.strategies.traffic import policies
 
 POLICIES = int(os.environ.get("SANDBOX_POLICIES", "150"))
-"""How many are drawn; 10,000 take about ten minutes."""
+"""How many are drawn; 10,000 take a quarter of an hour."""
 
 AT_ONCE = 50
 REQUESTS = 8  # to each policy
