@@ -35,7 +35,7 @@ def after(line: str) -> list[str]:
 def test_commands() -> None:
     assert after("sandbox ") == list(COMMANDS)
     assert after("sandbox sta") == ["stat", "start"]
-    assert after("sandbox -f x.yaml --project y re") == ["restart", "reload"]
+    assert after("sandbox -f x.yaml --project y re") == ["report", "restart", "reload"]
 
 
 def test_options() -> None:
