@@ -66,13 +66,23 @@ class Load:
 
 def the_project(services: int) -> Project:
     versions = tuple(a_version(name) for name in VERSIONS)
-    callees = [a_service(f"s{number}", *versions) for number in range(services)]
-    return a_project(a_service("shop", calls=tuple(one.name for one in callees), public=True), *callees)
+    last = services - 1
+    chain = [
+        a_service(f"s{number}", *versions, calls=(f"s{number + 1}",) if number < last else ())
+        for number in range(services)
+    ]
+    return a_project(a_service("shop", calls=("s0",), public=True), *chain)
+
+
+def caller_of(number: int) -> str:
+    """Each service is called by the one before it."""
+    return f"s{number - 1}" if number else "shop"
 
 
 async def the_mesh(mesh: Mesh, services: int) -> None:
     callees = [a_mesh_service(f"s{number}", versions=VERSIONS) for number in range(services)]
-    mesh.declare(*callees, callers=(a_caller("shop", *callees),))
+    callers = [a_caller(caller_of(number), callee) for number, callee in enumerate(callees)]
+    mesh.declare(*callees, callers=tuple(callers))
     for version in VERSIONS:
         upstream = await mesh.upstream(version)
         for callee in callees:
@@ -128,7 +138,7 @@ async def changed(mesh: Mesh, control: Steering, services: int, changes: int) ->
         began = time.perf_counter()
         await control.change(Change(edits=(edit,)))
         times.append(time.perf_counter() - began)
-        stale += (await mesh.get(mesh.edge("shop", name))).name != version
+        stale += (await mesh.get(mesh.edge(caller_of(number % services), name))).name != version
     return times, stale
 
 
