@@ -35,8 +35,6 @@ def sweep(paths: ProjectPaths) -> int:
 
     Does nothing while a shim lives. Never touches the calling process. RuntimeFailure for one that won't die.
     """
-    if not paths.run.is_dir():
-        paths.run.mkdir(mode=0o700, parents=True)
     with _lock(paths) as free:
         if not free:
             return 0
@@ -84,19 +82,27 @@ def _token(path: Path) -> str | None:
 
 
 def _remove_run_files(paths: ProjectPaths) -> None:
-    for path in paths.run.iterdir():
-        if not path.is_dir():
-            path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # somebody else may be clearing up, too
+        for path in paths.run.iterdir():
+            if not path.is_dir():
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
 def _lock(paths: ProjectPaths) -> Iterator[bool]:
     """Whether no shim holds it; while inside, none can start."""
-    file = os.open(paths.shim_lock, os.O_RDWR | os.O_CREAT, 0o600)
+    file = _opened(paths)
     try:
         yield _take(file, paths.shim_socket)
     finally:
         os.close(file)
+
+
+def _opened(paths: ProjectPaths) -> int:
+    while True:
+        with suppress(FileNotFoundError, FileExistsError):  # somebody else removes the folder just now
+            paths.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(paths.shim_lock, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _take(file: int, socket: Path) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -358,3 +360,14 @@ def test_a_shim_that_can_not_start_says_why(paths: ProjectPaths) -> None:
     assert done.returncode == 1
     assert "too long" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_two_that_sweep_at_once_are_not_in_each_others_way(paths: ProjectPaths) -> None:
+    """As when `down --purge` follows a `down` that still clears up."""
+
+    def clear_up(_: int) -> None:
+        sweep(paths)
+        shutil.rmtree(paths.run, ignore_errors=True)
+
+    with ThreadPoolExecutor(4) as hands:
+        list(hands.map(clear_up, range(400)))
