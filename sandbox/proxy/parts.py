@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
@@ -83,20 +83,10 @@ def gateway_part(
     )
 
 
-def caller_part(caller: Caller, own: Sequence[EdgeListener], callees: Sequence[Callee]) -> Part:
-    """`own`: its edges with an address that they share with nothing. `callees`: all that it declares."""
-    by_service = {callee.service.name: callee for callee in callees}
-    edges = [
-        _edge_part(
-            names.edge_name(caller.name, edge.callee, edge.port),
-            caller.name,
-            by_service[edge.callee],
-            edge.port,
-            edge.bind,
-        )
-        for edge in own
-    ]
-    proxy = _proxy_part(caller, caller.http_proxy, by_service.values()) if caller.http_proxy else Part()
+def caller_part(caller: Caller, edges: Sequence[Part], named: Sequence[tuple[Resource, ...]]) -> Part:
+    """`edges`: those with an address that they share with nothing. `named`: the clusters of all that it declares, which
+    can be named at its HTTP proxy."""
+    proxy = _proxy_part(caller, caller.http_proxy, named) if caller.http_proxy else Part()
     return Part(
         clusters=tuple(one for part in (*edges, proxy) for one in part.clusters),
         listeners=tuple(one for part in (*edges, proxy) for one in part.listeners),
@@ -104,15 +94,18 @@ def caller_part(caller: Caller, own: Sequence[EdgeListener], callees: Sequence[C
     )
 
 
-def _proxy_part(caller: Caller, bind: Address, callees: Iterable[Callee]) -> Part:
-    """The clusters of all ports, declared as an edge or not, that can be named there."""
+def edge_part(caller: str, edge: EdgeListener, callee: Callee) -> Part:
+    return _edge_part(names.edge_name(caller, edge.callee, edge.port), caller, callee, edge.port, edge.bind)
+
+
+def named_part(caller: str, callee: Callee) -> tuple[Resource, ...]:
+    """The clusters of all ports, declared as an edge or not, that can be named at the caller's HTTP proxy."""
+    return tuple(one for port in http_ports(callee) for one in _clusters(Target(caller, callee, port)))
+
+
+def _proxy_part(caller: Caller, bind: Address, named: Sequence[tuple[Resource, ...]]) -> Part:
     return Part(
-        clusters=tuple(
-            one
-            for callee in callees
-            for port in http_ports(callee)
-            for one in _clusters(Target(caller.name, callee, port))
-        ),
+        clusters=tuple(one for clusters in named for one in clusters),
         listeners=(listeners.proxy_listener(names.proxy_name(caller.name), bind, caller.source),),
     )
 

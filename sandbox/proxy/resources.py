@@ -25,9 +25,11 @@ from sandbox.proxy.parts import (
     by_name_part,
     caller_part,
     chain_part,
+    edge_part,
     gateway_part,
     inbound_part,
     inbound_service,
+    named_part,
     outbound_part,
     published_part,
     relay_part,
@@ -41,7 +43,7 @@ from sandbox.proxy.routes import GATEWAY_ROUTES, http_ports
 from sandbox.proxy.sharing import Chain, shared_addresses
 from sandbox.proxy.snapshot import Snapshot, check_consistent
 from sandbox.proxy.target import Around, Callee, Target, callers_named
-from sandbox.proxy.topology import Address, Caller, EndpointKey, Endpoints, MeshService, Topology
+from sandbox.proxy.topology import Address, Caller, EdgeListener, EndpointKey, Endpoints, MeshService, Topology
 
 T = TypeVar("T")
 
@@ -142,10 +144,21 @@ class Builder:
         return self._parts.get(GATEWAY_ROUTES, given, lambda: gateway_part(*given))
 
     def _caller(self, caller: Caller, shared: Collection[Address], callees: dict[str, Callee]) -> Part:
-        own = tuple(edge for edge in caller.edges if edge.bind not in shared) if shared else caller.edges
-        needed = tuple(_known(edge.callee, callees, caller.name) for edge in caller.edges)
-        given = (caller, own, needed)
+        """Edge by edge: of a caller with a hundred of them, a changed policy concerns one."""
+        own = [edge for edge in caller.edges if edge.bind not in shared]
+        known = {edge.callee: _known(edge.callee, callees, caller.name) for edge in caller.edges}
+        edges = tuple(self._edge(caller.name, edge, known[edge.callee]) for edge in own)
+        named = tuple(self._named(caller.name, callee) for callee in known.values()) if caller.http_proxy else ()
+        given = (caller, edges, named)
         return self._parts.get(("caller", caller.name), given, lambda: caller_part(*given))
+
+    def _edge(self, caller: str, edge: EdgeListener, callee: Callee) -> Part:
+        given = (caller, edge, callee)
+        return self._parts.get(("edge", caller, edge.callee, edge.port), given, lambda: edge_part(*given))
+
+    def _named(self, caller: str, callee: Callee) -> tuple[Resource, ...]:
+        given = (caller, callee)
+        return self._parts.get(("named", caller, callee.service.name), given, lambda: named_part(*given))
 
     def _shared(self, bind: Address, chains: tuple[Chain, ...], callees: dict[str, Callee]) -> Part:
         given = tuple(self._chain(bind, chain, callees) for chain in chains)
