@@ -57,6 +57,14 @@ def test_the_whole_in_a_few_words(statuses: tuple[Status, ...], said: tuple[str,
     assert words.overall(data.project(*services)) == said
 
 
+def test_nothing_is_called_healthy_while_an_alert_fires() -> None:
+    healthy, failing = data.service("orders"), data.service("pantry", status=Status.BACKOFF)
+
+    assert words.overall(data.project(healthy), firing=1) == ("✗ 1 alert", Tone.BAD)
+    assert words.overall(data.project(healthy), firing=2) == ("✗ 2 alerts", Tone.BAD)
+    assert words.overall(data.project(healthy, failing), firing=2) == ("✗ 1 of 2 in trouble", Tone.BAD)
+
+
 def test_without_its_proxy_nothing_is_well() -> None:
     project = data.project()
     project = replace(project, proxy=replace(project.proxy, status=Status.BACKOFF))

@@ -89,6 +89,7 @@ class CockpitScreen(Screen[None]):
             return
         picture = self.cockpit.picture
         self.query_one(Headline).status = picture.status
+        self.query_one(Headline).firing = len(picture.firing)
         self.query_one(NavBar).counts = {"alerts": len(picture.firing)}
         self.query_one(Notices).say(notices(picture, self.cockpit.now()))
         self.look()

@@ -28,11 +28,12 @@ class Headline(Widget):
     """
 
     status: reactive[ProjectStatus | None] = reactive(None)
+    firing: reactive[int] = reactive(0)
 
     def render(self) -> RenderResult:
         if self.status is None:
             return Text("sandbox · asking the supervisor…", style="bold")
-        health, tone = overall(self.status)
+        health, tone = overall(self.status, self.firing)
         room = self.content_size.width - len(health)
         left = header(self.status, room - 2)
         name = len(self.status.project)
