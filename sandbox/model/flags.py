@@ -31,8 +31,14 @@ FLAGS: Mapping[str, str] = {
     "OM": "the proxy was out of memory to spare",
     "DF": "the host name was not found",
     "NFCF": "there is no listener for the connection",
+    "denied": "the callee's rules don't allow the call",
 }
 """Envoy's response flags (envoyproxy.io, access log, %RESPONSE_FLAGS%), in a few words."""
+
+
+def joined_flags(outer: str, inbound: str) -> str:
+    """Of the listener that was asked, and of the inbound one behind it, whose faults and limits answered; each once."""
+    return ",".join(dict.fromkeys(flag for flag in f"{outer},{inbound}".split(",") if flag not in ("", "-")))
 
 
 def flag_words(flag: str) -> str:

@@ -25,6 +25,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.duration_pb2 import Duration
 
+from sandbox.proxy.replies import REASON_HEADER
 from sandbox.proxy.resource import pack
 from sandbox.proxy.tracing import MILLION, SLOW_AFTER, SLOW_MS, TAP, TROUBLE, reports
 
@@ -42,7 +43,11 @@ def access_log() -> AccessLog:
         transport_api_version=ApiVersion.V3,
         buffer_flush_interval=_FLUSH,
     )
-    config = HttpGrpcAccessLogConfig(common_config=common, additional_request_headers_to_log=HEADERS)
+    config = HttpGrpcAccessLogConfig(
+        common_config=common,
+        additional_request_headers_to_log=HEADERS,
+        additional_response_headers_to_log=(REASON_HEADER,),
+    )
     wanted = AccessLogFilter(or_filter=OrFilter(filters=[_drawn(TAP, 0), _trouble()]))
     return AccessLog(name="envoy.access_loggers.http_grpc", filter=wanted, typed_config=pack(config))
 

@@ -10,7 +10,9 @@ from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogCommon, HTTPAccessLog
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from google.protobuf.message import DecodeError
 
+from sandbox.model.flags import joined_flags
 from sandbox.model.records import RequestRecord
+from sandbox.proxy.replies import REASON_HEADER
 
 _FLAGS = {
     "failed_local_healthcheck": "LH",
@@ -54,7 +56,7 @@ def read_records(body: bytes) -> tuple[RequestRecord, ...]:
 
 def _record(entry: HTTPAccessLogEntry) -> RequestRecord:
     common, request = entry.common_properties, entry.request
-    headers = dict(request.request_headers)
+    headers, answered = dict(request.request_headers), entry.response.response_headers
     agent = {"user-agent": request.user_agent} if request.user_agent else {}
     return RequestRecord(
         at=common.start_time.ToNanoseconds() / 1e9,
@@ -63,7 +65,7 @@ def _record(entry: HTTPAccessLogEntry) -> RequestRecord:
         host=request.authority,
         path=request.original_path or request.path,
         status=entry.response.response_code.value,
-        flags=",".join(_flags(common.response_flags)),
+        flags=joined_flags(",".join(_flags(common.response_flags)), answered.get(REASON_HEADER, "")),
         cluster=common.upstream_cluster,
         upstream=_address(common.upstream_remote_address),
         rule=common.route_name,

@@ -28,6 +28,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import BoolValue
 
 from sandbox.proxy.names import RUNTIME, TELEMETRY
+from sandbox.proxy.replies import REASON_HEADER
 from sandbox.proxy.resource import Resource, pack, resource
 
 FORCED = "x-client-trace-id"
@@ -63,7 +64,11 @@ def tracing() -> HttpConnectionManager.Tracing:
     return HttpConnectionManager.Tracing(
         random_sampling=_NEVER,
         spawn_upstream_span=BoolValue(value=True),
-        custom_tags=[CustomTag(tag="rule", value="%ROUTE_NAME%"), *(_header_tag(name) for name in _B3)],
+        custom_tags=[
+            CustomTag(tag="rule", value="%ROUTE_NAME%"),
+            CustomTag(tag="inbound_flags", value=f"%RESP({REASON_HEADER}):40%"),
+            *(_header_tag(name) for name in _B3),
+        ],
         provider=provider,
     )
 

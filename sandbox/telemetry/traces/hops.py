@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from sandbox.model.flags import joined_flags
 from sandbox.model.records import RequestRecord
 from sandbox.telemetry.traces.spans import SERVER, StoredSpan
 
@@ -53,7 +54,7 @@ def hop_span(span: StoredSpan, instance_at: InstanceAt) -> StoredSpan:
         **_given("http.path", path),
         **_given("http.host", urlsplit(raw.get("http.url", "")).netloc),
         **_given("http.status_code", raw.get("http.status_code", "")),
-        **_given("response_flags", raw.get("response_flags", "")),
+        **_given("response_flags", joined_flags(raw.get("response_flags", ""), raw.get("inbound_flags", ""))),
         **_given("reason", raw.get("error.reason", "")),
         **_given("rule", raw.get("rule", "")),
         **_given("request.id", raw.get("guid:x-request-id", "")),

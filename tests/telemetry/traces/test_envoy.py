@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import pytest
 from aiohttp import web
 
 from sandbox.control import TappedRequest, TapQuery, TraceQuery
-from sandbox.model import Retry, Rule, TrafficPolicy
+from sandbox.model import Abort, Fault, Retry, Rule, TrafficPolicy
 from sandbox.proxy.bearer import Guarded
 from sandbox.proxy.control_plane import ControlPlane
 from sandbox.proxy.reports import Reports
@@ -35,11 +36,11 @@ class Shop:
         self.failures = 0
         self.slow = 0.0
 
-    async def start(self) -> None:
+    async def start(self, **rule: Any) -> None:
         shop = await self.mesh.upstream("shop", self._sell)
         mill = await self.mesh.upstream("mill", self._grind)
-        retry = TrafficPolicy(rules=(Rule(retry=Retry(attempts=2, codes=(503,), backoff=0.001)),))
-        services = a_service("shop", public=True), a_service("mill", policy=retry)
+        steered = rule or {"retry": Retry(attempts=2, codes=(503,), backoff=0.001)}
+        services = a_service("shop", public=True), a_service("mill", policy=TrafficPolicy(rules=(Rule(**steered),)))
         self.mesh.declare(*services, callers=(a_caller("shop", services[1]),))
         self.mesh.instances("shop", shop)
         self.mesh.instances("mill", mill)
@@ -129,6 +130,17 @@ async def test_attempts_are_told(shop: Shop) -> None:
     assert [one.name for one in found.spans] == ["GET /buns", "GET /flour", "attempt", "attempt", "attempt"]
     assert [one.error for one in found.spans] == [False, False, True, True, False]
     assert "attempt 3 of 3 answered, after 503 from 127.0.0.1:" in found.spans[1].story
+
+
+@pytest.mark.parametrize("traced", [1.0, 0.0])
+async def test_a_fault_is_told_as_one(shop: Shop, traced: float) -> None:
+    await shop.start(fault=Fault(abort=Abort(http_status=503)))
+    shop.share(traced)
+    await shop.in_force()
+    assert await shop.buy() == 503
+    found = await shop.desk.trace(await shop.desk.only(), 2)
+    assert found.spans[1].attributes["response_flags"] == "FI"
+    assert "a fault was injected" in found.spans[1].story
 
 
 async def test_what_a_caller_decided_holds_on_every_hop(shop: Shop) -> None:
