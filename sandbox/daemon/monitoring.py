@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandbox.control import (
     AlertsControl,
@@ -26,7 +26,6 @@ from sandbox.daemon import diagnosing
 from sandbox.daemon.explaining import Explaining
 from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.notices import Notices
-from sandbox.daemon.soon import Soon
 from sandbox.daemon.tracing import Told, Tracing
 from sandbox.events import Bus
 from sandbox.model import TrafficPolicy
@@ -71,13 +70,12 @@ class Monitoring:
     """`prepare` makes the parts, which the API then holds; `open` starts what fills them."""
 
     def __init__(self, watched: Watched) -> None:
-        soon: Any = Soon()
         self._watched = watched
         cluster = watched.cluster
         self._usage = UsageWatch(
             watched.driver, lambda: cluster.desired.project, lambda: cluster.state, self._note_usage
         )
-        self.metrics: MetricsControl = soon
+        self.metrics: MetricsControl  # from `prepare` on
         self.tracing = Tracing(_told(watched))
         self.traces: TracesControl = self.tracing.control
         self._explaining = Explaining(
