@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sandbox.control import Cause, Confidence, Diagnosis, Metric, Trace
 from sandbox.diagnosis.causes import of_edge, of_service
+from sandbox.diagnosis.causes.faults import fault_over
 from sandbox.diagnosis.causes.project import of_project
 from sandbox.diagnosis.causes.routes import no_such_host, service_of_url
 from sandbox.diagnosis.causes.slow import p99, slow_hop
@@ -162,14 +163,18 @@ def _ordered(causes: list[Cause], paths: Paths) -> list[Cause]:
 
 def _not_known(evidence: Evidence, edges: list[EdgeNumbers], start: str | None) -> Iterator[Cause]:
     """Something is wrong, and no function could show why."""
-    for edge in sorted(edges, key=lambda one: -one.rate(Metric.ERRORS)):
-        if edge.share(Metric.ERRORS) > FAILS:
-            yield _unknown(
-                edge.callee,
-                f"{percent(edge.share(Metric.ERRORS))} of {edge.caller}'s requests to {edge.callee} fail",
-                (edge_words(edge), *(f"{requests(rate)}: {_flags_words(flags)}" for flags, rate in edge.flags.items())),
-            )
-            return
+    worst_first = sorted(edges, key=lambda one: -one.rate(Metric.ERRORS))
+    failing = [edge for edge in worst_first if edge.share(Metric.ERRORS) > FAILS]
+    if over := next(filter(None, (fault_over(evidence, edge) for edge in failing)), None):
+        yield over
+        return
+    for edge in failing:
+        yield _unknown(
+            edge.callee,
+            f"{percent(edge.share(Metric.ERRORS))} of {edge.caller}'s requests to {edge.callee} fail",
+            (edge_words(edge), *(f"{requests(rate)}: {_flags_words(flags)}" for flags, rate in edge.flags.items())),
+        )
+        return
     objective = evidence.objectives.get(start or "")
     limit = objective.latency.get("p99") if objective is not None else None
     found = p99(evidence, start) if start is not None else None

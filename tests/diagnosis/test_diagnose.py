@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sandbox.control import Confidence, Metric, Status
 from sandbox.diagnosis import EdgeNumbers, diagnose
 from sandbox.diagnosis.graph import callees, entries, paths_from
+from sandbox.events import Kind
 from sandbox.model import AuthorizationAction, AuthorizationRule, Objectives, RateLimit, TrafficPolicy
-from tests.diagnosis.scenes import CHAIN, edge, evidence, first, service, why
+from tests.diagnosis.scenes import CHAIN, edge, event, evidence, first, service, why
 
 
 def test_nothing_is_wrong() -> None:
@@ -39,6 +40,16 @@ def test_a_cause_that_nobody_knows_is_told_as_not_known_with_what_was_looked_at(
     assert first(found).confidence is Confidence.UNKNOWN
     assert first(found).message.endswith("fail; why is not known")
     assert found.looked_at == ("status", "numbers", "logs: can't be read")
+
+
+def test_a_fault_that_was_just_taken_back_explains_what_still_fails_in_the_numbers() -> None:
+    failing = edge("gateway", "storefront", errors=3, faults=3, flags={"FI": 3.0})
+    found = why("storefront", failing, events=(event(Kind.FAULT_REMOVED, "no fault", "storefront", before=7),))
+
+    assert (first(found).kind, first(found).confidence) == ("fault_over", Confidence.LIKELY)
+    assert first(found).message == "a fault was injected into storefront, and was taken back 7 s ago"
+    old = (event(Kind.FAULT_REMOVED, "no fault", "storefront", before=90),)
+    assert first(why("storefront", failing, events=old)).kind == "unknown"
 
 
 def test_slower_than_promised_for_no_known_reason() -> None:

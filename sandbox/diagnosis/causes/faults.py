@@ -35,6 +35,23 @@ def fault_injected(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
     )
 
 
+def fault_over(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
+    """For what still fails in the numbers when its fault was taken back within them."""
+    hit = edge.rate(Metric.FAULTS) or edge.flagged("FI")
+    event = evidence.newest(Kind.FAULT_REMOVED, service=edge.callee)
+    if not hit or event is None or evidence.at - event.at > evidence.seconds:
+        return None
+    return Cause(
+        kind="fault_over",
+        service=edge.callee,
+        message=f"a fault was injected into {edge.callee}, and was taken back {ago(evidence.at - event.at)}",
+        facts=(f"it hit {requests(hit)} from {edge.caller}, of the last {evidence.seconds:.0f} s",),
+        command=f"sandbox why {edge.callee}",
+        confidence=Confidence.LIKELY,
+        at=event.at,
+    )
+
+
 def _in_force(evidence: Evidence, edge: EdgeNumbers) -> Iterator[tuple[str, str]]:
     policy = evidence.policies.get(edge.callee)
     for index, rule in enumerate(policy.rules if policy else ()):

@@ -106,7 +106,7 @@ def _pending(old: Standing, seen: Measured | None, now: float, elapsed: float) -
             alert = _alert(seen, AlertState.PENDING, old.alert.since)
             return Standing(alert=alert, hold=seen.hold, bad_for=bad_for)
         case Level.BETWEEN:
-            return old
+            return replace(old, unknown_for=0.0)
         case Level.UNKNOWN:
             unknown_for = old.unknown_for + elapsed
             return replace(old, unknown_for=unknown_for) if unknown_for < STALE else None
@@ -177,11 +177,20 @@ _STATES = (AlertState.FIRING, AlertState.PENDING, AlertState.RESOLVED)
 
 def listed(alerts: Alerts, now: float, *, resolved: bool) -> tuple[Alert, ...]:
     """Worst first, and the newest first of the same kind; silenced ones after the others."""
-    found = [standing.alert for standing in alerts.standing.values()]
+    found = [_as_measured(standing) for standing in alerts.standing.values()]
     if resolved:
         found += [alert for alert in alerts.past if now - alert.since < PAST]
     marked = [replace(alert, silenced_until=silence_of(alerts, alert, now)) for alert in found]
     return tuple(sorted(marked, key=_rank))
+
+
+def _as_measured(standing: Standing) -> Alert:
+    """One that nothing is measured of any more says so: what it says was true then."""
+    alert, quiet = standing.alert, standing.unknown_for
+    if not quiet:
+        return alert
+    said = f"nothing to measure for {quiet:.0f} s; the alert ends after {STALE:.0f} s of that, or when it is well again"
+    return replace(alert, message=f"{alert.message}; nothing since", evidence=(*alert.evidence, said))
 
 
 def _rank(alert: Alert) -> tuple[int, bool, int, float, str]:

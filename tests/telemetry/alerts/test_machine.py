@@ -83,6 +83,16 @@ def test_without_any_data_it_is_over_in_the_end() -> None:
     assert watched.alerts.past[0].evidence == ("nothing was measured any more",)
 
 
+def test_what_is_no_longer_measured_is_listed_as_such() -> None:
+    watched = Watched()
+    watched.see("xxx??")
+    (alert,) = listed(watched.alerts, watched.now, resolved=False)
+    assert (alert.state, alert.message) == (AlertState.FIRING, "it fails; nothing since")
+    assert alert.evidence[-1].startswith("nothing to measure for 10 s; the alert ends after 300 s of that")
+    watched.see("x")
+    assert listed(watched.alerts, watched.now, resolved=False)[0].message == "it fails"
+
+
 def test_what_is_over_is_listed_for_an_hour() -> None:
     watched = Watched()
     watched.see("xxx...")
