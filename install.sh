@@ -262,7 +262,8 @@ uninstall() {
     fi
     stop_projects
     case $(readlink "$link" 2>/dev/null || :) in "$data"/*) rm -f "$link" ;; esac
-    rm -rf "$data/versions" "$data/current" "$state/projects" "$state/cache" "$state/internal-error.txt"
+    rm -rf "$data/versions" "$data/current" "$state/projects" "$state/cache" \
+        "$state/tui.json" "$state/internal-error.txt"
     tidy
     rmdir "$data" "$state" 2>/dev/null || :
     say "removed sandbox, its projects' state and its cache"

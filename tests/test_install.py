@@ -19,6 +19,7 @@ import pytest
 from uv import find_uv_bin
 
 import sandbox
+from sandbox.cli.cockpit import _PREFERENCES
 
 INSTALL = Path(__file__).parent.parent / "install.sh"
 
@@ -287,6 +288,17 @@ def test_the_demo_starts_the_bakery_and_returns_where_nobody_watches(prepared: M
 def test_uninstall_without_an_install_is_no_error(machine: Machine) -> None:
     assert machine.run("--uninstall").returncode == 0
     assert machine.files() == set()
+
+
+def test_uninstall_removes_what_the_screen_remembers(prepared: Machine) -> None:
+    prepared.run()
+    for name in (_PREFERENCES, "internal-error.txt"):
+        (prepared.state / name).write_text("{}")
+    done = prepared.run("--uninstall")
+
+    assert done.returncode == 0, done.stderr
+    assert "was kept" not in done.stdout
+    assert prepared.files() == set()
 
 
 def test_uninstall_keeps_what_is_not_ours(prepared: Machine) -> None:

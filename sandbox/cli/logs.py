@@ -49,12 +49,20 @@ def _print_lines(options: Namespace) -> int:
 
     async def print_lines(control: Control) -> int:
         as_text = as_json if options.output == "json" else await _layout(control, options)
+        found = False
         async for line in control.logs(query):
+            found = True
             sys.stdout.write(as_text(line) + "\n")
             sys.stdout.flush()
+        if not found and options.output != "json":
+            sys.stderr.write(_nothing(query) + "\n")
         return 0
 
     return talk(options, print_lines)
+
+
+def _nothing(query: LogQuery) -> str:
+    return f"no line fits{'; lines that name no level are not looked at with --level' if query.levels else ''}"
 
 
 def _levels(least: str | None) -> tuple[LogLevel, ...]:

@@ -142,6 +142,16 @@ def test_what_is_wanted_is_asked_of_the_server(bakery: FakeControl, capsys: Outp
     assert (query.grep, query.trace, query.instances) == ("x", "4BF9", ("orders-v1-1",))
 
 
+def test_nothing_to_show_is_said(bakery: FakeControl, capsys: Output) -> None:
+    none = ["--since", "2026-01-02T00:00:00Z"]
+    assert main(["logs", *none]) == 0
+    assert capsys.readouterr() == ("", "no line fits\n")
+    assert main(["logs", *none, "--level", "error"]) == 0
+    assert capsys.readouterr().err == "no line fits; lines that name no level are not looked at with --level\n"
+    assert main(["logs", *none, "-o", "json"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
 def test_an_unknown_level(bakery: FakeControl, capsys: Output) -> None:
     assert main(["logs", "--level", "loud"]) == 2
     assert "'loud' is no level: trace, debug, info, warning, error, fatal" in capsys.readouterr().err
