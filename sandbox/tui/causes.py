@@ -70,8 +70,32 @@ def _cause_lines(cause: Cause) -> Iterable[Said]:
         yield f"   → {cause.command}", Tone.GOOD
 
 
+_NOT_BY_TRAFFIC = frozenset(
+    [
+        "upstream_down",
+        "starting",
+        "waiting",
+        "unhealthy",
+        "crash",
+        "recovered",
+        "out_of_memory",
+        "listens_elsewhere",
+        "bad_save",
+        "build_failed",
+        "bad_configuration",
+        "engine_away",
+        "proxy_down",
+        "fault_over",
+    ]
+)
+"""Kinds of causes that no policy brings about."""
+
+
 def concerns(revision: Revision, diagnosis: Diagnosis) -> bool:
-    """Whether the newest change touches what is wrong."""
+    """Whether the newest change touches what is wrong, and what is wrong first can come from a change of traffic: to
+    undo the end of a fault because somebody stopped the service would bring the fault back."""
+    if diagnosis.causes and diagnosis.causes[0].kind in _NOT_BY_TRAFFIC:
+        return False
     guilty = {cause.service for cause in diagnosis.causes} | set(diagnosis.path) | {diagnosis.target}
     return not diagnosis.healthy and bool(guilty & set(revision.services))
 
