@@ -141,9 +141,13 @@ def _folders(project: Project, service: str, version: str) -> Sequence[str]:
 def _looked_at(status: ProjectStatus, events: int, edges: Sequence[EdgeNumbers], project: Project) -> tuple[str, ...]:
     instances = sum(len(service.instances) for service in status.services)
     return (
-        f"the status of {len(status.services)} services and {instances} instances",
-        f"numbers of {len(edges)} edges in the last {SECONDS:.0f} s",
-        f"{events} events of the last {PAST / 60:.0f} minutes",
-        f"{len(project.traffic)} traffic policies",
+        f"the status of {_many(len(status.services), 'service')} and {_many(instances, 'instance')}",
+        f"numbers of {_many(len(edges), 'edge')} in the last {SECONDS:.0f} s",
+        f"{_many(events, 'event')} of the last {PAST / 60:.0f} minutes",
+        _many(len(project.traffic), "traffic policy", "traffic policies"),
         "what the services printed in the last minute",
     )
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"

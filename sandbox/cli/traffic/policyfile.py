@@ -64,7 +64,10 @@ def _text(name: str) -> str:
     try:
         text = sys.stdin.read(_LARGEST + 1) if name == "-" else Path(name).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise SandboxError(f"can't be read: {error}", place=name) from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SandboxError(
+            f"can't be read: {why}", place=name, hint="name a file of policies, or - for input"
+        ) from None
     if len(text) > _LARGEST:
         raise UsageError(f"is larger than {_LARGEST // 1024} KiB", place=name)
     return text
