@@ -174,7 +174,7 @@ async def test_signals_reach_the_program(stage: Stage) -> None:
         "app.py",
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit('asked to go'))\n"
-        "print('up')\nwhile True: time.sleep(10)",
+        "print('up\\n', end='')\nwhile True: time.sleep(10)",
     )
     assert await stage.prepare(["python", "app.py"], "crumb") == "ready"
     running = await stage.warm("a", ["python", "app.py"])
