@@ -34,13 +34,6 @@ DEPOT = 'package shop; public class Depot {{ public static void main(String[] ar
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> ProjectPaths:
-    found = ProjectPaths(tmp_path / "home", "test-1")
-    found.create()
-    return found
-
-
-@pytest.fixture
 def app(tmp_path: Path) -> Path:
     place = tmp_path / "app"
     place.mkdir()

@@ -19,13 +19,6 @@ needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not i
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> ProjectPaths:
-    found = ProjectPaths(tmp_path / "home", "test-1")
-    found.create()
-    return found
-
-
-@pytest.fixture
 def app(tmp_path: Path) -> Path:
     crumb, place = tmp_path / "crumb", tmp_path / "app"
     crumb.mkdir()

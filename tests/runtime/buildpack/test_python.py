@@ -42,13 +42,6 @@ def wheels(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> ProjectPaths:
-    found = ProjectPaths(tmp_path / "home", "test-1")
-    found.create()
-    return found
-
-
-@pytest.fixture
 def host(wheels: Path) -> dict[str, str]:
     """An environment in which the wheels are all there is."""
     return {"PATH": os.environ["PATH"], "HOME": str(wheels), "UV_DEFAULT_INDEX": wheels.as_uri()}
