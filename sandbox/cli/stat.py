@@ -1,4 +1,4 @@
-"""`sandbox stat`: the golden signals of services, or of each edge that leads to them."""
+"""`sandbox stat`: the golden signals of services, of each edge that leads to them, or of the gateway's routes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from argparse import Namespace
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 
+from sandbox.cli import gateroutes
 from sandbox.cli.figures import milliseconds, rate, share
 from sandbox.cli.project import talk
 from sandbox.cli.repeat import shown
 from sandbox.cli.style import Style
-from sandbox.cli.table import render
+from sandbox.cli.table import Paint, render
 from sandbox.control import Control, Edge, ProjectStatus, Signals, TelemetrySnapshot
 from sandbox.errors import NotFoundError
 
@@ -30,8 +31,14 @@ def run(options: Namespace) -> int:
 
     async def conversation(control: Control) -> int:
         async def text() -> str:
-            status, snapshot = await control.status(), await control.telemetry()
+            status = await control.status()
             chosen = chosen_services(status, options.services)
+            if options.routes:
+                routes = await gateroutes.gateway_routes(control, chosen)
+                if options.output == "json":
+                    return gateroutes.as_json(routes, compact=options.watch)
+                return gateroutes.as_table(routes, painter(style))
+            snapshot = await control.telemetry()
             if options.output == "json":
                 return as_json(chosen, snapshot, edges=options.edges, compact=options.watch)
             if options.edges:
@@ -81,16 +88,20 @@ def _cells(signals: Signals) -> tuple[str, str, str, str]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], style: Style, snapshot: TelemetrySnapshot) -> str:
+    window = max((edge.signals.window for edge in snapshot.edges), default=0.0)
+    lines = render(columns, rows, painter(style))
+    if window:
+        lines.append(style.paint(f"of the last {window:.0f} s", "grey"))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def painter(style: Style) -> Paint:
     def paint(column: str, text: str) -> str:
         if column == "ERRORS" and (colour := _colour(text.strip())):
             return style.paint(text, colour)
         return style.paint(text, "grey") if text.strip() in ("-", "0") else text
 
-    window = max((edge.signals.window for edge in snapshot.edges), default=0.0)
-    lines = render(columns, rows, paint)
-    if window:
-        lines.append(style.paint(f"of the last {window:.0f} s", "grey"))
-    return "".join(f"{line}\n" for line in lines)
+    return paint
 
 
 def _colour(text: str) -> str | None:

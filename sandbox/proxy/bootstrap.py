@@ -13,7 +13,7 @@ from sandbox.model.traffic import MAX_REGEX_PROGRAM
 from sandbox.paths import ProjectPaths
 from sandbox.proxy.bearer import HEADER, Guarded
 from sandbox.proxy.door import door_clusters, door_listener
-from sandbox.proxy.names import CALL, RUNTIME, TELEMETRY
+from sandbox.proxy.names import CALL, OUTCOME, ROUTE, RUNTIME, TELEMETRY
 from sandbox.proxy.topology import Address
 
 CONTROL_PLANE = "control-plane"
@@ -114,7 +114,10 @@ def _bootstrap(
             "stats_matcher": {"exclusion_list": {"patterns": _unread()}},
             "histogram_bucket_settings": [
                 {"match": match, "buckets": list(LATENCY_BUCKETS)}
-                for match in ({"suffix": ".upstream_rq_time"}, {"prefix": f"{CALL}.t."})
+                for match in (
+                    {"suffix": ".upstream_rq_time"},
+                    *({"prefix": f"{one}.t."} for one in (OUTCOME, CALL, ROUTE)),
+                )
             ],
         },
         "stats_flush_on_admin": True,  # so that each reading brings histograms up to the one before, not of 5 s ago

@@ -5,9 +5,13 @@ faults, limits, authorization), nor who called what it does not declare. Loggers
 
 `outcome.n`  every request that ended otherwise than well (status ≥ 400, or any response flag), by cluster, status,
              flags, the inbound listener's flags, details. A good request costs the look at its status.
-`call.n`     every request to what its caller does not declare, hosts outside among them, by caller, host and status;
-`call.t`     their durations in milliseconds.
-`route.n`    every request from outside, by the rule that chose where it went.
+`outcome.t`  how long these took, in milliseconds, by flags: a cluster's own statistics leave out what Envoy gave up on.
+`call.n`     every request to what its caller does not declare, hosts outside among them, by caller, host, status and
+             number of attempts;
+`call.t`     their durations in milliseconds;
+`call.i`, `call.o`  the bytes sent there, and those that came back.
+`route.n`    every request from outside, by the rule that chose where it went and its status;
+`route.t`    their durations in milliseconds.
 
 Names are `PREFIX.n.TAG.VALUE.TAG.VALUE…`, as `telemetry.stats` reads them. The details come last: they may hold dots.
 """
@@ -76,24 +80,39 @@ def outcomes(caller: str = BY_CHAIN) -> AccessLog:
         "s": caller,
         "d": "%RESPONSE_CODE_DETAILS%",
     }
-    return _logger(OUTCOME, _MOST_OUTCOMES, _NOT_WELL, {"counters": [_counter(tags)]})
+    given_up = {"f": "%RESPONSE_FLAGS%", "c": "%UPSTREAM_CLUSTER_RAW%", "s": caller}
+    return _logger(
+        OUTCOME, _MOST_OUTCOMES, _NOT_WELL, {"counters": [_counter(tags)], "histograms": [_durations(given_up)]}
+    )
 
 
 def calls(caller: str) -> AccessLog:
     tags = {"c": "%UPSTREAM_CLUSTER_RAW%", "s": caller, "h": f"%REQ(:AUTHORITY):{_LONGEST_HOST}%"}
-    durations = {"stat": {"name": "t", "tags": _tags(tags)}, "unit": "Milliseconds", "value_format": "%DURATION%"}
-    counter = _counter({"r": "%RESPONSE_CODE%", **tags})
-    return _logger(CALL, _MOST_CALLS, _UNDECLARED, {"counters": [counter], "histograms": [durations]})
+    counters = [
+        _counter({"r": "%RESPONSE_CODE%", "a": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", **tags}),
+        _sum("i", "%UPSTREAM_WIRE_BYTES_SENT%", tags),
+        _sum("o", "%UPSTREAM_WIRE_BYTES_RECEIVED%", tags),
+    ]
+    return _logger(CALL, _MOST_CALLS, _UNDECLARED, {"counters": counters, "histograms": [_durations(tags)]})
 
 
 def routes() -> AccessLog:
     """Of the gateway."""
     tags = {"c": "%UPSTREAM_CLUSTER_RAW%", "d": "%ROUTE_NAME%"}
-    return _logger(ROUTE, _MOST_OUTCOMES, None, {"counters": [_counter(tags)]})
+    counter = _counter({"r": "%RESPONSE_CODE%", **tags})
+    return _logger(ROUTE, _MOST_OUTCOMES, None, {"counters": [counter], "histograms": [_durations(tags)]})
 
 
 def _counter(tags: Mapping[str, str]) -> dict[str, Any]:
     return {"stat": {"name": "n", "tags": _tags(tags)}, "value_fixed": 1}
+
+
+def _sum(name: str, value: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    return {"stat": {"name": name, "tags": _tags(tags)}, "value_format": value}
+
+
+def _durations(tags: Mapping[str, str]) -> dict[str, Any]:
+    return {"stat": {"name": "t", "tags": _tags(tags)}, "unit": "Milliseconds", "value_format": "%DURATION%"}
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:

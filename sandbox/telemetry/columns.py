@@ -10,9 +10,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sandbox.control.metrics import LATENCY_BUCKETS, Metric
 from sandbox.telemetry.histogram import Histogram
+
+T = TypeVar("T")
 
 Amounts = Mapping[str, int]
 """Column → amount. What is not there is 0."""
@@ -28,8 +31,9 @@ FLAG = "flag."
 DETAIL = "out."
 """`out.503.UF.upstream_reset…`: by status, response flags and Envoy's details."""
 
-ROUTE = "route."
-"""`route.web rule 1`: requests from outside that this rule led on."""
+ROUTE, ROUTE_ERRORS, ROUTE_BUCKET = "route.", "route_errors.", "route_le."
+"""`route.web rule 1`: requests from outside that this rule led on, those of them that failed, and, as
+`route_le.25|web rule 1`, those by how long they took."""
 
 ACTIVE, CONNECTIONS, EJECTED = "active", "connections", "ejected"
 CPU, MEMORY, OPEN_FILES = "cpu", "memory", "open_files"
@@ -120,9 +124,25 @@ def histogram(amounts: Amounts) -> Histogram:
     return Histogram(LATENCY_BUCKETS, tuple(cumulative))
 
 
-def bucket(bound: float) -> str:
-    """The column of a bucket; of one that nobody expects, the next larger one's."""
-    return _BUCKETS[min(bisect_left(LATENCY_BUCKETS, bound), len(_BUCKETS) - 1)]
+def of_routes(columns: Mapping[str, T]) -> Mapping[str, Mapping[str, T]]:
+    """By route: `REQUESTS`, `ERRORS` and buckets, as they are called of an edge."""
+    found: dict[str, dict[str, T]] = {}
+    for column, amount in columns.items():
+        if column.startswith(ROUTE_BUCKET):
+            bound, _, route = column.removeprefix(ROUTE_BUCKET).partition(_OF_ROUTE)
+            found.setdefault(route, {})[f"{BUCKET}{bound}"] = amount
+        elif column.startswith(ROUTE_ERRORS):
+            found.setdefault(column.removeprefix(ROUTE_ERRORS), {})[ERRORS] = amount
+        elif column.startswith(ROUTE):
+            found.setdefault(column.removeprefix(ROUTE), {})[REQUESTS] = amount
+    return found
 
 
+def bucket(bound: float, route: str = "") -> str:
+    """The column of a bucket, of a route's durations or all; of one that nobody expects, the next larger one's."""
+    column = _BUCKETS[min(bisect_left(LATENCY_BUCKETS, bound), len(_BUCKETS) - 1)]
+    return f"{ROUTE_BUCKET}{column.removeprefix(BUCKET)}{_OF_ROUTE}{route}" if route else column
+
+
+_OF_ROUTE = "|"
 _BUCKETS = tuple(f"{BUCKET}{bound:g}" for bound in LATENCY_BUCKETS)

@@ -7,12 +7,23 @@ exact; of the others there are none ("-").
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox.control.metrics import LATENCY_BUCKETS, InstanceUsage
 from sandbox.model import GATEWAY
-from sandbox.telemetry.columns import ACTIVE, BUCKET, CODE, CONNECTIONS, DETAIL, Amounts, EdgeKey
+from sandbox.telemetry.columns import (
+    ACTIVE,
+    BUCKET,
+    CODE,
+    CONNECTIONS,
+    DETAIL,
+    ERRORS,
+    REQUESTS,
+    Amounts,
+    EdgeKey,
+    of_routes,
+)
 from sandbox.telemetry.told import EXTERNAL
 
 Labels = Mapping[str, str]
@@ -57,13 +68,32 @@ def _lines(totals: Totals) -> Iterator[str]:
             yield _sample("istio_requests_total", {**labels, **more}, count)
     yield from _head("istio_request_duration_milliseconds", "histogram", "Time until the answer was complete")
     for _, labels, amounts in edges:
-        yield from _durations(labels, amounts)
+        yield from _durations("istio_request_duration_milliseconds", labels, amounts)
     for name, (column, words) in _EDGE_COUNTERS.items():
         yield from _family(name, "counter", words, ((labels, amounts.get(column, 0)) for _, labels, amounts in edges))
     for name, (column, words) in _GAUGES.items():
         values = ((_of_edge(edge, totals.project), one.get(column, 0)) for edge, one in sorted(totals.gauges.items()))
         yield from _family(name, "gauge", words, values)
+    yield from _routes(edges)
     yield from _instances(totals)
+
+
+def _routes(edges: Sequence[tuple[EdgeKey, Labels, Amounts]]) -> Iterator[str]:
+    """Of the gateway, for which Istio has no names."""
+    found = [
+        ({"route": route, "destination_service": edge.callee or "unknown", "destination_version": edge.version}, one)
+        for edge, _, amounts in edges
+        for route, one in sorted(of_routes(amounts).items())
+    ]
+    for name, column, words in (
+        ("sandbox_route_requests_total", REQUESTS, "Requests from outside by the rule that led them on"),
+        ("sandbox_route_errors_total", ERRORS, "Those of them that failed"),
+    ):
+        yield from _family(name, "counter", words, ((labels, one.get(column, 0)) for labels, one in found))
+    name = "sandbox_route_duration_milliseconds"
+    yield from _head(name, "histogram", "Time from the first byte of such a request to the last of its answer")
+    for labels, one in found:
+        yield from _durations(name, labels, one)
 
 
 def _by_outcome(amounts: Amounts) -> dict[tuple[str, str], int]:
@@ -83,9 +113,9 @@ def _by_outcome(amounts: Amounts) -> dict[tuple[str, str], int]:
     return found
 
 
-def _durations(labels: Labels, amounts: Amounts) -> Iterator[str]:
+def _durations(name: str, labels: Labels, amounts: Amounts) -> Iterator[str]:
     """The sum is that of the buckets' middles: Envoy's statistics have none."""
-    name, below, total, weighted = "istio_request_duration_milliseconds", 0.0, 0, 0.0
+    below, total, weighted = 0.0, 0, 0.0
     if not any(column.startswith(BUCKET) for column in amounts):
         return
     for bound in LATENCY_BUCKETS:

@@ -21,10 +21,13 @@ from sandbox.telemetry.columns import (
     READINGS,
     REQUESTS,
     ROUTE,
+    ROUTE_BUCKET,
+    ROUTE_ERRORS,
     SUMS,
     EdgeKey,
     SeriesKey,
     histogram,
+    of_routes,
     wanted_by,
 )
 from sandbox.telemetry.histogram import Histogram
@@ -34,8 +37,9 @@ DEFAULT_SPAN = 15 * 60
 _POINTS = 120
 _MOST_POINTS = 2000
 _OF_EDGES = ("callee", "caller", "version")
-_SPLIT = {"code": CODE, "flag": FLAG, "route": ROUTE}
-_BY = frozenset({*_OF_EDGES, *_SPLIT, "instance"})
+_SPLIT = {"code": CODE, "flag": FLAG}
+_BY = frozenset({*_OF_EDGES, *_SPLIT, "route", "instance"})
+_OF_ROUTES = (Metric.REQUESTS, Metric.ERRORS, Metric.ERROR_RATIO, *QUANTILES)
 
 Segments = Mapping[SeriesKey, Sequence[Segment]]
 Labels = tuple[tuple[str, str], ...]
@@ -60,6 +64,8 @@ class Plan:
         """The columns that are needed."""
         names = {COVERAGE, READINGS}
         prefixes = [_SPLIT[one] for one in self.query.by if one in _SPLIT]
+        if "route" in self.query.by:
+            prefixes += [ROUTE, ROUTE_ERRORS, ROUTE_BUCKET]
         for metric in self.query.metrics:
             more, prefix = wanted_by(metric)
             names.update(more)
@@ -105,7 +111,9 @@ def _check(query: MetricsQuery) -> None:
         if label not in _BY:
             raise UsageError(f"can't be kept apart by {label!r}", hint=f"there are {', '.join(sorted(_BY))}")
     if any(label in _SPLIT for label in query.by) and set(query.metrics) - {Metric.REQUESTS}:
-        raise UsageError("only requests can be kept apart by code, flag or route", hint="ask for metrics=requests")
+        raise UsageError("only requests can be kept apart by code or flag", hint="ask for metrics=requests")
+    if "route" in query.by and set(query.by) & {*_SPLIT, "instance"} | set(query.metrics) - set(_OF_ROUTES):
+        raise UsageError("that can't be kept apart by route", hint=f"of routes there are {', '.join(_OF_ROUTES)}")
 
 
 def answered(plan: Plan, segments: Segments) -> MetricsAnswer:
@@ -157,8 +165,21 @@ def _groups(plan: Plan, segments: Segments, bins: Bins, instances: bool) -> list
         if key != CLOCK and isinstance(key, EdgeKey) != instances:
             labels = _labels(key)
             chosen = tuple((label, labels[label]) for label in plan.query.by if label in labels)
-            found.setdefault(chosen, []).append(parts)
+            if "route" not in plan.query.by:
+                found.setdefault(chosen, []).append(parts)
+                continue
+            for route, of_route in _by_route(parts).items():
+                found.setdefault((*chosen, ("route", route)), []).append(of_route)
     return [Group(labels, members, bins) for labels, members in sorted(found.items(), key=lambda item: item[0])]
+
+
+def _by_route(parts: Sequence[Segment]) -> Mapping[str, Sequence[Segment]]:
+    """What the series of each route would be."""
+    found: dict[str, list[Segment]] = {}
+    for part in parts:
+        for route, columns in of_routes(part.columns).items():
+            found.setdefault(route, []).append(part._replace(columns=columns))
+    return found
 
 
 def _labels(key: SeriesKey) -> Mapping[str, str]:

@@ -4,7 +4,8 @@ Of a cluster Envoy counts (measured with 1.40.0):
 `upstream_rq_completed`  requests whose answer began, a retried one once: what its caller would count;
 `upstream_rq_5xx`        of those, the failed ones, with answers that Envoy gave itself: no healthy endpoint, refused or
                          broken connection, time-out;
-`upstream_rq_time`       whole milliseconds until the upstream's answer was complete; not of Envoy's own answers.
+`upstream_rq_time`       whole milliseconds until the upstream's answer was complete; not of Envoy's own answers, so
+                         that requests which ran into a time limit are added from what `told` reads.
 Not among them are requests whose caller left before any answer, and an answer that broke off after a good status
 counts as good: none of a cluster's statistics tells such a caller from one that left an endless stream.
 
@@ -26,7 +27,7 @@ import msgspec
 
 from sandbox.telemetry import columns
 from sandbox.telemetry.columns import CLIENT_ERRORS, CODE, ERRORS, REQUESTS, EdgeKey
-from sandbox.telemetry.told import Told, tell
+from sandbox.telemetry.told import tell
 
 FILTER = (
     r"^(cluster\.edge\|.*\.("
@@ -38,7 +39,8 @@ FILTER = (
     r"|cluster\.undeclared\|[^|]*\|\*\|\d+\.upstream_(rq_total|cx_connect_attempts_exceeded|cx_none_healthy)"
     r"|cluster\.inbound\|.*\.(upstream_rq_rx_reset|upstream_cx_(connect_fail|connect_timeout|none_healthy"
     r"|destroy_remote_with_active_rq)|outlier_detection\.(ejections_enforced_total|ejections_active))"
-    r"|http\.inbound\.fault\..*\.delays_injected|(outcome|call|route)\..*)$"
+    r"|http\.inbound\.fault\..*\.delays_injected|outcome\.n\..*"
+    r"|outcome\.t\.f\.([^.]*,)?(UT|DT|SI)[,.].*|(call|route)\..*)$"
 )
 """The regular expression that chooses these statistics (and no others: Envoy has hundreds for each cluster)."""
 
@@ -157,9 +159,7 @@ def _amounts(stats: _Stats, callers: Mapping[str, str]) -> Iterator[tuple[EdgeKe
             for column in told.columns:
                 yield told.edge, column, entry.value
         for histogram in entry.histograms:
-            if (edge := _edge_of_histogram(histogram.name, callers)) is not None:
-                for column, count in _buckets(histogram.buckets):
-                    yield edge, column, count
+            yield from _of_histogram(histogram, callers)
 
 
 def _of_cluster(entry: _Entry) -> Iterator[tuple[EdgeKey, str, int]]:
@@ -177,16 +177,24 @@ def _of_cluster(entry: _Entry) -> Iterator[tuple[EdgeKey, str, int]]:
         yield edge, f"{CODE}{code}", entry.value
 
 
-def _edge_of_histogram(name: str, callers: Mapping[str, str]) -> EdgeKey | None:
+def _of_histogram(histogram: _Histogram, callers: Mapping[str, str]) -> Iterator[tuple[EdgeKey, str, int]]:
+    edge, route = _timed(histogram.name, callers)
+    if edge is not None:
+        for bound, count in _buckets(histogram.buckets):
+            yield edge, columns.bucket(bound, route), count
+
+
+def _timed(name: str, callers: Mapping[str, str]) -> tuple[EdgeKey | None, str]:
+    """Of which edge, and of which route of the gateway or of all requests, the durations are."""
     if name.startswith("cluster."):
-        return edge_of(name.rpartition("|")[0])
-    told: Told | None = tell(name, callers)
-    return told.edge if told is not None else None
+        return edge_of(name.rpartition("|")[0]), ""
+    told = tell(name, callers)
+    return (told.edge, told.durations_of) if told is not None else (None, "")
 
 
-def _buckets(buckets: list[_Bucket]) -> Iterator[tuple[str, int]]:
+def _buckets(buckets: list[_Bucket]) -> Iterator[tuple[float, int]]:
     below = 0
     for bucket in buckets:
         if bucket.cumulative != below:
-            yield columns.bucket(bucket.upper_bound), bucket.cumulative - below
+            yield bucket.upper_bound, bucket.cumulative - below
             below = bucket.cumulative

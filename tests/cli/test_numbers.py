@@ -11,7 +11,18 @@ import pytest
 from sandbox.cli import edges, figures, stat, top
 from sandbox.cli.main import main
 from sandbox.cli.style import Style
-from sandbox.control import Edge, Graph, GraphEdge, GraphNode, InstanceUsage, Signals, TelemetrySnapshot
+from sandbox.control import (
+    Edge,
+    Graph,
+    GraphEdge,
+    GraphNode,
+    InstanceUsage,
+    Metric,
+    MetricsAnswer,
+    Series,
+    Signals,
+    TelemetrySnapshot,
+)
 from tests.cli.conftest import Place
 from tests.fakes import data
 from tests.fakes.control import FakeControl
@@ -100,6 +111,48 @@ def test_stat_as_json(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(found["services"]) == ["orders"]
     assert found["services"]["orders"]["error_ratio"] == pytest.approx(0.01)
     assert [edge["caller"] for edge in found["edges"]] == ["storefront"]
+
+
+def routed(
+    metric: Metric, value: float | None, callee: str = "storefront", route: str = "storefront default"
+) -> Series:
+    return Series(metric=metric, labels={"callee": callee, "route": route}, values=(value,))
+
+
+def test_stat_by_the_gateways_routes(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    control = FakeControl()
+    place.running(control=control)
+    control.metrics.answer = MetricsAnswer(
+        start=data.NOW,
+        step=10.0,
+        series=(
+            routed(Metric.REQUESTS, 8.0),
+            routed(Metric.ERRORS, 2.0),
+            routed(Metric.P50, 4.0),
+            routed(Metric.P95, 80.0),
+            routed(Metric.P99, 1500.0),
+            routed(Metric.REQUESTS, 0.5, "", "unknown"),
+        ),
+    )
+
+    assert main(["stat", "--routes"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "TO          ROUTE               REQ/S  ERRORS  P50    P95   P99",
+        "-           unknown             0.5    0%      -      -     -",
+        "storefront  storefront default  8      25%     4.0ms  80ms  1.5s",
+        "of the last 10 s",
+    ]
+    assert main(["stat", "storefront", "-r", "-o", "json"]) == 0
+    [route] = json.loads(capsys.readouterr().out)["routes"]
+    assert (route["service"], route["error_ratio"], route["p95"]) == ("storefront", 0.25, 80.0)
+    assert {(query.caller, query.by) for query in control.metrics.queries} == {("gateway", ("callee", "route"))}
+
+
+def test_stat_by_routes_says_that_nothing_came(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.running(control=FakeControl())
+
+    assert main(["stat", "--routes"]) == 0
+    assert capsys.readouterr().out == "nothing came through the gateway in the last 10 s\n"
 
 
 @pytest.mark.parametrize("command", ["stat", "top"])

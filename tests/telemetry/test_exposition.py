@@ -55,6 +55,18 @@ def test_durations_are_a_cumulative_histogram() -> None:
     assert (value_of(f"{name}_count"), value_of(f"{name}_sum")) == (7, 6 * 4.5 + 90)
 
 
+def test_routes_of_the_gateway() -> None:
+    counted = {"requests": 3, "route.web rule 1": 3, "route_errors.web rule 1": 1, "route_le.5|web rule 1": 3}
+    totals = Totals(project="bakery", counted={EdgeKey("gateway", "web", "v1"): counted}, gauges={})
+    labels = 'route="web rule 1",destination_service="web",destination_version="v1"'
+    found = exposition(totals).splitlines()
+
+    assert f"sandbox_route_requests_total{{{labels}}} 3" in found
+    assert f"sandbox_route_errors_total{{{labels}}} 1" in found
+    assert f'sandbox_route_duration_milliseconds_bucket{{{labels},le="4"}} 0' in found
+    assert f'sandbox_route_duration_milliseconds_bucket{{{labels},le="5"}} 3' in found
+
+
 def test_the_rest() -> None:
     assert value_of("sandbox_retries_total") == 3
     assert value_of("sandbox_active_requests") == 2

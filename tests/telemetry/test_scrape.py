@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,14 +12,14 @@ import pytest
 from aiohttp import web
 
 from sandbox.control import Edge, Signals
-from sandbox.model import AppProtocol, Port, Rule, Timeouts, TrafficPolicy
+from sandbox.model import AppProtocol, Port, Retry, Rule, Timeouts, TrafficPolicy
 from sandbox.model.traffic import Abort, AuthorizationAction, AuthorizationRule, Delay, Fault, RateLimit
 from sandbox.proxy.admin import admin_session
 from sandbox.proxy.topology import Address, Caller, EdgeListener, MeshService
 from sandbox.tasks import Tasks
-from sandbox.telemetry.columns import EdgeKey, histogram
+from sandbox.telemetry.columns import EdgeKey, histogram, of_routes
 from sandbox.telemetry.scrape import Scraper
-from tests.proxy.mesh import LOOPBACK, Mesh, a_caller, a_service, eventually, free_port
+from tests.proxy.mesh import LOOPBACK, Handler, Mesh, a_caller, a_service, eventually, free_port
 
 INTERVAL = 0.05
 
@@ -49,6 +50,16 @@ async def failing(request: web.Request) -> web.Response:
 async def slow(request: web.Request) -> web.Response:
     await asyncio.sleep(0.12)
     return web.Response()
+
+
+def flaky() -> Handler:
+    """Every other request fails."""
+    turns = itertools.cycle((503, 200))
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=next(turns))
+
+    return answer
 
 
 async def test_an_edge_shows_its_requests_errors_and_latency(mesh: Mesh, scraper: Scraper) -> None:
@@ -85,9 +96,11 @@ async def test_what_got_no_answer_is_an_error_once_however_often_it_was_retried(
     assert (count(scraper, "nobody"), count(scraper, "refuses")) == (1, 2)
 
 
-async def test_an_answer_that_took_too_long_is_an_error(mesh: Mesh, scraper: Scraper) -> None:
+async def test_an_answer_that_took_too_long_is_an_error_and_as_slow_as_it_was_let_be(
+    mesh: Mesh, scraper: Scraper
+) -> None:
     patience = TrafficPolicy(rules=(Rule(timeouts=Timeouts(request=0.03)),))
-    orders = a_service("orders", policy=patience)
+    orders = a_service("orders", policy=patience, public=True)
     mesh.declare(orders, callers=(a_caller("store", orders),))
     mesh.instances("orders", await mesh.upstream("orders", slow))
     await mesh.apply()
@@ -95,6 +108,16 @@ async def test_an_answer_that_took_too_long_is_an_error(mesh: Mesh, scraper: Scr
 
     assert (await mesh.get(mesh.edge("store", "orders"))).status == 504
     await eventually(lambda: (count(scraper, "orders"), errors(scraper, "orders")) == (1, 1))
+    timed = EdgeKey("store", "orders", "v1")
+    await eventually(lambda: histogram(scraper.past.totals[timed]).total == 1)
+    assert (histogram(scraper.past.totals[timed]).quantile(0.5) or 0) >= 25
+
+    assert (await mesh.get(mesh.gateway)).status == 504
+    outside = EdgeKey("gateway", "orders", "v1")
+    await eventually(lambda: "orders rule 1" in of_routes(scraper.past.totals.get(outside, {})))
+    await eventually(lambda: histogram(of_routes(scraper.past.totals[outside])["orders rule 1"]).total == 1)
+    assert (histogram(of_routes(scraper.past.totals[outside])["orders rule 1"]).quantile(0.5) or 0) >= 25
+    assert of_routes(scraper.past.totals[outside])["orders rule 1"]["errors"] == 1
 
 
 async def test_a_tcp_service_shows_its_connections_and_those_that_failed(mesh: Mesh, scraper: Scraper) -> None:
@@ -137,10 +160,11 @@ async def test_faults_limits_and_refusals_are_counted_for_who_called_whom(mesh: 
 
 
 async def test_who_calls_what_it_does_not_declare_is_seen(mesh: Mesh, scraper: Scraper) -> None:
-    orders, secret = a_service("orders"), a_service("secret")
+    again = TrafficPolicy(rules=(Rule(retry=Retry(attempts=3, codes=(503,), backoff=0.001)),))
+    orders, secret = a_service("orders"), a_service("secret", policy=again)
     mesh.declare(orders, secret, callers=(a_caller("store", orders), a_caller("thief")))
     mesh.instances("orders", await mesh.upstream("orders"))
-    mesh.instances("secret", await mesh.upstream("secret", slow))
+    mesh.instances("secret", await mesh.upstream("secret", flaky()))
     outside = await mesh.upstream("outside")
     await mesh.apply()
     await first_reading(scraper)
@@ -152,6 +176,8 @@ async def test_who_calls_what_it_does_not_declare_is_seen(mesh: Mesh, scraper: S
     secretly = EdgeKey("thief", "secret", "v1")
     await eventually(lambda: scraper.past.totals.get(secretly, {}).get("requests") == 1)
     await eventually(lambda: histogram(scraper.past.totals[secretly]).total == 1)
+    assert scraper.past.totals[secretly]["retries"] == 1
+    assert scraper.past.totals[secretly]["bytes_in"] > 50 < scraper.past.totals[secretly]["bytes_out"]
     assert scraper.past.totals[EdgeKey("thief", "127.0.0.1", "external")]["requests"] == 1
     assert scraper.past.totals[EdgeKey("store", "orders", "v1")]["requests"] == 1
 

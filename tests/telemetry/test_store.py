@@ -157,13 +157,10 @@ def test_gauges_are_means_and_each_instance_has_its_own(kept: Kept) -> None:
 
 
 def test_by_code_and_flag(kept: Kept) -> None:
-    kept.write(
-        {ORDERS: {"requests": 5, "route.web rule 1": 5, "code.200": 4, "code.503": 1, "flag.UF": 1, "errors": 1}}
-    )
+    kept.write({ORDERS: {"requests": 5, "code.200": 4, "code.503": 1, "flag.UF": 1, "errors": 1}})
 
     codes = kept.ask(Metric.REQUESTS, step=1, since=START, by=("code",))
     flags = kept.ask(Metric.REQUESTS, step=1, since=START, by=("callee", "flag"))
-    routes = kept.ask(Metric.REQUESTS, step=1, since=START, by=("route",))
     ratio = kept.ask(Metric.ERROR_RATIO, step=1, since=START)
 
     assert [(dict(one.labels), one.values[0]) for one in codes.series] == [
@@ -171,8 +168,32 @@ def test_by_code_and_flag(kept: Kept) -> None:
         ({"code": "503"}, 1.0),
     ]
     assert [dict(one.labels) for one in flags.series] == [{"callee": "orders", "flag": "UF"}]
-    assert [dict(one.labels) for one in routes.series] == [{"route": "web rule 1"}]
     assert ratio.series[0].values[0] == 0.2
+
+
+def test_by_route(kept: Kept) -> None:
+    fast = {"route.web rule 1": 5, "route_le.10|web rule 1": 5}
+    slow = {"route.web default": 4, "route_errors.web default": 1, "route_le.200|web default": 4}
+    kept.write({ORDERS: {"requests": 9, "errors": 1, "le.5": 9, **fast, **slow}})
+
+    metrics = (Metric.REQUESTS, Metric.ERROR_RATIO, Metric.P99)
+    found = kept.ask(*metrics, step=1, since=START, by=("callee", "route"))
+
+    assert {one.labels["callee"] for one in found.series} == {"orders"}
+    by_route = {(one.labels["route"], one.metric): one.values[0] for one in found.series}
+    assert (by_route[("web rule 1", Metric.REQUESTS)], by_route[("web default", Metric.REQUESTS)]) == (5.0, 4.0)
+    assert (by_route[("web rule 1", Metric.ERROR_RATIO)], by_route[("web default", Metric.ERROR_RATIO)]) == (0.0, 0.25)
+    assert 8 < (by_route[("web rule 1", Metric.P99)] or 0) <= 10
+    assert 150 < (by_route[("web default", Metric.P99)] or 0) <= 200
+
+
+@pytest.mark.parametrize(
+    ("metric", "by"),
+    [(Metric.RETRIES, ("route",)), (Metric.REQUESTS, ("route", "code")), (Metric.P99, ("flag",))],
+)
+def test_what_cant_be_kept_apart(kept: Kept, metric: Metric, by: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="kept apart"):
+        kept.ask(metric, since=START, by=by)
 
 
 def test_only_what_is_asked_for(kept: Kept) -> None:

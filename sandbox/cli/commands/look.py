@@ -67,7 +67,11 @@ def _line_count(text: str) -> int:
 
 def _stat(parser: ArgumentParser) -> None:
     services_argument(parser)
-    parser.add_argument("-e", "--edges", action="store_true", help="a row for each caller and version of a service")
+    rows = parser.add_mutually_exclusive_group()
+    rows.add_argument("-e", "--edges", action="store_true", help="a row for each caller and version of a service")
+    rows.add_argument(
+        "-r", "--routes", action="store_true", help="a row for each rule that led on what came from outside"
+    )
     parser.add_argument("-w", "--watch", action="store_true", help="print it anew every 2 seconds until interrupted")
     output_option("table", "json")(parser)
 
@@ -160,7 +164,7 @@ GROUP = Group(
             "requests, errors and latencies of the last seconds",
             "sandbox.cli.stat:run",
             _stat,
-            ("sandbox stat", "sandbox stat -e orders", "sandbox stat --watch"),
+            ("sandbox stat", "sandbox stat -e orders", "sandbox stat --routes", "sandbox stat --watch"),
         ),
         Command(
             "top",
