@@ -19,7 +19,7 @@ from sandbox.control import (
     TraceSummary,
 )
 from sandbox.daemon.late import LatePlane, imported
-from sandbox.model import TrafficPolicy
+from sandbox.model import TelemetrySettings, TrafficPolicy
 from sandbox.model.records import RequestRecord
 from sandbox.supervisor.cluster import Cluster
 
@@ -80,11 +80,6 @@ class Tracing:
     async def open(self, stack: AsyncExitStack) -> None:
         module = await imported("sandbox.telemetry.traces.service")
         keys = await imported("sandbox.proxy.tracing")
-        settings = self._told.cluster.desired.project.settings.telemetry
-        exporter = None
-        if settings.export is not None:
-            export = await imported("sandbox.telemetry.traces.export")
-            exporter = export.Exporter(settings.export.endpoint, settings.export.headers, self._told.complain)
 
         def sample(traced: float, told: float, trouble: float) -> None:
             shares = {keys.TRACES: traced, keys.TAP: told, keys.TROUBLE: trouble}
@@ -96,8 +91,8 @@ class Tracing:
             instance_at=self._instance_at,
             limits_of=await self._limits_of(),
             complain=self._told.complain,
-            per_second=lambda: self._told.cluster.desired.project.settings.telemetry.traces_per_second,
-            exporter=exporter,
+            per_second=lambda: self._settings.traces_per_second,
+            export=lambda: self._settings.export,
         )
         await service.open()
         stack.push_async_callback(service.close)
@@ -113,6 +108,10 @@ class Tracing:
     def recent_heads(self, within: float = 600.0) -> tuple[RequestRecord, ...]:
         """A sample of the requests of the last `within` seconds, oldest first; none before `open`."""
         return self._service.recent_heads(within) if self._service is not None else ()
+
+    @property
+    def _settings(self) -> TelemetrySettings:
+        return self._told.cluster.desired.project.settings.telemetry
 
     def _instance_at(self, address: str) -> str | None:
         state = self._told.cluster.state

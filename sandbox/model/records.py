@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+"""https://www.w3.org/TR/trace-context/#traceparent-header-field-values"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +30,9 @@ class RequestRecord:
 
     @property
     def trace(self) -> str | None:
-        """32 hex digits; None when it belongs to none."""
-        parts = self.traceparent.split("-")
-        return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else None
+        """32 hex digits; None when it belongs to none: callers may send anything."""
+        found = _TRACEPARENT.fullmatch(self.traceparent)
+        return found[1] if found else None
 
     @property
     def sampled(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sandbox.control.traces import Sampling, TappedRequest, TapQuery, Trace, TraceQuery, TracesControl, TraceSummary
 from sandbox.errors import NotFoundError, UsageError
+from sandbox.model import OtlpExport
 from sandbox.model.records import RequestRecord
 from sandbox.tasks import Tasks
 from sandbox.telemetry import otlp_schema
@@ -17,6 +18,7 @@ from sandbox.telemetry.traces.assemble import assemble
 from sandbox.telemetry.traces.export import Body, Exporter
 from sandbox.telemetry.traces.hops import InstanceAt, failed_status, record_span
 from sandbox.telemetry.traces.ingest import Arrived, Ingest
+from sandbox.telemetry.traces.rebuilt import Rebuilt
 from sandbox.telemetry.traces.requests import Requests
 from sandbox.telemetry.traces.sampler import Share
 from sandbox.telemetry.traces.spans import Batch
@@ -40,14 +42,15 @@ COMPLETE_AFTER = 3.0
 """Seconds without anything new."""
 
 _STEP = 1.0
+_PROTOBUF = "application/x-protobuf"
 
 Sample = Callable[[float, float, float], None]
 """Tell the proxy which share of requests to trace, to tell of, and to tell of among those in trouble."""
 
 
 class TraceService(TracesControl):
-    """`open` it before use. `per_second` is what the file says, as it is now; what a person asks for holds until that
-    changes. `complain` hears what can't be kept or handed on, once each."""
+    """`open` it before use. `per_second` and `export` are what the file says, as it is now; how many a person asks for
+    holds until that changes. `complain` hears what can't be kept or handed on, once each."""
 
     def __init__(
         self,
@@ -58,13 +61,14 @@ class TraceService(TracesControl):
         limits_of: LimitsOf,
         complain: Callable[[str], None],
         per_second: Callable[[], float | None] = lambda: PER_SECOND,
-        exporter: Exporter | None = None,
+        export: Callable[[], OtlpExport | None] = lambda: None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._sample = sample
         self._instance_at = instance_at
         self._limits_of = limits_of
-        self._exporter = exporter
+        self._exporter = Exporter(export, complain)
+        self._rebuilt = Rebuilt()
         self._tasks = Tasks(lambda name, error: complain(f"internal error in '{name}': {error}"))
 
         def complain_from_thread(text: str) -> None:
@@ -83,8 +87,7 @@ class TraceService(TracesControl):
     async def open(self) -> None:
         self._tasks.spawn(self._ingest.run(), name="read spans")
         self._tasks.spawn(self._steer(), name="adjust how much is traced")
-        if self._exporter is not None:
-            self._tasks.spawn(self._exporter.run(), name="hand telemetry on")
+        self._tasks.spawn(self._exporter.run(), name="hand telemetry on")
         self._say()
 
     async def close(self) -> None:
@@ -97,8 +100,7 @@ class TraceService(TracesControl):
         """An ExportTraceServiceRequest of Envoy's."""
         message = otlp_schema.new("TraceRequest", lenient=True)
         message.ParseFromString(body)
-        if self._exporter is not None:
-            self._exporter.offer(Body("traces", body, "application/x-protobuf"))
+        self._exporter.offer(Body("traces", body, _PROTOBUF))
         self._ingest.offer(Arrived(message, SIGNALS["traces"].items(message), from_proxy=True))
 
     def records(self, records: tuple[RequestRecord, ...]) -> None:
@@ -109,14 +111,14 @@ class TraceService(TracesControl):
         spans: Batch = [found for one in troubled if (found := record_span(one, self._instance_at))]
         if spans:
             self._ingest.offer(Arrived(spans, len(spans), from_proxy=True))
+            if self._exporter.wanted:
+                self._rebuilt.take(spans, time.monotonic())
         self._requests.take(records)
         self._adjust()
 
     def arrived(self, arrival: Arrival) -> Verdict:
         """Of services, by OTLP over HTTP."""
-        taken = self._exporter is not None and self._exporter.offer(
-            Body(arrival.signal.name, arrival.body, arrival.content_type)
-        )
+        taken = self._exporter.offer(Body(arrival.signal.name, arrival.body, arrival.content_type))
         if arrival.signal.name != "traces":
             why = f"{arrival.signal.name} are counted, and handed on where telemetry.export.otlp says so, but not kept"
             return Verdict() if taken else Verdict(arrival.items, why)
@@ -180,6 +182,8 @@ class TraceService(TracesControl):
                 self._file = wanted
                 self.want(wanted)
             self._adjust()
+            if (body := self._rebuilt.ready(time.monotonic())) is not None:
+                self._exporter.offer(Body("traces", body, _PROTOBUF))
 
     def _adjust(self) -> None:
         now = time.monotonic()

@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.control import Trace, TraceQuery
 from sandbox.errors import NotFoundError
+from sandbox.model import OtlpExport
 from sandbox.telemetry.traces.service import TraceService
 from tests.telemetry.traces.build import no_limits, nowhere
 
@@ -23,6 +24,7 @@ class Desk:
         self.shares: list[tuple[float, ...]] = []
         self.said: list[str] = []
         self.per_second = per_second
+        self.export: OtlpExport | None = None
         self.sample: Callable[[float, float, float], None] = lambda *_: None
         self.service = TraceService(
             path,
@@ -31,6 +33,7 @@ class Desk:
             limits_of=no_limits,
             complain=self.said.append,
             per_second=lambda: self.per_second,
+            export=lambda: self.export,
         )
 
     def _sample(self, *shares: float) -> None:

@@ -16,15 +16,17 @@ from aiohttp import ClientSession, web
 
 from sandbox.control import TraceQuery
 from sandbox.errors import NotFoundError, UsageError
+from sandbox.model import OtlpExport
 from sandbox.telemetry.otlp import OtlpReceiver
 from sandbox.telemetry.otlp_schema import new
-from sandbox.telemetry.traces import export, ingest
+from sandbox.telemetry.traces import export, ingest, rebuilt
 from sandbox.telemetry.traces.export import Body, Exporter
 from tests.telemetry.traces import sdk
-from tests.telemetry.traces.build import TRACE
+from tests.telemetry.traces.build import TRACE, record
 from tests.telemetry.traces.conftest import Desk
 
 KEY = "secret"
+NOBODY = OtlpExport(endpoint="http://127.0.0.1:1")
 PROTOBUF = {"Content-Type": "application/x-protobuf", "x-sandbox-key": KEY}
 
 PROGRAM = """
@@ -219,7 +221,8 @@ async def collectors() -> AsyncIterator[Any]:
 
 async def test_all_is_handed_on_and_sent_again_where_that_may_help(collectors: Any) -> None:
     collector, said = Collector(503, 429), list[str]()
-    exporter = Exporter(await collectors(collector), {"x-api-key": "k"}, said.append, first_pause=0.01)
+    to = OtlpExport(endpoint=await collectors(collector), headers={"x-api-key": "k"})
+    exporter = Exporter(lambda: to, said.append, first_pause=0.01)
     assert exporter.offer(Body("traces", b"one", "application/x-protobuf"))
     assert exporter.offer(Body("logs", b"two", "application/json"))
     await handed_on(exporter, lambda: exporter.sent == 2)
@@ -229,21 +232,59 @@ async def test_all_is_handed_on_and_sent_again_where_that_may_help(collectors: A
 
 
 async def test_what_is_refused_or_finds_nobody_is_dropped_and_counted(collectors: Any) -> None:
-    exporter = Exporter(await collectors(Collector(400)), {}, lambda _: None, first_pause=0.01)
+    to = OtlpExport(endpoint=await collectors(Collector(400)))
+    exporter = Exporter(lambda: to, lambda _: None, first_pause=0.01)
     exporter.offer(Body("traces", b"one", "application/json"))
     exporter.offer(Body("traces", b"two", "application/json"))
     await handed_on(exporter, lambda: exporter.sent == 1)
     assert exporter.dropped == 1
-    nobody = Exporter("http://127.0.0.1:1", {}, lambda _: None, patience=0.05, first_pause=0.01)
+    nobody = Exporter(lambda: NOBODY, lambda _: None, patience=0.05, first_pause=0.01)
     nobody.offer(Body("traces", b"one", "application/json"))
     await handed_on(nobody, lambda: nobody.dropped == 1)
 
 
 async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "MOST_BYTES", 10)
-    exporter = Exporter("http://127.0.0.1:1", {}, lambda _: None)
+    exporter = Exporter(lambda: NOBODY, lambda _: None)
     assert [exporter.offer(Body("traces", b"12345", "")) for _ in range(3)] == [True, True, False]
     assert exporter.dropped == 1
+
+
+async def test_where_to_may_change_while_something_waits(collectors: Any) -> None:
+    collector = Collector()
+    to: list[OtlpExport | None] = [None]
+    exporter = Exporter(lambda: to[0], lambda _: to.insert(0, meant), first_pause=0.01)
+    meant = OtlpExport(endpoint=await collectors(collector))
+    assert not exporter.offer(Body("traces", b"unwanted", ""))
+    to[0] = NOBODY
+    exporter.offer(Body("traces", b"wanted", ""))
+    await handed_on(exporter, lambda: exporter.sent == 1)
+    assert [body for _, body, _ in collector.got] == [b"wanted"]
+    assert exporter.dropped == 0
+
+
+async def test_what_waits_when_nobody_wants_it_any_more_is_dropped(collectors: Any) -> None:
+    to: list[OtlpExport | None] = [NOBODY]
+    exporter = Exporter(lambda: to[0], lambda _: to.insert(0, None), first_pause=0.01)
+    exporter.offer(Body("traces", b"one", ""))
+    await handed_on(exporter, lambda: exporter.dropped == 1)
+
+
+async def test_traces_made_of_records_are_handed_on_too(
+    desk: Desk, collectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live: the collector is named when all runs already."""
+    monkeypatch.setattr(rebuilt, "QUIET", 0.0)
+    collector = Collector()
+    desk.export = OtlpExport(endpoint=await collectors(collector))
+    desk.service.records((record(), record(status=200, duration=0.1)))
+    async with asyncio.timeout(20):
+        while not collector.got:
+            await asyncio.sleep(0.02)
+    message = new("TraceRequest")
+    message.ParseFromString(collector.got[0][1])
+    (span,) = message.resource_spans[0].scope_spans[0].spans
+    assert (span.trace_id.hex(), span.name, span.status.code) == (TRACE, "GET /wheat", 2)
 
 
 async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
