@@ -108,6 +108,15 @@ async def services(
     return found
 
 
+async def between(
+    metrics: MetricsControl, by: Sequence[str], *, start: float, end: float, wanted: Sequence[Metric]
+) -> Mapping[Labels, Numbers]:
+    """Of exactly that time, by the values of the labels. SandboxError when nothing can be asked."""
+    query = MetricsQuery(metrics=tuple(wanted), by=tuple(by), since=start, until=end, whole=True)
+    found = _by_labels(await metrics.query(query), by, lambda series: series.values[0] if series.values else None)
+    return {labels: {**numbers, **_ratio(numbers)} for labels, numbers in found.items()}
+
+
 def _summed(parts: Iterable[Numbers]) -> Numbers:
     total: dict[Metric, float | None] = {}
     for numbers in parts:

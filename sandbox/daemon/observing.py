@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sandbox.control import Metric, MetricsControl, ProjectStatus
@@ -15,6 +17,7 @@ from sandbox.events import Bus
 from sandbox.model import Project
 from sandbox.telemetry.alerts.budget import WINDOWS
 from sandbox.telemetry.alerts.builtin import CRASHES_WITHIN
+from sandbox.telemetry.alerts.fresh import fresh, since_change
 from sandbox.telemetry.alerts.observation import LOOKS_BACK, Asked, Numbers, Observation
 
 _BUILT_IN = {Metric.REQUESTS, Metric.ERRORS, Metric.RETRIES, Metric.OVERFLOWS}
@@ -49,15 +52,15 @@ class Observer:
         now = time.time()
         free, size = await asyncio.to_thread(free_disk, self._state)
         metrics = self._metrics()
+        counted, timed = wanted(self._project())
         try:
-            counted, timed = wanted(self._project())
             edges = await numbers.edges(metrics, now=now, seconds=LOOKS_BACK, counted=counted, timed=timed)
             called = await numbers.services(metrics, edges, now=now, seconds=LOOKS_BACK, timed=timed)
             usage = await metrics.usage()
             windows = await self._budget(metrics, now)
         except SandboxError:
             edges, called, usage, windows = {}, {}, (), {}
-        return Observation(
+        seen = Observation(
             at=now,
             services=self._status().services,
             numbers=called,
@@ -69,6 +72,20 @@ class Observer:
             disk_size=size,
             certificate_days=await self._certificate_days(),
         )
+        return replace(seen, fresh=await self._fresh(seen, (*counted, *timed)))
+
+    async def _fresh(self, seen: Observation, wanted: Sequence[Metric]) -> Observation | None:
+        since = since_change(seen.events, seen.at)
+        if since is None:
+            return None
+        ask = partial(numbers.between, self._metrics(), start=since.start, end=since.end, wanted=wanted)
+        try:
+            edges = await ask(numbers.EDGE)
+            called = await ask(("callee",))
+        except SandboxError:
+            return None
+        by_edge = {(caller, callee): found for (caller, callee), found in edges.items()}
+        return fresh(seen, since, by_edge, {name: found for (name,), found in called.items()})
 
     async def _budget(self, metrics: MetricsControl, now: float) -> Mapping[str, Mapping[float, Asked]]:
         promised = any(one.objectives.availability is not None for one in self._project().services.values())

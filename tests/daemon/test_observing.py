@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sandbox.control import Metric, MetricsAnswer, MetricsQuery, Series
 from sandbox.daemon import numbers
 from sandbox.daemon.observing import Observer, wanted
 from sandbox.errors import SandboxError
-from sandbox.events import Bus
+from sandbox.events import Bus, Event, Kind
 from sandbox.model import (
     AlertCondition,
     AlertRule,
@@ -38,13 +39,12 @@ class Counted(FakeMetrics):
         callers = ("mill", "orders") if "caller" in query.by else ("",)
         series = [self._series(metric, caller, query) for metric in query.metrics for caller in callers]
         assert query.since is not None
-        assert query.step is not None
-        return MetricsAnswer(start=query.since, step=query.step, series=tuple(series))
+        return MetricsAnswer(start=query.since, step=query.step or 1.0, series=tuple(series))
 
     def _series(self, metric: Metric, caller: str, query: MetricsQuery) -> Series:
         value = {Metric.REQUESTS: self.requests, Metric.ERRORS: self.requests / 4, Metric.P99: 40.0}.get(metric, 0.0)
         labels = {"callee": "pantry", **({"caller": caller} if caller else {})}
-        return Series(metric=metric, labels=labels, values=(None, value, value))
+        return Series(metric=metric, labels=labels, values=(value,) if query.whole else (None, value, value))
 
 
 def project(*rules: AlertRule, promised: Objectives | None = None) -> Project:
@@ -53,11 +53,11 @@ def project(*rules: AlertRule, promised: Objectives | None = None) -> Project:
     return Project(name="p", root=Path("/p"), files=(), services={"pantry": pantry}, alerts=AlertSettings(rules=rules))
 
 
-def observer(metrics: FakeMetrics, of: Project, state: Path) -> Observer:
+def observer(metrics: FakeMetrics, of: Project, state: Path, bus: Bus | None = None) -> Observer:
     async def no_certificate() -> None:
         return None
 
-    return Observer(state, Bus(), data.project, lambda: of, lambda: metrics, no_certificate)
+    return Observer(state, bus or Bus(), data.project, lambda: of, lambda: metrics, no_certificate)
 
 
 async def test_callers_are_added_up(tmp_path: Path) -> None:
@@ -95,6 +95,18 @@ async def test_without_numbers_the_rest_is_judged(tmp_path: Path) -> None:
 
     assert (seen.numbers, seen.edges) == ({}, {})
     assert seen.services
+
+
+async def test_after_a_change_it_is_asked_what_came_since(tmp_path: Path) -> None:
+    metrics, bus = Counted(), Bus()
+    bus.publish(Event(kind=Kind.POLICY_APPLIED, message="x", service="pantry", at=time.time() - 20))
+    seen = await observer(metrics, project(), tmp_path, bus)()
+
+    assert seen.fresh is not None
+    assert seen.fresh.numbers["pantry"][Metric.ERROR_RATIO] == 0.25
+    [of_edges, of_services] = metrics.queries[-2:]
+    assert (of_edges.whole, of_edges.by, of_services.by) == (True, ("caller", "callee"), ("callee",))
+    assert 10 < seen.fresh.span < 14
 
 
 def test_what_is_wanted_is_what_rules_speak_of() -> None:

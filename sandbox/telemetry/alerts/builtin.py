@@ -12,7 +12,6 @@ from sandbox.events import Event, Kind
 from sandbox.model import GATEWAY, Project
 from sandbox.telemetry.alerts.budget import error_budget
 from sandbox.telemetry.alerts.observation import (
-    LOOKS_BACK,
     PROJECT,
     Level,
     Measured,
@@ -29,7 +28,7 @@ CRASHES, CRASHES_WITHIN = 3, 300.0
 ERRORS_BAD, ERRORS_GOOD, ERRORS_CRITICAL = 0.05, 0.025, 0.5
 PASSED_ON = 0.8  # of its errors
 FEWEST_REQUESTS = 10
-"""In the last minute: a share of fewer says nothing."""
+"""In the time that is looked at: a share of fewer says nothing."""
 
 RETRIES_BAD, RETRIES_GOOD, RETRIES_FEWEST = 0.5, 0.25, 1.0
 MEMORY_BAD, MEMORY_GOOD = 0.9, 0.85
@@ -98,7 +97,7 @@ def error_ratio(seen: Observation, project: Project) -> Iterator[Measured]:
     """Of the service that fails, and of the public ones that people see fail; not of those that pass it on between."""
     public = {service.name for service in seen.services if service.url}
     for service, numbers in seen.numbers.items():
-        ratio = _enough(numbers, numbers.get(Metric.ERROR_RATIO))
+        ratio = _enough(seen, numbers, numbers.get(Metric.ERROR_RATIO))
         if ratio is not None and service not in public and _passes_on(seen, service, numbers):
             ratio = 0.0
         yield Measured(
@@ -127,9 +126,9 @@ def _failing_edges(seen: Observation, service: str) -> Iterator[str]:
             yield f"from {caller}: {per_second(errors)} of {per_second(requests)} fail"
 
 
-def _enough(numbers: Numbers, value: float | None) -> float | None:
+def _enough(seen: Observation, numbers: Numbers, value: float | None) -> float | None:
     requests = numbers.get(Metric.REQUESTS) or 0.0
-    return value if requests * LOOKS_BACK >= FEWEST_REQUESTS else None
+    return value if requests * seen.span >= FEWEST_REQUESTS else None
 
 
 def open_circuit(seen: Observation, project: Project) -> Iterator[Measured]:
@@ -186,7 +185,7 @@ def slow(seen: Observation, project: Project) -> Iterator[Measured]:
     for name, service in project.services.items():
         for quantile, seconds in service.objectives.latency.items():
             limit, numbers = seconds * 1000, seen.numbers.get(name, {})
-            found = _enough(numbers, numbers.get(Metric(quantile)))
+            found = _enough(seen, numbers, numbers.get(Metric(quantile)))
             yield Measured(
                 rule="slow",
                 subject=name,

@@ -7,10 +7,16 @@ from collections.abc import Iterator
 from sandbox.model import BUILT_IN_ALERTS, Project
 from sandbox.telemetry.alerts.builtin import RULES
 from sandbox.telemetry.alerts.custom import custom
+from sandbox.telemetry.alerts.fresh import settled
 from sandbox.telemetry.alerts.observation import Measured, Observation
 
 
 def evaluate(seen: Observation, project: Project) -> Iterator[Measured]:
+    measured = _all(seen, project)
+    return settled(measured, _all(seen.fresh, project)) if seen.fresh is not None else measured
+
+
+def _all(seen: Observation, project: Project) -> Iterator[Measured]:
     for name in BUILT_IN_ALERTS:
         if name not in project.alerts.off:
             yield from RULES[name](seen, project)

@@ -15,6 +15,9 @@ from sandbox.telemetry.alerts.observation import Level, Measured
 KEEP = 15.0
 """Seconds that it must be good before an alert is over, or half as long as it had to be bad."""
 
+SETTLED = 2
+"""Looks in a row by which an alert is over that is good since a change."""
+
 STALE = 300.0
 """Seconds without any data after which an alert is over."""
 
@@ -29,6 +32,7 @@ class Standing:
     bad_for: float = 0.0
     good_for: float = 0.0
     unknown_for: float = 0.0
+    settled: int = 0  # looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +123,15 @@ def _firing(old: Standing, seen: Measured | None, now: float, elapsed: float) ->
             assert seen is not None
             return Standing(alert=_alert(seen, AlertState.FIRING, old.alert.since), hold=seen.hold)
         case Level.BETWEEN:
-            return replace(old, good_for=0.0, unknown_for=0.0)
+            return replace(old, good_for=0.0, unknown_for=0.0, settled=0)
         case Level.GOOD:
-            good_for = old.good_for + elapsed
+            assert seen is not None
+            good_for, settled = old.good_for + elapsed, old.settled + 1 if seen.settled else old.settled
+            if settled >= SETTLED:
+                return _resolved(old, now, "well since the last change")
             if good_for >= max(KEEP, old.hold / 2):
                 return _resolved(old, now, "")
-            return replace(old, good_for=good_for, unknown_for=0.0)
+            return replace(old, good_for=good_for, unknown_for=0.0, settled=settled)
         case Level.UNKNOWN:
             unknown_for = old.unknown_for + elapsed
             if unknown_for >= STALE:

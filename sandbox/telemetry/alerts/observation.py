@@ -13,7 +13,7 @@ PROJECT = "project"
 """The subject of what belongs to no service."""
 
 LOOKS_BACK = 60.0
-"""Seconds that `numbers` and `edges` are of."""
+"""Seconds that numbers are of, but after a change."""
 
 Numbers = Mapping[Metric, float | None]
 
@@ -35,6 +35,7 @@ class Observation:
     """None and what is missing: nothing is known, which is neither good nor bad."""
 
     at: float  # seconds since the epoch
+    span: float = LOOKS_BACK  # seconds that `numbers` and `edges` are of
     services: tuple[ServiceStatus, ...] = ()
     numbers: Mapping[str, Numbers] = field(default_factory=dict)  # by service that was called
     edges: Mapping[tuple[str, str], Numbers] = field(default_factory=dict)  # by caller and callee
@@ -44,6 +45,7 @@ class Observation:
     disk_free: int | None = None  # bytes where the project's state lies
     disk_size: int | None = None
     certificate_days: float | None = None  # until the first certificate of the proxy runs out
+    fresh: Observation | None = None  # the same by what was counted since a change; None: nothing changed lately
 
 
 class Level(StrEnum):
@@ -66,6 +68,7 @@ class Measured:
     value: float | None = None
     threshold: float | None = None
     evidence: tuple[str, ...] = ()
+    settled: bool = False  # good by what was counted since a change
 
 
 def level(value: float | None, bad: float, good: float) -> Level:

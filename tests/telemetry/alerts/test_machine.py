@@ -15,12 +15,19 @@ from sandbox.telemetry.alerts.observation import Level, Measured
 
 EVERY = 5.0
 NOW = 1_767_225_600.0
-LEVELS = {"x": Level.BAD, "~": Level.BETWEEN, ".": Level.GOOD, "?": Level.UNKNOWN}
+LEVELS = {"x": Level.BAD, "~": Level.BETWEEN, ".": Level.GOOD, "!": Level.GOOD, "?": Level.UNKNOWN}
 LETTERS = {None: " ", AlertState.PENDING: "p", AlertState.FIRING: "F"}
 
 
-def measured(level: Level, hold: float = 10.0) -> Measured:
-    return Measured(rule="error_ratio", subject="orders", level=level, hold=hold, message="it fails")
+def measured(letter: str, hold: float = 10.0) -> Measured:
+    return Measured(
+        rule="error_ratio",
+        subject="orders",
+        level=LEVELS[letter],
+        hold=hold,
+        message="it fails",
+        settled=letter == "!",
+    )
 
 
 class Watched:
@@ -33,12 +40,13 @@ class Watched:
         self._hold = hold
 
     def see(self, history: str) -> str:
-        """`x` bad, `~` between, `.` good, `?` unknown, ` ` not measured → `p` pending, `F` firing, or nothing."""
+        """`x` bad, `~` between, `.` good, `!` good since a change, `?` unknown, ` ` not measured → `p` pending, `F`
+        firing, or nothing."""
         return "".join(self._look(letter) for letter in history)
 
     def _look(self, letter: str) -> str:
         self.now += EVERY
-        found = [measured(LEVELS[letter], self._hold)] if letter in LEVELS else []
+        found = [measured(letter, self._hold)] if letter in LEVELS else []
         self.alerts, changed = look(self.alerts, found, now=self.now, elapsed=EVERY)
         self.told += [alert.state for alert in changed]
         standing = self.alerts.standing.get("error_ratio/orders")
@@ -58,6 +66,10 @@ class Watched:
         ("x~~x~x", "ppppp" + "F"),
         ("xx x", "pp p"),  # gone, and there again: it begins anew
         ("xxx ", "ppF "),
+        ("xxx!!", "ppFF "),  # a change mended it
+        ("xxx!x!x", "ppFFFFF"),  # it did not
+        ("xxx!.!", "ppFFF "),
+        ("x!xx", "p pp"),
         ("..??~~", "      "),
     ],
 )
@@ -156,7 +168,7 @@ def test_a_silence_that_is_over_is_forgotten_at_the_next_look() -> None:
 
 def test_the_worst_is_first_and_what_is_silenced_last() -> None:
     def bad(subject: str, severity: str, rule: str = "r") -> Measured:
-        return replace(measured(Level.BAD, 0), rule=rule, subject=subject, severity=severity)
+        return replace(measured("x", 0), rule=rule, subject=subject, severity=severity)
 
     found = [bad("a", "info"), bad("b", "critical"), bad("c", "warning"), bad("d", "critical", "quiet")]
     alerts, _ = look(Alerts(), [*found, replace(bad("e", "critical"), hold=10)], now=NOW, elapsed=EVERY)
@@ -166,7 +178,7 @@ def test_the_worst_is_first_and_what_is_silenced_last() -> None:
 
 
 def test_of_a_subject_with_several_limits_the_worst_counts() -> None:
-    found = [replace(measured(level, 0), message=str(level)) for level in (Level.GOOD, Level.BAD, Level.UNKNOWN)]
+    found = [replace(measured(letter, 0), message=str(LEVELS[letter])) for letter in ".x?"]
     _, changed = look(Alerts(), found, now=NOW, elapsed=EVERY)
 
     assert [alert.message for alert in changed] == ["bad"]
