@@ -147,7 +147,7 @@ class ProjectPaths:
     @property
     def envoy_sockets(self) -> tuple[Path, ...]:
         """All at which Envoy listens, or a former one did: it does not replace what a killed one left."""
-        inner = (self.run / "inbound.sock", self.run / "breaking.sock", *self.run.glob("e??????.sock"))
+        inner = (self.run / "inbound.sock", self.run / "breaking.sock", *self.run.glob("[eg]??????.sock"))
         return (self.admin_socket, self.outbound_socket, *inner)
 
     def create(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.base_pb2 import Metadata, TransportSocket
 from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
@@ -18,13 +20,14 @@ from sandbox.model import AppProtocol, TrafficPolicy
 from sandbox.proxy.authorization import refuses, refuses_all
 from sandbox.proxy.egress import lead_outside
 from sandbox.proxy.faults import breaks_off
+from sandbox.proxy.gates import counts_together, gate_sockets
 from sandbox.proxy.inbound import passes_inbound
 from sandbox.proxy.names import ALL_VERSIONS, OUTBOUND, OUTSIDE, broken_name, denied_name, endpoints_name
 from sandbox.proxy.protections import balance, breakers, most_requests, protect
 from sandbox.proxy.resource import Resource, pack, resource
 from sandbox.proxy.target import Callee, Target
 from sandbox.proxy.topology import Address, protocol_of
-from sandbox.proxy.upstreams import ads, dns_cache, find_by_dns, lead_nowhere, lead_to_socket, speak
+from sandbox.proxy.upstreams import ads, dns_cache, find_by_dns, lead_nowhere, lead_to_socket, lead_to_sockets, speak
 from sandbox.proxy.values import metadata
 
 _CONNECT_TIMEOUT = Duration(seconds=2)
@@ -99,18 +102,25 @@ def _instances(name: str, target: Target, version: str, protocol: AppProtocol, *
     cluster = _template(name, protocol, policy)
     refers_to = _lead_to_instances(cluster, target, version)
     cluster.metadata.CopyFrom(_who(target, version))
-    cluster.circuit_breakers.CopyFrom(breakers(concurrency=policy.concurrency) if inbound else breakers(policy))
+    cluster.circuit_breakers.CopyFrom(_at_a_time(target) if inbound else breakers(policy))
     balance(cluster, policy)
     protect(cluster, policy)
     on_demand = target.origin is None and not inbound  # few calls are undeclared
     return resource(name, cluster, refers_to=refers_to, on_demand=on_demand)
 
 
+def _at_a_time(target: Target) -> CircuitBreakers:
+    """Where this is the only cluster to instances; of several, it is counted at the gate."""
+    together = counts_together(target.callee)
+    return breakers(concurrency=None if together else target.policy.concurrency)
+
+
 def _guarded(target: Target, version: str, protocol: AppProtocol) -> Resource:
     """The same way for requests that pass the inbound listener before."""
     cluster = _template(target.cluster(version, guarded=True), protocol, TrafficPolicy())
     cluster.circuit_breakers.CopyFrom(breakers(target.policy))
-    return _to_listener(cluster, target, version, target.callee.around.inbound_socket)
+    callee = target.callee
+    return _to_listener(cluster, target, version, callee.around.inbound_socket, gate_sockets(callee))
 
 
 def _answering(target: Target, protocol: AppProtocol) -> tuple[Resource, ...]:
@@ -127,8 +137,13 @@ def _answering(target: Target, protocol: AppProtocol) -> tuple[Resource, ...]:
     )
 
 
-def _to_listener(cluster: Cluster, target: Target, version: str, socket: Path) -> Resource:
-    lead_to_socket(cluster, socket)
+def _to_listener(
+    cluster: Cluster, target: Target, version: str, socket: Path, gates: Mapping[str, Path] | None = None
+) -> Resource:
+    if gates:
+        lead_to_sockets(cluster, socket, gates)
+    else:
+        lead_to_socket(cluster, socket)
     cluster.metadata.CopyFrom(_who(target, version))
     return resource(cluster.name, cluster, on_demand=target.origin is None)
 

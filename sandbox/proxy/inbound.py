@@ -1,4 +1,4 @@
-"""The inbound listener's routes: one for each rule that needs a filter, in a host for each service. Pure.
+"""The inbound listener's routes: one for each rule that needs a filter or a gate, in a host for each service. Pure.
 
 The caller's own routes have chosen rule and version; they say both in headers. What a route holds here holds for
 all callers together.
@@ -21,9 +21,9 @@ from sandbox.model import AppProtocol, HeaderMatch
 from sandbox.proxy import cors, faults, limits, sessions
 from sandbox.proxy.answers import EVERY_REQUEST, LONGEST_BODY, answers_itself, own_answer
 from sandbox.proxy.authorization import DENIED, SAYS_HEADER, SERVICE_HEADER
-from sandbox.proxy.guard import guards, is_guarded, limit_of
+from sandbox.proxy.guard import guards, is_guarded
 from sandbox.proxy.matches import header_matcher
-from sandbox.proxy.names import INBOUND, limit_name, route_name
+from sandbox.proxy.names import INBOUND, route_name
 from sandbox.proxy.protections import SOURCE_HEADER, hash_policies
 from sandbox.proxy.replies import REASON_HEADER
 from sandbox.proxy.resource import Resource, pack, resource
@@ -36,24 +36,28 @@ CLUSTER_HEADER = "x-sandbox-cluster"
 FAULT_COUNTED_BY = "x-envoy-downstream-service-cluster"
 """Envoy counts faults by its value, as `http.inbound.fault.CALLER|CALLEE.delays_injected`."""
 
-# Without SOURCE_HEADER: it is looked at only after these are gone.
-OURS = (SERVICE_HEADER, RULE_HEADER, CLUSTER_HEADER, SAYS_HEADER, limits.CALLER_HEADER, FAULT_COUNTED_BY)
+OURS = (
+    *(SERVICE_HEADER, RULE_HEADER, CLUSTER_HEADER, SAYS_HEADER),
+    *(limits.CALLER_HEADER, FAULT_COUNTED_BY, SOURCE_HEADER),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inbound:
-    """What one service brings: its host, and the clusters to its instances."""
+    """What one service brings: its host, its gates, and the clusters to its instances."""
 
     clusters: tuple[Resource, ...]
     host: VirtualHost
+    gates: tuple[Resource, ...] = ()
 
 
-def guarded_headers(target: Target, key: str) -> list[HeaderValueOption]:
-    """What the inbound listener must know of a request beside its cluster."""
+def guarded_headers(target: Target, one: Numbered, key: str) -> list[HeaderValueOption]:
+    """What gates and the inbound listener must know of a request beside its cluster."""
     caller, service = target.caller or "-", target.callee.service.name
     found = [
         header(SERVICE_HEADER, service),
         header(RULE_HEADER, key),
+        header(SAYS_HEADER, spoken(one, service)),
         header(limits.CALLER_HEADER, caller),
         header(FAULT_COUNTED_BY, f"{caller}|{service}"),
     ]
@@ -81,16 +85,8 @@ def passes_inbound(callee: Callee) -> bool:
 
 def inbound_host(callee: Callee) -> VirtualHost:
     service, policy = callee.service, callee.service.policy
-    host = VirtualHost(
-        name=service.name,
-        domains=[service.name],
-        routes=[*(route for one in numbered(policy) for route in _routes(one, callee)), _onwards()],
-    )
-    if policy.rate_limit is not None:
-        host.typed_per_filter_config[limits.FILTER].CopyFrom(
-            pack(limits.bucket_filter(policy.rate_limit, limit_name(service.name, None)))
-        )
-    return host
+    routes = [*(route for one in numbered(policy) for route in _routes(one, callee)), _onwards()]
+    return VirtualHost(name=service.name, domains=[service.name], routes=routes)
 
 
 def inbound_routes(services: Sequence[Inbound]) -> Resource:
@@ -134,8 +130,6 @@ def _filters(one: Numbered, callee: Callee) -> dict[str, Any]:
         found[faults.FILTER] = fault
     if rule.cors is not None:
         found[cors.FILTER] = cors.cors_policy(rule.cors)
-    if rule.rate_limit is not None:
-        found[limits.FILTER] = limits.bucket_filter(rule.rate_limit, limit_name(callee.service.name, one.number))
     if policy.session_persistence is not None:
         found[sessions.FILTER] = sessions.sticky_filter(policy.session_persistence)
     return {name: pack(message) for name, message in found.items()}
@@ -143,12 +137,11 @@ def _filters(one: Numbered, callee: Callee) -> dict[str, Any]:
 
 def _words(one: Numbered, callee: Callee) -> dict[str, str]:
     """What answers in the service's stead say."""
-    name, limit = callee.service.name, limit_of(one.rule, callee.service.policy)
-    rule = f"rule {one.number} of {name}" if one.number is not None else name
-    found = {"service": name, "rule": rule}
-    if limit is not None:
-        found["limit"] = f"{rule if one.rule.rate_limit is not None else name} takes {limits.describe(limit)}"
-    return found
+    return {"service": callee.service.name, "rule": spoken(one, callee.service.name)}
+
+
+def spoken(one: Numbered, service: str) -> str:
+    return f"rule {one.number} of {service}" if one.number is not None else service
 
 
 def _denying() -> VirtualHost:

@@ -1,7 +1,6 @@
 """Rate limits -> token buckets. Pure.
 
-A bucket belongs to the routes it stands in, so it holds for all callers only where all of them pass: in the inbound
-listener.
+A bucket belongs to the listener it stands in, so it holds for all callers only where all of them pass: at a gate.
 """
 
 from __future__ import annotations

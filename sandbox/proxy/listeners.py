@@ -6,15 +6,13 @@ whole filter chains come and go; Envoy then leaves the connections of all others
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
 from envoy.config.core.v3.address_pb2 import Address as EnvoyAddress
 from envoy.config.core.v3.address_pb2 import Pipe
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
-from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
-from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, ListenerFilter
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors as CorsFilter
@@ -22,57 +20,46 @@ from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_prox
     FilterConfig as DynamicForwardProxy,
 )
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
-from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import LocalRateLimit
 from envoy.extensions.filters.http.on_demand.v3.on_demand_pb2 import OnDemand, OnDemandCds
-from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.http.stateful_session.v3.stateful_session_pb2 import StatefulSession
 from envoy.extensions.filters.listener.proxy_protocol.v3.proxy_protocol_pb2 import ProxyProtocol
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
     HttpFilter,
-    Rds,
-    RequestIDExtension,
 )
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
-from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
-    HeaderMutation as EarlyHeaderMutation,
-)
-from envoy.extensions.request_id.uuid.v3.uuid_pb2 import UuidRequestIdConfig
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
-from sandbox.proxy import cors, faults, limits, sessions
-from sandbox.proxy.accesslog import access_log
+from sandbox.proxy import cors, faults, managers, protections, sessions
 from sandbox.proxy.endpoints import socket_address
+from sandbox.proxy.gates import Gate
+from sandbox.proxy.managers import ROUTER, UpgradeConfig, early, network_filter
 from sandbox.proxy.names import BREAKING, INBOUND, OUTBOUND, OUTSIDE
-from sandbox.proxy.outcomes import BY_CHAIN, BY_PORT, calls, outcomes
+from sandbox.proxy.outcomes import BY_CHAIN, BY_PORT, calls
 from sandbox.proxy.outcomes import routes as routes_taken
-from sandbox.proxy.replies import local_replies
+from sandbox.proxy.replies import gate_replies, local_replies
 from sandbox.proxy.resource import Resource, pack, resource
 from sandbox.proxy.routes import CALLER_HEADER
 from sandbox.proxy.sharing import ANYWHERE, parse_range
 from sandbox.proxy.topology import Address
-from sandbox.proxy.tracing import honours_callers, tracing
-from sandbox.proxy.upstreams import MAX_HEADERS, MAX_HEADERS_KB, ads, dns_cache, keep_case
+from sandbox.proxy.upstreams import ads, dns_cache
 
-_STREAM_IDLE = Duration(seconds=4 * 3600)
-_ROUTER = HttpFilter(name="envoy.filters.http.router", typed_config=pack(Router(suppress_envoy_headers=True)))
 _DNS_FILTER = "envoy.filters.http.dynamic_forward_proxy"
-_UpgradeConfig = HttpConnectionManager.UpgradeConfig
 
 
 def gateway_listener(routes: str, bind: Address, source: str | None) -> Resource:
     """For requests from outside: what they say in x-envoy- headers is dropped."""
-    manager = _manager("gateway")
-    manager.access_log.append(routes_taken())
-    manager.use_remote_address.value = True
-    return _single(routes, _http(manager, routes), routes, bind, source)
+    made = managers.manager("gateway")
+    made.access_log.append(routes_taken())
+    made.use_remote_address.value = True
+    return _single(routes, _http(made, routes), routes, bind, source)
 
 
 def edge_listener(name: str, bind: Address, source: str | None = None) -> Resource:
     """Its routes are called like the listener."""
-    return _single(name, _http(_manager("edge"), name), name, bind, source)
+    return _single(name, _http(managers.manager("edge"), name), name, bind, source)
 
 
 def tcp_listener(name: str, cluster: str, bind: Address, source: str | None = None) -> Resource:
@@ -104,11 +91,11 @@ def http_chain(caller: str, routes: str, source: str | None) -> FilterChain:
 
     Always with clusters on demand: a chain that got them with the first undeclared callee would lose its connections.
     """
-    manager = _manager("edge")
-    manager.access_log.append(calls(BY_CHAIN))
-    del manager.http_filters[:]
-    manager.http_filters.extend([_clusters_on_demand(), _ROUTER])
-    return _chain(_http(manager, routes), source, caller)
+    made = managers.manager("edge")
+    made.access_log.append(calls(BY_CHAIN))
+    del made.http_filters[:]
+    made.http_filters.extend([_clusters_on_demand(), ROUTER])
+    return _chain(_http(made, routes), source, caller)
 
 
 def tcp_chain(caller: str, cluster: str, source: str | None) -> FilterChain:
@@ -121,15 +108,15 @@ def outbound_listener(socket: Path, *, resolves: bool) -> Resource:
     The PROXY protocol says which proxy a connection came in by, and so who is calling. `resolves`: hosts outside are
     looked up here, not by a parent proxy.
     """
-    manager = _manager(OUTBOUND, BY_PORT)
-    manager.access_log.append(calls(BY_PORT))
-    manager.upgrade_configs.append(_UpgradeConfig(upgrade_type="CONNECT"))
-    manager.local_reply_config.CopyFrom(local_replies(resolves=True))
-    manager.early_header_mutation_extensions.append(_early("caller", _names_caller()))
+    made = managers.manager(OUTBOUND, BY_PORT)
+    made.access_log.append(calls(BY_PORT))
+    made.upgrade_configs.append(UpgradeConfig(upgrade_type="CONNECT"))
+    made.local_reply_config.CopyFrom(local_replies(resolves=True))
+    made.early_header_mutation_extensions.append(early("caller", _names_caller()))
     lookup = [HttpFilter(name=_DNS_FILTER, typed_config=pack(DynamicForwardProxy(dns_cache_config=dns_cache())))]
-    del manager.http_filters[:]
-    manager.http_filters.extend([_clusters_on_demand(), *(lookup if resolves else []), _ROUTER])
-    chain = _chain(_http(manager, OUTBOUND), None)
+    del made.http_filters[:]
+    made.http_filters.extend([_clusters_on_demand(), *(lookup if resolves else []), ROUTER])
+    chain = _chain(_http(made, OUTBOUND), None)
     listener = _listener(OUTBOUND, _pipe(socket), [chain])
     listener.listener_filters.append(
         ListenerFilter(name="envoy.filters.listener.proxy_protocol", typed_config=pack(ProxyProtocol()))
@@ -139,16 +126,23 @@ def outbound_listener(socket: Path, *, resolves: bool) -> Resource:
 
 def inbound_listener(socket: Path) -> Resource:
     """Where filters are that rules may ask for, each inert until a route of the rule says otherwise."""
-    manager = _manager(INBOUND)
-    manager.ClearField("tracing")  # told and counted where the caller came in
-    manager.ClearField("access_log")
-    manager.ClearField("early_header_mutation_extensions")
-    manager.local_reply_config.CopyFrom(local_replies(inbound=True))
-    del manager.http_filters[:]
-    manager.http_filters.extend([*_inert_filters(), _ROUTER])
+    made = managers.inner_manager(INBOUND)
+    made.local_reply_config.CopyFrom(local_replies(inbound=True))
+    del made.http_filters[:]
+    made.http_filters.extend([*_inert_filters(), ROUTER])
     return resource(
-        INBOUND, _listener(INBOUND, _pipe(socket), [_chain(_http(manager, INBOUND), None)]), refers_to=(INBOUND,)
+        INBOUND, _listener(INBOUND, _pipe(socket), [_chain(_http(made, INBOUND), None)]), refers_to=(INBOUND,)
     )
+
+
+def gate_listener(gate: Gate, socket: Path) -> Resource:
+    """Its routes are its own: it changes with nothing but the gate."""
+    made = managers.inner_manager("gate")
+    made.local_reply_config.CopyFrom(gate_replies(gate.says))
+    made.route_config.CopyFrom(gate.routes)
+    del made.http_filters[:]
+    made.http_filters.extend([*_filters(gate.filters), ROUTER])
+    return resource(gate.name, _listener(gate.name, _pipe(socket), [_chain(network_filter(made), None)]))
 
 
 def breaking_listener(socket: Path) -> Resource:
@@ -162,13 +156,18 @@ def tunnel_listener(name: str, socket: Path, filter_: Filter) -> Resource:
 
 def _inert_filters() -> list[HttpFilter]:
     """In the order in which they see a request: who may not ask at all is told so before anything is counted."""
-    configs: list[tuple[str, Message]] = [
-        (cors.FILTER, CorsFilter()),
-        (limits.FILTER, LocalRateLimit(stat_prefix="limit")),
-        (faults.FILTER, HTTPFault()),
-        (sessions.FILTER, StatefulSession()),
-    ]
-    return [HttpFilter(name=name, typed_config=pack(config)) for name, config in configs]
+    return _filters(
+        {
+            protections.SOURCE_FILTER: protections.source_filter(),
+            cors.FILTER: CorsFilter(),
+            faults.FILTER: HTTPFault(),
+            sessions.FILTER: StatefulSession(),
+        }
+    )
+
+
+def _filters(configs: Mapping[str, Message]) -> list[HttpFilter]:
+    return [HttpFilter(name=name, typed_config=pack(config)) for name, config in configs.items()]
 
 
 def _pipe(socket: Path) -> EnvoyAddress:
@@ -176,9 +175,9 @@ def _pipe(socket: Path) -> EnvoyAddress:
     return EnvoyAddress(pipe=Pipe(path=str(socket), mode=0o600))
 
 
-def _http(manager: HttpConnectionManager, routes: str) -> Filter:
-    manager.rds.route_config_name = routes
-    return Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))
+def _http(made: HttpConnectionManager, routes: str) -> Filter:
+    made.rds.route_config_name = routes
+    return network_filter(made)
 
 
 def _tcp(cluster: str) -> Filter:
@@ -225,10 +224,6 @@ def _names_caller() -> HeaderMutation:
     return HeaderMutation(append=header)
 
 
-def _early(name: str, mutation: HeaderMutation) -> TypedExtensionConfig:
-    return TypedExtensionConfig(name=name, typed_config=pack(EarlyHeaderMutation(mutations=[mutation])))
-
-
 def _clusters_on_demand() -> HttpFilter:
     """Few calls are undeclared, so their clusters are fetched by the first call."""
     config = OnDemand(odcds=OnDemandCds(source=ads(), timeout=Duration(seconds=5)))
@@ -243,45 +238,3 @@ def _listener(name: str, address: EnvoyAddress, chains: Sequence[FilterChain]) -
         # The supervisor holds each port bound, shareable within this user, until the proxy listens there.
         enable_reuse_port=BoolValue(value=True),
     )
-
-
-def _manager(stat_prefix: str, caller: str = BY_CHAIN) -> HttpConnectionManager:
-    """caller: by what requests tell who sent them."""
-    manager = HttpConnectionManager()
-    manager.CopyFrom(_TEMPLATE)
-    manager.access_log.append(outcomes(caller))
-    manager.stat_prefix = stat_prefix
-    return manager
-
-
-def _template() -> HttpConnectionManager:
-    """What services see is what was sent: case of headers, path, host, request id, Server header."""
-    keep_request_id = UuidRequestIdConfig(
-        pack_trace_reason=BoolValue(value=False), use_request_id_for_trace_sampling=BoolValue(value=True)
-    )
-    return HttpConnectionManager(
-        rds=Rds(config_source=ads()),
-        http_filters=[_ROUTER],
-        upgrade_configs=[_UpgradeConfig(upgrade_type="websocket")],
-        http_protocol_options=Http1ProtocolOptions(
-            header_key_format=keep_case(), accept_http_10=True, default_host_for_http_10="localhost"
-        ),
-        http2_protocol_options=Http2ProtocolOptions(allow_connect=True),
-        common_http_protocol_options=HttpProtocolOptions(
-            idle_timeout=_STREAM_IDLE, max_headers_count=UInt32Value(value=MAX_HEADERS)
-        ),
-        max_request_headers_kb=UInt32Value(value=MAX_HEADERS_KB),
-        stream_idle_timeout=_STREAM_IDLE,
-        server_header_transformation=HttpConnectionManager.PASS_THROUGH,
-        use_remote_address=BoolValue(value=False),
-        skip_xff_append=True,
-        preserve_external_request_id=True,
-        request_id_extension=RequestIDExtension(typed_config=pack(keep_request_id)),
-        local_reply_config=local_replies(),
-        tracing=tracing(),
-        access_log=[access_log()],
-        early_header_mutation_extensions=[_early("trace", honours_callers())],
-    )
-
-
-_TEMPLATE = _template()

@@ -5,6 +5,7 @@
 `steamer|v1|8080`                  the endpoints behind both
 `edge|storefront|steamer|v1|8080~`  the same way when it leads through the inbound listener (see `inbound`)
 `inbound|steamer|v1|8080`          from there to the instances, for all callers; not counted again
+`gate|steamer`                     from a gate (see `gates`) to the inbound listener
 `denied|storefront|steamer|8080`   requests that an authorization refused, by who called whom; `-` for an unknown caller
 `broken|storefront|steamer|8080`   requests whose connection a fault broke off
 
@@ -38,6 +39,9 @@ INBOUND = "inbound"
 
 BREAKING = "breaking"
 """The listener that never answers."""
+
+GATE = "gate"
+"""The prefix of the listeners where the requests of all callers are counted."""
 
 _GUARDED = "~"
 _NOBODY = "-"
@@ -89,9 +93,15 @@ def route_name(service: str, rule: int | None) -> str:
     return f"{service} default" if rule is None else f"{service} rule {rule}"
 
 
-def limit_name(service: str, rule: int | None) -> str:
-    """What a rate limit is counted by: `NAME.http_local_rate_limit.rate_limited`. None: the service's own."""
-    return f"limit|{service}" if rule is None else f"limit|{service}|rule {rule}"
+def gate_name(service: str, key: str = "") -> str:
+    """Of the listener where requests are counted: with a `key` those of one rule, without one those of the service as a
+    whole, and that of the cluster behind all of them too."""
+    return SEPARATOR.join((GATE, service, key)) if key else SEPARATOR.join((GATE, service))
+
+
+def limit_name(gate: str) -> str:
+    """What a gate's rate limit is counted by: `NAME.http_local_rate_limit.rate_limited`."""
+    return f"limit{gate.removeprefix(GATE)}"
 
 
 def edge_name(caller: str, callee: str, port: int) -> str:

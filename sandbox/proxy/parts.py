@@ -13,6 +13,7 @@ from sandbox.model import GATEWAY, AppProtocol, HeaderMatch, Port
 from sandbox.proxy import listeners, names, routes
 from sandbox.proxy.clusters import clusters_of, inbound_clusters, outbound_cluster, outside_cluster, relay_cluster
 from sandbox.proxy.egress import tunnel_filter, tunnel_socket
+from sandbox.proxy.gates import gate_cluster, gates
 from sandbox.proxy.inbound import Inbound, inbound_host, inbound_routes
 from sandbox.proxy.resource import Resource
 from sandbox.proxy.routes import GATEWAY_ROUTES, http_ports
@@ -201,7 +202,9 @@ def by_name_part(callee: Callee, callers: Sequence[Proxied]) -> ByName:
 
 
 def inbound_service(callee: Callee) -> Inbound:
-    return Inbound(inbound_clusters(callee), inbound_host(callee))
+    found = tuple(listeners.gate_listener(gate, socket) for gate, socket in gates(callee))
+    passed = (gate_cluster(callee),) if found else ()
+    return Inbound((*inbound_clusters(callee), *passed), inbound_host(callee), found)
 
 
 def inbound_part(around: Around, services: Sequence[Inbound]) -> Part:
@@ -210,6 +213,7 @@ def inbound_part(around: Around, services: Sequence[Inbound]) -> Part:
         listeners=(
             listeners.inbound_listener(around.inbound_socket),
             listeners.breaking_listener(around.breaking_socket),
+            *(gate for service in services for gate in service.gates),
         ),
         routes=(inbound_routes(services),),
     )

@@ -20,6 +20,7 @@ from sandbox.proxy.answers import EVERY_REQUEST, answers_itself, nothing_chosen,
 from sandbox.proxy.authorization import denials, refuses_all
 from sandbox.proxy.egress import external_host
 from sandbox.proxy.faults import breaking_route, breaks_off
+from sandbox.proxy.gates import gate_of
 from sandbox.proxy.guard import is_guarded
 from sandbox.proxy.inbound import OURS, guarded_headers, rule_key, to_cluster
 from sandbox.proxy.matches import concerns, own_requests, route_match
@@ -31,6 +32,7 @@ from sandbox.proxy.rewrites import rewrite
 from sandbox.proxy.sessions import remember, remembered
 from sandbox.proxy.target import Numbered, Target, numbered
 from sandbox.proxy.topology import MeshService
+from sandbox.proxy.upstreams import by_way
 from sandbox.proxy.values import duration, header, metadata, share
 
 
@@ -130,6 +132,7 @@ def _answer(step: Step) -> Route:
     if not step.guarded:
         return _finished(own_answer(step.rule, step.match), step.matching(), step)
     action = RouteAction(cluster=step.target.cluster(step.target.callee.ready[0], guarded=True), timeout=duration(0))
+    _through_gate(action, step)
     return _finished(Route(route=action), step.matching(), step, rule_key(step.of, step.index))
 
 
@@ -155,10 +158,16 @@ def _forward(step: Step, weights: Mapping[str, int], part: Part) -> Route:
     if target.callee.service.external is not None and not action.host_rewrite_literal:
         action.host_rewrite_literal = external_host(target.callee.service)
     _choose(action, weights, target, guarded=step.guarded)
+    _through_gate(action, step)
     route = Route(route=action)
     if step.guarded and len(weights) == 1:
         route.request_headers_to_add.append(to_cluster(target, next(iter(weights))))
     return route
+
+
+def _through_gate(action: RouteAction, step: Step) -> None:
+    if (gate := gate_of(step.rule, step.target.callee)) is not None:
+        action.metadata_match.CopyFrom(by_way(gate))
 
 
 def _finished(route: Route, match: RouteMatch, step: Step, key: str = "") -> Route:
@@ -177,7 +186,7 @@ def _finished(route: Route, match: RouteMatch, step: Step, key: str = "") -> Rou
         route.response_headers_to_add.extend(_changes(step.rule.response_headers))
         route.response_headers_to_remove.extend(step.rule.response_headers.remove)
     if key and step.guarded:
-        route.request_headers_to_add.extend(guarded_headers(step.target, key))
+        route.request_headers_to_add.extend(guarded_headers(step.target, step.of, key))
     return route
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection as EnvoyOutlierDetection
+from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
 from envoy.config.route.v3.route_components_pb2 import RouteAction
+from envoy.extensions.filters.common.set_filter_state.v3.value_pb2 import FilterStateValue
+from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as SetFilterState
 from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.wrappers_pb2 import UInt32Value
 
@@ -14,6 +18,9 @@ from sandbox.proxy.values import duration
 
 SOURCE_HEADER = "x-sandbox-source"
 """The caller's address on the way to the inbound listener."""
+SOURCE_FILTER = "envoy.filters.http.set_filter_state"
+
+_SOURCE_STATE = "sandbox.source"
 
 _UNLIMITED = 1_000_000
 _MOST_RETRIES = 1024  # Envoy's own 3 turn one restart under load into thousands of 503
@@ -71,8 +78,19 @@ def hash_policies(balancer: LoadBalancer | None, *, inbound: bool) -> list[Route
     if balancer.hash_cookie is not None:
         return [kind(cookie=kind.Cookie(name=balancer.hash_cookie, ttl=duration(0), path="/"))]
     if inbound:
-        return [kind(header=kind.Header(header_name=SOURCE_HEADER))]
+        return [kind(filter_state=kind.FilterState(key=_SOURCE_STATE))]
     return [kind(connection_properties=kind.ConnectionProperties(source_ip=True))]
+
+
+def source_filter() -> SetFilterState:
+    """Keeps the address: when the instance is chosen, the header is gone already."""
+    value = SubstitutionFormatString(
+        text_format_source=DataSource(inline_string=f"%REQ({SOURCE_HEADER})%"), omit_empty_values=True
+    )
+    kept = FilterStateValue(
+        object_key=_SOURCE_STATE, factory_key="envoy.hashable_string", format_string=value, skip_if_empty=True
+    )
+    return SetFilterState(on_request_headers=[kept])
 
 
 def _outliers(wanted: OutlierDetection) -> EnvoyOutlierDetection:

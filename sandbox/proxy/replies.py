@@ -37,17 +37,21 @@ _FILTERS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("FI", "DI"), f"a fault in {_RULE} answered. {_SEE}"),
     (("UO",), f"{_WHO} has as many requests under way as its concurrency allows. {_SEE}"),
 )
-_TOO_MANY = f"sandbox: too many requests: %METADATA(ROUTE:sandbox:limit)%. {_SEE}\n"
 _NO_SUCH_HOST = (("DF",), "%REQ(:AUTHORITY)% is not a service of this project, and no host of that name was found")
 
 
 def local_replies(*, resolves: bool = False, inbound: bool = False) -> LocalReplyConfig:
     """`resolves`: for a listener that looks up hosts outside. `inbound`: for the one with the rules' filters."""
     sentences = (*((_NO_SUCH_HOST,) if resolves else ()), *(_FILTERS if inbound else ()), *_SENTENCES)
-    mappers = [_mapper(_flagged(flags), f"sandbox: {text}\n") for flags, text in sentences]
-    if inbound:
-        mappers.append(_mapper(_limited(), _TOO_MANY, reason="RL"))
-    return LocalReplyConfig(mappers=mappers)
+    return LocalReplyConfig(mappers=[_mapper(_flagged(flags), f"sandbox: {text}\n") for flags, text in sentences])
+
+
+def gate_replies(too_many: str) -> LocalReplyConfig:
+    """Of a listener that counts. `too_many`: what is said of requests beyond the rate, in Envoy's format."""
+    replies = local_replies(inbound=True)
+    if too_many:
+        replies.mappers.append(_mapper(_limited(), f"sandbox: too many requests: {too_many}\n", reason="RL"))
+    return replies
 
 
 def _mapper(fits: AccessLogFilter, text: str, reason: str = "%RESPONSE_FLAGS%") -> ResponseMapper:

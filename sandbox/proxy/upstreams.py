@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import Address as EnvoyAddress
 from envoy.config.core.v3.address_pb2 import Pipe
+from envoy.config.core.v3.base_pb2 import Metadata
 from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
@@ -23,6 +25,7 @@ from envoy.extensions.network.dns_resolver.getaddrinfo.v3.getaddrinfo_dns_resolv
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions as UpstreamOptions
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from sandbox.model import AppProtocol
@@ -34,6 +37,7 @@ from sandbox.proxy.topology import Address
 MAX_HEADERS_KB = 256
 MAX_HEADERS = 1000
 
+_BALANCER, _WAY, _HERE = "envoy.lb", "way", "-"
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _FETCH_TIMEOUT = Duration(seconds=5)
 # gunicorn closes idle connections after 2 s, uvicorn and Node after 5: being first means that no request is sent into
@@ -67,6 +71,18 @@ def speak(
         cluster.typed_extension_protocol_options[_OPTIONS].CopyFrom(options)
 
 
+def pass_on(cluster: Cluster) -> None:
+    """In the protocol in which the request came."""
+    options = UpstreamOptions.UseDownstreamHttpConfig(
+        http_protocol_options=Http1ProtocolOptions(header_key_format=keep_case()),
+        http2_protocol_options=Http2ProtocolOptions(allow_connect=True),
+    )
+    common = _common(idle=True)
+    cluster.typed_extension_protocol_options[_OPTIONS].CopyFrom(
+        pack(UpstreamOptions(common_http_protocol_options=common, use_downstream_protocol_config=options))
+    )
+
+
 def dns_cache() -> DnsCacheConfig:
     """Shared by the filter and the cluster, which must agree. Names resolve as they do for other programs here."""
     resolver = TypedExtensionConfig(
@@ -92,6 +108,24 @@ def lead_to_socket(cluster: Cluster, socket: Path) -> None:
     cluster.load_assignment.CopyFrom(_assignment(cluster.name, EnvoyAddress(pipe=Pipe(path=str(socket)))))
 
 
+def lead_to_sockets(cluster: Cluster, socket: Path, others: Mapping[str, Path]) -> None:
+    """To the first, or by what a route names (`by_way`) to one of the others."""
+    found = LocalityLbEndpoints(lb_endpoints=[_on_way(_HERE, socket), *(_on_way(*one) for one in others.items())])
+    cluster.type = Cluster.STATIC
+    cluster.load_assignment.CopyFrom(ClusterLoadAssignment(cluster_name=cluster.name, endpoints=[found]))
+    subsets = Cluster.LbSubsetConfig(fallback_policy=Cluster.LbSubsetConfig.DEFAULT_SUBSET)
+    subsets.default_subset.update({_WAY: _HERE})
+    subsets.subset_selectors.add(keys=[_WAY])
+    cluster.lb_subset_config.CopyFrom(subsets)
+
+
+def by_way(name: str) -> Metadata:
+    """What a route matches to reach one of several sockets."""
+    way = Struct()
+    way.update({_WAY: name})
+    return Metadata(filter_metadata={_BALANCER: way})
+
+
 def lead_nowhere(cluster: Cluster) -> None:
     cluster.type = Cluster.STATIC
     cluster.load_assignment.CopyFrom(ClusterLoadAssignment(cluster_name=cluster.name))
@@ -100,11 +134,7 @@ def lead_nowhere(cluster: Cluster) -> None:
 @lru_cache(maxsize=64)
 def _packed(protocol: AppProtocol, absolute: bool, idle: bool, most_requests: int | None) -> Any:
     grpc = protocol is AppProtocol.GRPC
-    common = HttpProtocolOptions(
-        idle_timeout=_HTTP1_IDLE if idle and not grpc else None,
-        max_headers_count=UInt32Value(value=MAX_HEADERS),
-        max_response_headers_kb=UInt32Value(value=MAX_HEADERS_KB),
-    )
+    common = _common(idle=idle and not grpc)
     if most_requests is not None:
         common.max_requests_per_connection.CopyFrom(UInt32Value(value=most_requests))
     explicit = UpstreamOptions.ExplicitHttpConfig()
@@ -115,6 +145,19 @@ def _packed(protocol: AppProtocol, absolute: bool, idle: bool, most_requests: in
             Http1ProtocolOptions(header_key_format=keep_case(), send_fully_qualified_url=absolute)
         )
     return pack(UpstreamOptions(common_http_protocol_options=common, explicit_http_config=explicit))
+
+
+def _common(*, idle: bool) -> HttpProtocolOptions:
+    return HttpProtocolOptions(
+        idle_timeout=_HTTP1_IDLE if idle else None,
+        max_headers_count=UInt32Value(value=MAX_HEADERS),
+        max_response_headers_kb=UInt32Value(value=MAX_HEADERS_KB),
+    )
+
+
+def _on_way(name: str, socket: Path) -> LbEndpoint:
+    endpoint = Endpoint(address=EnvoyAddress(pipe=Pipe(path=str(socket))))
+    return LbEndpoint(endpoint=endpoint, metadata=by_way(name))
 
 
 def _assignment(name: str, address: EnvoyAddress) -> ClusterLoadAssignment:

@@ -22,7 +22,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 
 from sandbox.api.client import Client
 from sandbox.paths import ProjectPaths
-from sandbox.proxy import listeners
+from sandbox.proxy import managers
 from sandbox.proxy.topology import Address
 from tests.benchmarks.gateway import direct_and_gateway, have_wrk, kept, make_app, measure
 from tests.benchmarks.project import Project, project
@@ -87,7 +87,7 @@ async def measured(one: Project, rounds: int) -> list[tuple[float, float, float]
 
 def silence() -> None:
     """Of this process's listeners."""
-    usual = listeners._manager
+    usual = managers.manager
 
     def manager(*given: Any, **more: Any) -> HttpConnectionManager:
         made = usual(*given, **more)
@@ -95,7 +95,7 @@ def silence() -> None:
         made.ClearField("tracing")
         return made
 
-    listeners._manager = manager
+    managers.manager = manager
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ POLICIES = (
     TrafficPolicy(rules=(Rule(matches=(_SOME,), backends=split(v2=1)), Rule(backends=split(v1=1)))),
     TrafficPolicy(rules=(Rule(fault=Fault(delay=Delay(fixed=0.001, percentage=50))),)),
     TrafficPolicy(rate_limit=RateLimit(requests=_PLENTY, by=LimitBy.CALLER)),
+    TrafficPolicy(rate_limit=RateLimit(requests=2 * _PLENTY, per=2), concurrency=1000),
     TrafficPolicy(rules=(Rule(retry=Retry(attempts=3, codes=(503,)), timeouts=Timeouts(request=5)),)),
     TrafficPolicy(concurrency=1000, rules=(Rule(backends=split(v1=1, v2=1)),)),
     TrafficPolicy(connection_pool=ConnectionPool(max_connections=100), outlier_detection=OutlierDetection()),

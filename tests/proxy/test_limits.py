@@ -5,12 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
-from sandbox.model import HeaderMatch, LimitBy, Match, RateLimit, Rule, TrafficPolicy
-from tests.proxy.mesh import Mesh, eventually
+from sandbox.model import (
+    Cors,
+    Delay,
+    DirectResponse,
+    Fault,
+    HeaderMatch,
+    HeaderModifier,
+    LimitBy,
+    Match,
+    RateLimit,
+    Rule,
+    TrafficPolicy,
+)
+from tests.proxy.mesh import Mesh, a_service, eventually
 from tests.proxy.steered import Steered, only, steered
 
 ANNA = Match(headers=(HeaderMatch(name="x-user", value="anna"),))
@@ -73,6 +86,70 @@ async def test_a_rule_s_limit_goes_before_the_service_s(mesh: Mesh) -> None:
     assert [(await stage.ask()).status for _ in range(3)] == [200, 200, 429]
 
 
+async def test_a_bucket_stays_as_empty_as_it_is_whatever_else_changes(mesh: Mesh) -> None:
+    """Its own limit is the only thing that fills it anew."""
+    limit = RateLimit(requests=1, per=3600)
+    limited, free = Rule(matches=(ANNA,), rate_limit=limit), Rule(backends=only("v1"))
+    stage = await steered(mesh, TrafficPolicy(rules=(limited, free), rate_limit=limit), versions=("v1", "v2"))
+    other = a_service("other", policy=TrafficPolicy(concurrency=9))
+    mesh.topology = replace(mesh.topology, services=(*mesh.topology.services, other))
+
+    async def spent() -> bool:
+        """Of both."""
+        got = [(await stage.ask(headers=headers)).status for headers in ({"x-user": "anna"}, {})]
+        return got == [429, 429]
+
+    assert [await spent() for _ in range(2)] == [False, True]
+    slow = Fault(delay=Delay(fixed=0.001))
+    for rules in (
+        (limited, Rule(backends=only("v2"))),
+        (limited, replace(free, fault=slow)),
+        (replace(limited, fault=slow, name="anna", response_headers=HeaderModifier(set={"x-a": "b"})), free),
+        (Rule(matches=(Match(method="PUT"),), fault=slow), limited, free),  # which is the second rule now
+    ):
+        await stage.set(TrafficPolicy(rules=rules, rate_limit=limit))
+        assert await spent(), rules
+    mesh.instances("steamer", version="v2")
+    await mesh.apply()
+    assert await spent()
+    mesh.topology = replace(mesh.topology, services=(mesh.topology.services[0], replace(other, policy=TrafficPolicy())))
+    await mesh.apply()
+    assert await spent()
+
+    await stage.set(TrafficPolicy(rules=(limited, free), rate_limit=replace(limit, requests=2)))
+    assert [(await stage.ask()).status for _ in range(3)] == [200, 200, 429]
+    assert (await stage.ask(headers={"x-user": "anna"})).status == 429
+
+
+async def test_a_limit_comes_and_goes(mesh: Mesh) -> None:
+    stage = await steered(mesh)
+    for _ in range(3):
+        await stage.set(TrafficPolicy(rate_limit=RateLimit(requests=1, per=3600)))
+        assert [(await stage.ask()).status for _ in range(2)] == [200, 429]
+        await stage.set(TrafficPolicy())
+        assert await stage.statuses(10) == {200: 10}
+
+
+async def test_a_page_can_read_that_there_were_too_many_and_may_ask_whether_it_may(mesh: Mesh) -> None:
+    cors = Cors(allow_origins=("https://shop.example",), allow_methods=("PUT",))
+    stage = await steered(mesh, TrafficPolicy(rules=(Rule(cors=cors),), rate_limit=RateLimit(requests=1, per=3600)))
+    origin = {"origin": "https://shop.example"}
+    for _ in range(3):
+        asked = await stage.ask(method="OPTIONS", headers={**origin, "access-control-request-method": "PUT"})
+        assert (asked.status, asked.headers["access-control-allow-methods"]) == (200, "PUT")
+    answers = [await stage.ask(method="PUT", headers=origin) for _ in range(2)]
+    assert [one.status for one in answers] == [200, 429]
+    assert {one.headers["access-control-allow-origin"] for one in answers} == {"https://shop.example"}
+
+
+async def test_an_answer_of_a_rule_s_own_is_no_limit_though_its_status_says_so(mesh: Mesh) -> None:
+    busy = Rule(direct_response=DirectResponse(status=429, body="come back on Monday"))
+    stage = await steered(mesh, TrafficPolicy(rules=(busy,), rate_limit=RateLimit(requests=1, per=3600)))
+    first, second = [await stage.ask() for _ in range(2)]
+    assert (first.status, first.text, "x-sandbox-reason" in first.headers) == (429, "come back on Monday", False)
+    assert second.text.startswith("sandbox: too many requests: rule 1 of steamer takes 1 request in 3600 s.")
+
+
 @pytest.mark.parametrize("limit", [RateLimit(requests=100), RateLimit(requests=100, per=0.5)])
 async def test_a_rate_is_kept_within_five_percent(mesh: Mesh, limit: RateLimit) -> None:
     """From one moment in which the bucket is empty to another, and it is never full in between."""
@@ -99,7 +176,9 @@ async def test_a_burst_is_what_may_come_at_once(mesh: Mesh) -> None:
     assert await stage.statuses(20) == {200: 5, 429: 15}
 
 
-async def test_what_goes_beyond_the_concurrency_is_answered_at_once(mesh: Mesh) -> None:
+@pytest.mark.parametrize("versions", [("v1",), ("v1", "v2")])
+async def test_what_goes_beyond_the_concurrency_is_answered_at_once(mesh: Mesh, versions: tuple[str, ...]) -> None:
+    """Of all versions and ports together."""
     gate, waiting = asyncio.Event(), 0
 
     async def waits(request: web.Request) -> web.StreamResponse:
@@ -108,13 +187,17 @@ async def test_what_goes_beyond_the_concurrency_is_answered_at_once(mesh: Mesh) 
         await gate.wait()
         return web.Response()
 
-    stage = await steered(mesh, TrafficPolicy(concurrency=2), handlers={"v1": waits})
-    open_ = [asyncio.create_task(stage.ask(caller=caller)) for caller in ("store", "till")]
+    policy = TrafficPolicy(concurrency=2, rules=(Rule(matches=(ANNA,), backends=only(versions[-1])),))
+    stage = await steered(mesh, policy, versions=versions, handlers=dict.fromkeys(versions, waits))
+    users = {"store": {"x-user": "anna"}, "till": {}}
+    open_ = [asyncio.create_task(stage.ask(caller=caller, headers=of)) for caller, of in users.items()]
     await eventually(lambda: waiting == 2)
-    answer = await stage.ask(caller="gateway")
+    for of in users.values():
+        answer = await stage.ask(caller="gateway", headers=of)
     assert (answer.status, answer.headers["x-sandbox-reason"]) == (503, "UO")
     assert "has as many requests under way as its concurrency allows" in answer.text
     gate.set()
     assert [(await one).status for one in open_] == [200, 200]
     assert (await stage.ask()).status == 200
-    assert await stage.counter("cluster.inbound|steamer|v1|8000.upstream_rq_active_overflow") == 1
+    cluster = "inbound|steamer|v1|8000" if len(versions) == 1 else "gate|steamer"
+    assert await stage.counter(f"cluster.{cluster}.upstream_rq_active_overflow") == 2

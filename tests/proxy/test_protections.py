@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, TCPConnector, web
 
 from sandbox.model import (
     Balancing,
     ConnectionPool,
+    Delay,
+    Fault,
     LoadBalancer,
     OutlierDetection,
     RateLimit,
@@ -198,7 +201,37 @@ async def test_requests_from_the_same_address_go_to_the_same_instance(mesh: Mesh
     stage = await steered(mesh)
     balancer = LoadBalancer(policy=Balancing.CONSISTENT_HASH, hash_source=True)
     await replicas(stage, 4, TrafficPolicy(load_balancer=balancer, rate_limit=limit))
-    assert len(await names(stage, 20)) == 1
+    homes = [{await name_for(stage, f"127.0.0.{number}") for _ in range(4)} for number in range(2, 22)]
+    assert all(len(home) == 1 for home in homes)
+    assert len({name for home in homes for name in home}) > 1
+
+
+async def name_for(stage: Steered, source: str) -> str:
+    """Which instance answers a caller at this address."""
+    connector = TCPConnector(local_addr=(source, 0))
+    async with ClientSession(connector=connector) as client, client.get(f"http://{stage.where()}/") as answer:
+        return str((await answer.json())["name"])
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        TrafficPolicy(load_balancer=LoadBalancer(policy=Balancing.CONSISTENT_HASH, hash_source=True), rate_limit=LIMIT),
+        TrafficPolicy(rate_limit=LIMIT, concurrency=9, session_persistence=SessionPersistence(cookie="sid")),
+        TrafficPolicy(rules=(Rule(rate_limit=LIMIT, fault=Fault(delay=Delay(fixed=0.001))),)),
+    ],
+)
+async def test_what_listeners_tell_each_other_is_not_told_to_services(mesh: Mesh, policy: TrafficPolicy) -> None:
+    stage = await steered(mesh, policy, versions=("v1", "v2"))
+    plain = await stage.ask_by_name(caller="thief", headers={"x-mine": "1"})
+    await stage.set(TrafficPolicy())
+    assert headers_of(plain) == headers_of(await stage.ask_by_name(caller="thief", headers={"x-mine": "1"}))
+    assert not [name for name in headers_of(plain) if name.startswith(("x-sandbox", "x-envoy"))]
+
+
+def headers_of(answer: Answer) -> list[str]:
+    """What the instance was sent, but for what the client keeps."""
+    return sorted(key.lower() for key, _ in json.loads(answer.body)["headers"] if key.lower() != "cookie")
 
 
 def cookies(answer: Answer) -> str:
