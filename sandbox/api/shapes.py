@@ -78,6 +78,7 @@ class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: int | None = None  # none means the one before
     origin: Origin = Origin.API
     why: str = ""
+    if_revision: int | None = None  # refused when another one is in force
 
 
 class TrialRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

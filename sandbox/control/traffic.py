@@ -172,6 +172,7 @@ class TrafficState:
     policies: Mapping[str, Document]  # by service, in force
     versions: Mapping[str, tuple[str, ...]]  # that rules may name, by service
     drift: tuple[str, ...]  # services whose policy is not what the file says
+    newest: Revision | None = None  # what brought about what is in force
     trial: Trial | None = None  # that runs, or the one that ended last
     ramps: tuple[Ramp, ...] = ()  # the last of each service
     shown: Mapping[str, tuple[ShownRule, ...]] = field(default_factory=dict)  # the policies in words
@@ -231,8 +232,14 @@ class TrafficControl(Protocol):
         """A unified diff from the file to what is in force."""
         ...
 
-    async def rollback(self, number: int | None = None, origin: Origin = Origin.API, why: str = "") -> ChangeResult:
-        """To a revision; None: the one before the one in force."""
+    async def rollback(
+        self,
+        number: int | None = None,
+        origin: Origin = Origin.API,
+        why: str = "",
+        if_revision: int | None = None,
+    ) -> ChangeResult:
+        """To a revision; None: the one before the one in force. if_revision: as in a `Change`."""
         ...
 
     async def start_trial(self, change: Change, seconds: float) -> Trial: ...

@@ -18,6 +18,7 @@ from sandbox.tui.feed import Feed
 from sandbox.tui.going import Going
 from sandbox.tui.messages import (
     AlertsArrived,
+    DiagnosisArrived,
     EventsArrived,
     StatusArrived,
     SupervisorAway,
@@ -110,6 +111,10 @@ class SandboxApp(Going):
 
     def on_alerts_arrived(self, message: AlertsArrived) -> None:
         self.picture.alerts = message.alerts
+        self._show()
+
+    def on_diagnosis_arrived(self, message: DiagnosisArrived) -> None:
+        self.picture.diagnosis = message.diagnosis
         self._show()
 
     def on_traffic_arrived(self, message: TrafficArrived) -> None:

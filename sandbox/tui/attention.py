@@ -39,4 +39,4 @@ class Attention:
         count = len(picture.firing)
         if count and status.proxy.status is Status.HEALTHY:
             return f"✗ {status.project}: {count} {'alert' if count == 1 else 'alerts'}"
-        return f"{status.project}: {overall(status)[0]}"
+        return f"{status.project}: {overall(status, count, picture.failing)[0]}"

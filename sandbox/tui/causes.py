@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sandbox.control import Alert, AlertState, Cause, Confidence, Diagnosis, Finding, Revision
+from sandbox.control import (
+    Alert,
+    AlertState,
+    Cause,
+    Confidence,
+    Diagnosis,
+    Finding,
+    Revision,
+    TelemetrySnapshot,
+)
 from sandbox.tui.grid import Cell, Column, Row
 from sandbox.tui.words import NONE, Tone, clock, seconds
 
@@ -42,13 +52,16 @@ _LEVELS = {
 # --- why ----------------------------------------------------------------------------------------------------------
 
 
-def diagnosis_lines(diagnosis: Diagnosis, newest: Revision | None = None) -> list[Said]:
-    """The sentence, the way to the cause, the key that undoes, and each cause with its facts and the next step."""
+def diagnosis_lines(diagnosis: Diagnosis, undone: Revision | None = None) -> list[Said]:
+    """The sentence, the way to the cause, the key that undoes, and each cause with its facts and the next step.
+
+    undone: the revision whose undoing ends it, see `undone_by`.
+    """
     lines: list[Said] = [_summary(diagnosis)]
     if len(diagnosis.path) > 1:
         lines.append((" → ".join(diagnosis.path), Tone.PLAIN))
-    if newest and concerns(newest, diagnosis):
-        lines.append((f"u undoes revision {newest.number}, of {clock(newest.at)}: {newest.summary}", Tone.STRONG))
+    if undone:
+        lines.append((f"u undoes revision {undone.number}, of {clock(undone.at)}: {undone.summary}", Tone.STRONG))
     for cause in diagnosis.causes:
         lines += [("", Tone.PLAIN), *_cause_lines(cause)]
     if diagnosis.looked_at:
@@ -90,14 +103,43 @@ _NOT_BY_TRAFFIC = frozenset(
 )
 """Kinds of causes that no policy brings about."""
 
+_ITS_OWN = frozenset(["own_errors", "broken_connections", "no_answer"])
+"""What a service does by itself: a policy has a part in it only where another version does better."""
+_AT_ONCE = 2.0
+"""Seconds within which what a revision brings about is seen, or a clock may be off."""
+_WORSE = 0.05
+"""By how much the shares of failed requests of two versions differ when one of them is the worse one."""
 
-def concerns(revision: Revision, diagnosis: Diagnosis) -> bool:
-    """Whether the newest change touches what is wrong, and what is wrong first can come from a change of traffic: to
-    undo the end of a fault because somebody stopped the service would bring the fault back."""
-    if diagnosis.causes and diagnosis.causes[0].kind in _NOT_BY_TRAFFIC:
-        return False
-    guilty = {cause.service for cause in diagnosis.causes} | set(diagnosis.path) | {diagnosis.target}
-    return not diagnosis.healthy and bool(guilty & set(revision.services))
+
+def undone_by(
+    newest: Revision | None, diagnosis: Diagnosis | None, telemetry: TelemetrySnapshot | None = None
+) -> Revision | None:
+    """The newest revision, where to undo it can end what is wrong; None where it can't, or nothing says so.
+
+    It has to have touched the service that is the cause, not after that began, and the cause has to be one that
+    policies bring about: to undo the end of a fault because somebody stopped the service would bring the fault back.
+    """
+    if newest is None or diagnosis is None or diagnosis.healthy or not diagnosis.causes:
+        return None
+    cause = diagnosis.causes[0]
+    if cause.kind in _NOT_BY_TRAFFIC or cause.service not in newest.services:
+        return None
+    if cause.at is not None and newest.at > cause.at + _AT_ONCE:
+        return None
+    if cause.kind in _ITS_OWN and not _a_version_is_better(telemetry, cause.service):
+        return None
+    return newest
+
+
+def _a_version_is_better(telemetry: TelemetrySnapshot | None, service: str) -> bool:
+    requests: dict[str, float] = defaultdict(float)
+    errors: dict[str, float] = defaultdict(float)
+    for edge in telemetry.edges if telemetry else ():
+        if edge.callee == service:
+            requests[edge.version] += edge.signals.requests_per_second
+            errors[edge.version] += edge.signals.errors_per_second
+    shares = [errors[version] / asked for version, asked in requests.items() if asked]
+    return len(shares) > 1 and max(shares) - min(shares) >= _WORSE
 
 
 # --- alerts -------------------------------------------------------------------------------------------------------

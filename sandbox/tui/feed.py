@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from textual.message import Message
 
-from sandbox.control import AlertsControl, ProjectStatus, StatusControl, TelemetryControl, TrafficControl
+from sandbox.control import (
+    Alert,
+    AlertsControl,
+    AlertState,
+    DiagnosisControl,
+    ProjectStatus,
+    StatusControl,
+    TelemetryControl,
+    TrafficControl,
+)
 from sandbox.errors import NotRunningError, SandboxError
 from sandbox.events import Event
 from sandbox.tasks import Tasks
 from sandbox.tui.messages import (
     AlertsArrived,
+    DiagnosisArrived,
     EventsArrived,
     StatusArrived,
     SupervisorAway,
@@ -43,6 +53,9 @@ class Watched(StatusControl, TelemetryControl, Protocol):
     @property
     def traffic(self) -> TrafficControl: ...
 
+    @property
+    def diagnosis(self) -> DiagnosisControl: ...
+
 
 class Feed:
     """Posts what it hears; closed, it is silent."""
@@ -57,6 +70,7 @@ class Feed:
         self._steered = asyncio.Event()
         self._events: list[Event] = []
         self._after = 0
+        self._found = False  # whether a cause was told
 
     def open(self) -> None:
         self._tasks.spawn(self._ask_for_status(), name="ask for the status")
@@ -110,10 +124,19 @@ class Feed:
         while True:
             pause = ALERTS_EVERY
             try:
-                self._post(AlertsArrived(await self._control.alerts.alerts()))
+                alerts = await self._control.alerts.alerts()
+                self._post(AlertsArrived(alerts))
+                await self._ask_for_causes(alerts)
             except SandboxError:  # its screen tells why
                 pause = ABSENT_AFTER
             await asyncio.sleep(pause)
+
+    async def _ask_for_causes(self, alerts: Sequence[Alert]) -> None:
+        """Only while an alert fires: to look for causes costs the supervisor more than everything else here."""
+        fires = any(one.state is AlertState.FIRING for one in alerts)
+        if fires or self._found:
+            self._post(DiagnosisArrived(await self._control.diagnosis.why() if fires else None))
+        self._found = fires
 
     async def _ask_for_traffic(self) -> None:
         while True:

@@ -299,7 +299,8 @@ class _Sheet:
     def _write_labels(self, arrows: Sequence[tuple[int, int, _Segment]]) -> None:
         for x, y, segment in arrows:
             self.glyphs[x, y] = Glyph(segment.arrow, tone(self.model.edges[segment.pair]), segment.pair)
-        for x, y, segment in arrows:
+        urgent = sorted(arrows, key=lambda arrow: -kind(self.model.edges[arrow[2].pair]))  # before the room is gone
+        for x, y, segment in urgent:
             self.boxes.setdefault(segment.pair, self._label(x, y, segment.pair))
 
     def _label(self, x: int, y: int, pair: Pair) -> Box:

@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from sandbox.control import Graph, GraphEdge, GraphNode, ProjectStatus, Status, TelemetrySnapshot
 from sandbox.graphlayout import Arrangement, arrange
+from sandbox.tui.condition import Condition, conditions
 from sandbox.tui.words import SYMBOLS, TONES, Tone, milliseconds, percent, rate, shares
 
 GATEWAY = "gateway"
@@ -57,13 +58,19 @@ class Model:
         return 0, 0
 
 
-def model(graph: Graph, status: ProjectStatus | None, around: str | None = None, hops: int = 1) -> Model:
-    """Of everything, or of what is so many edges away from one node."""
+def model(
+    graph: Graph,
+    status: ProjectStatus | None,
+    around: str | None = None,
+    hops: int = 1,
+    known_as: Mapping[str, Condition] | None = None,
+) -> Model:
+    """Of everything, or of what is so many edges away from one node. known_as: how services are, by name."""
     kept = _near(graph, around, hops) if around else {node.name for node in graph.nodes}
     nodes = [node for node in graph.nodes if node.name in kept]
     edges = {(edge.caller, edge.callee): edge for edge in graph.edges if {edge.caller, edge.callee} <= kept}
-    known = {service.name: service for service in status.services} if status else {}
-    shown = {node.name: _node(node, known[node.name].status if node.name in known else None) for node in nodes}
+    how = known_as or conditions(status, None)
+    shown = {node.name: _node(node, how.get(node.name)) for node in nodes}
     arrangement = arrange([node.name for node in nodes], edges, roots=(GATEWAY,))
     return Model(shown, edges, arrangement)
 
@@ -75,15 +82,16 @@ def _near(graph: Graph, around: str, hops: int) -> set[str]:
     return near
 
 
-def _node(node: GraphNode, status: Status | None) -> Node:
+def _node(node: GraphNode, condition: Condition | None) -> Node:
     if node.kind == "gateway":
         return Node(node.name, "◈", Tone.PLAIN, "")
     if node.kind == "external":
         return Node(node.name, "◇", Tone.OFF, "")
-    if status is None:
-        status = Status.HEALTHY if node.ready else Status.STOPPED
     note = f"{node.ready}/{node.replicas}" if node.ready != node.replicas else ""
-    return Node(node.name, SYMBOLS[status], TONES[status], note)
+    if condition is None:
+        status = Status.HEALTHY if node.ready else Status.STOPPED
+        return Node(node.name, SYMBOLS[status], TONES[status], note)
+    return Node(node.name, condition.symbol, condition.tone, note)
 
 
 def declared(status: ProjectStatus, telemetry: TelemetrySnapshot | None) -> Graph:
@@ -137,7 +145,7 @@ def tone(edge: GraphEdge) -> Tone:
 
 
 def labels(edge: GraphEdge) -> list[str]:
-    """From the fullest to the shortest."""
+    """From the fullest to the shortest. Where there is room for one number alone, errors are it."""
     mark = "" if edge.declared else "undeclared "
     if not edge.requests_per_second:
         return [f"{mark}–", ""]
@@ -145,7 +153,8 @@ def labels(edge: GraphEdge) -> list[str]:
     speed = f" {milliseconds(edge.p99 if edge.p99 is not None else edge.p50)}"
     basis = f"{rate(edge.requests_per_second)}/s"
     short = f"{'? ' if mark else ''}{basis}"
-    return [f"{mark}{basis}{errors}{speed}", f"{short}{errors}{speed}", f"{short}{errors}", short, ""]
+    found = [f"{mark}{basis}{errors}{speed}", f"{short}{errors}{speed}", f"{short}{errors}"]
+    return [*found, errors.strip(), ""] if errors else [*found, ""]
 
 
 def edge_line(edge: GraphEdge) -> tuple[str, Tone]:
@@ -183,13 +192,18 @@ def _count(number: int, what: str) -> str:
 
 
 def worst(shown: Model, status: ProjectStatus | None) -> Focus | None:
-    """Where to look first: at what does not run, else at the edge with the most errors, else at the gateway."""
+    """Where to look first: at what does not run, else at the edge with the most errors, else at the gateway.
+
+    An edge to a service whose own calls fail is passed over: that service hands on what it gets.
+    """
     for service in status.services if status else ():
         if service.status in _IN_TROUBLE and service.name in shown.nodes:
             return service.name
     failing = [pair for pair, edge in shown.edges.items() if kind(edge) is Kind.FAILING]
     if failing:
-        return max(failing, key=lambda pair: shown.edges[pair].error_ratio)
+        callers = {pair[0] for pair in failing}
+        deepest = [pair for pair in failing if pair[1] not in callers]
+        return max(deepest or failing, key=lambda pair: shown.edges[pair].error_ratio)
     return next(iter(name for layer in shown.arrangement.nodes() for name in layer), None)
 
 

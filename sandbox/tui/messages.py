@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from sandbox.control import Alert, EditAction, ProjectStatus, TelemetrySnapshot, TrafficState
+from sandbox.control import Alert, Diagnosis, EditAction, ProjectStatus, TelemetrySnapshot, TrafficState
 from sandbox.events import Event
 
 # --- what is heard ------------------------------------------------------------------------------------------------
@@ -36,6 +36,14 @@ class AlertsArrived(Message):
     def __init__(self, alerts: tuple[Alert, ...]) -> None:
         super().__init__()
         self.alerts = alerts
+
+
+class DiagnosisArrived(Message):
+    """Of whatever is worst; None once nothing is."""
+
+    def __init__(self, diagnosis: Diagnosis | None) -> None:
+        super().__init__()
+        self.diagnosis = diagnosis
 
 
 class TrafficArrived(Message):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.control import Alert, GoldenSignals, Ramp, RampState, TrafficState, Trial
+from sandbox.control import Alert, Confidence, Diagnosis, GoldenSignals, Ramp, RampState, TrafficState, Trial
 from sandbox.tui import words
+from sandbox.tui.causes import undone_by
 from sandbox.tui.picture import Picture
 from sandbox.tui.words import Tone
 
@@ -17,19 +18,40 @@ def notices(picture: Picture, now: float) -> dict[str, Said]:
         "away": (f"▲ {picture.away}" if picture.away else "", Tone.BUSY),
         "watch": (words.watch(status.watch) if status else "", Tone.BUSY),
         "warning": (words.warning(status) if status else "", Tone.BUSY),
-        "alert": alert_line(picture.firing, picture.traffic),
+        "alert": alert_line(picture),
         "trial": steering_line(picture.traffic, now),
     }
 
 
-def alert_line(firing: tuple[Alert, ...], traffic: TrafficState | None) -> Said:
-    """The worst one, how many more there are, and the keys that lead on."""
+def alert_line(picture: Picture) -> Said:
+    """The worst one, how many more there are, what it comes from, and the keys that lead on."""
+    firing = picture.firing
     if not firing:
         return "", Tone.PLAIN
     worst, more = firing[0], len(firing) - 1
     count = f"(1 of {more + 1}) " if more else ""
-    undo = " · u undo" if traffic and worst.subject in traffic.drift else ""
-    return f"✗ {count}{worst.subject}: {worst.message} · y why{undo}", Tone.BAD
+    found = picture.diagnosis if picture.diagnosis and _is_about(picture.diagnosis, worst) else None
+    traffic, because = picture.traffic, because_words(found) if found else ""
+    newest = undone_by(traffic.newest if traffic else None, found, picture.telemetry)
+    undo = f" · u undoes revision {newest.number}" if newest else ""
+    return f"✗ {count}{worst.subject}: {worst.message}{because} · y why{undo}", Tone.BAD
+
+
+def _is_about(diagnosis: Diagnosis, alert: Alert) -> bool:
+    """Whether what was found explains this alert: its subject is the cause, or on the way to it."""
+    known = {diagnosis.causes[0].service, *diagnosis.path} if diagnosis.causes else set()
+    return bool(known & set(alert.subject.split()))
+
+
+def because_words(diagnosis: Diagnosis) -> str:
+    """The cause that is told first, where one is known."""
+    cause = diagnosis.causes[0]
+    match cause.confidence:
+        case Confidence.CERTAIN:
+            return f", because {cause.message}"
+        case Confidence.LIKELY:
+            return f", likely because {cause.message}"
+    return ""
 
 
 def steering_line(traffic: TrafficState | None, now: float) -> Said:

@@ -7,6 +7,7 @@ from collections import deque
 from sandbox.control import (
     Alert,
     AlertState,
+    Diagnosis,
     ProjectStatus,
     ServiceStatus,
     Status,
@@ -14,6 +15,7 @@ from sandbox.control import (
     TrafficState,
 )
 from sandbox.events import Event
+from sandbox.tui.condition import Condition, conditions
 
 MOST_EVENTS = 1000
 _FAILING = 0.01
@@ -27,6 +29,7 @@ class Picture:
         self.telemetry: TelemetrySnapshot | None = None
         self.traffic: TrafficState | None = None
         self.alerts: tuple[Alert, ...] = ()
+        self.diagnosis: Diagnosis | None = None  # of whatever is worst, while alerts fire
         self.events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self.away = ""
 
@@ -43,6 +46,16 @@ class Picture:
     @property
     def services(self) -> tuple[ServiceStatus, ...]:
         return self.status.services if self.status else ()
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """How each service is, see there."""
+        return conditions(self.status, self.telemetry, self.firing, self.traffic)
+
+    @property
+    def failing(self) -> int:
+        """How many services run and fail requests."""
+        return sum(one.severity.fails for one in self.conditions.values())
 
     def is_ailing(self, name: str) -> bool:
         """Whether a service does not run as it should, answers with errors, or an alert speaks of it."""

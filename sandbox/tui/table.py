@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sandbox.control import InstanceStatus, ProjectStatus, ServiceStatus, Signals, Status, TelemetrySnapshot
+from sandbox.tui.condition import FAILING, Condition, conditions
 from sandbox.tui.grid import Cell, Column, Row
 from sandbox.tui.numbers import Numbers, Reloaded, Trend, Used
 from sandbox.tui.plot import spark
@@ -23,12 +24,9 @@ from sandbox.tui.words import (
     status_text,
 )
 
-_TROUBLE = frozenset({Status.FAILED, Status.BACKOFF, Status.UNHEALTHY})
 _GONE = frozenset({Status.STOPPING, Status.STOPPED})
 SPARK = 8
 """Characters of the picture of the last minutes."""
-_HIGH_ERROR_RATIO = 0.05
-_VERY_HIGH = 0.15
 
 
 COLUMNS = (
@@ -81,35 +79,34 @@ def rows(
     opened: Collection[str] = (),
     wanted: str = "",
     numbers: Numbers | None = None,
+    known_as: Mapping[str, Condition] | None = None,
 ) -> tuple[ServiceRow, ...]:
-    """Services in trouble first, else as they are declared; `wanted` is a part of their names."""
+    """The most urgent first, else as they are declared; `wanted` is a part of their names.
+
+    known_as: how each service is, where more is known about that than states and numbers.
+    """
     signals = telemetry.services if telemetry else {}
+    how = known_as or conditions(status, telemetry)
     chosen = [service for service in status.services if wanted in service.name]
-    ordered = sorted(chosen, key=lambda service: _urgency(service, signals.get(service.name)))
+    ordered = sorted(chosen, key=lambda service: how[service.name].severity)
     known = numbers or Numbers()
     return tuple(
         row
         for service in ordered
         for row in (
-            _service_row(service, signals.get(service.name), service.name in opened, known),
+            _service_row(service, how[service.name], signals.get(service.name), service.name in opened, known),
             *(_instance_rows(service) if service.name in opened else ()),
         )
     )
 
 
-def _urgency(service: ServiceStatus, signals: Signals | None) -> int:
-    """What does not run comes first, then what answers with errors."""
-    if service.status in _TROUBLE:
-        return 0
-    ratio = signals.error_ratio if signals else 0.0
-    return 1 if ratio >= _VERY_HIGH else 2 if ratio >= _HIGH_ERROR_RATIO else 3
-
-
-def _service_row(service: ServiceStatus, signals: Signals | None, opened: bool, numbers: Numbers) -> ServiceRow:
+def _service_row(
+    service: ServiceStatus, condition: Condition, signals: Signals | None, opened: bool, numbers: Numbers
+) -> ServiceRow:
     restarts = sum(one.restarts for one in service.instances)
     cells = {
         "service": Cell(f"{service.name} ▾" if opened else service.name),
-        "status": Cell(status_text(service.status), TONES[service.status]),
+        "status": Cell(condition.text, condition.tone, condition.short),
         "version": _versions(service, numbers.shares.get(service.name, {})),
         "ready": Cell(f"{service.ready}/{service.replicas}", _ready_tone(service)),
         "restarts": Cell(str(restarts), Tone.BUSY if restarts else Tone.PLAIN),
@@ -166,7 +163,7 @@ def _signal_cells(signals: Signals | None) -> dict[str, Cell]:
 
 
 def _error_tone(signals: Signals) -> Tone:
-    if signals.error_ratio >= _HIGH_ERROR_RATIO:
+    if signals.error_ratio >= FAILING:
         return Tone.BAD
     return Tone.BUSY if signals.error_ratio else Tone.PLAIN
 

@@ -140,8 +140,9 @@ def clock(epoch: float) -> str:
 # --- the project --------------------------------------------------------------------------------------------------
 
 
-def overall(status: ProjectStatus, firing: int = 0) -> tuple[str, Tone]:
-    """The project's health in a few words. firing: how many alerts do; instances can be healthy and fail requests."""
+def overall(status: ProjectStatus, firing: int = 0, failing: int = 0) -> tuple[str, Tone]:
+    """The project's health in a few words. firing: how many alerts do. failing: how many services that are healthy
+    answer with errors."""
     if status.proxy.status is not Status.HEALTHY:
         return f"{SYMBOLS[status.proxy.status]} proxy {status.proxy.status}", TONES[status.proxy.status]
     tones = [TONES[service.status] for service in status.services]
@@ -150,6 +151,8 @@ def overall(status: ProjectStatus, firing: int = 0) -> tuple[str, Tone]:
         return f"✗ {bad} of {len(tones)} in trouble", Tone.BAD
     if firing:
         return f"✗ {firing} {'alert' if firing == 1 else 'alerts'}", Tone.BAD
+    if failing:
+        return f"✗ {failing} of {len(tones)} failing", Tone.BAD
     if Tone.BUSY in tones:
         return f"◐ {tones.count(Tone.GOOD)} of {wanted} healthy", Tone.BUSY
     if not wanted:

@@ -308,6 +308,7 @@ def traffic(*, trying: bool = False) -> TrafficState:
         policies={"steamer": STEAMER, "mill": {"rules": [{"timeouts": {"backendRequest": "200ms"}}]}},
         versions={name: ("v1", "v2") if name == "steamer" else ("v1",) for name in _CALLS},
         drift=("steamer",),
+        newest=revisions()[-1],
         trial=trial if trying else None,
     )
 

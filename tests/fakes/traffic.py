@@ -63,8 +63,14 @@ class FakeTraffic(TrafficControl):
         self._note("drift")
         return ""
 
-    async def rollback(self, number: int | None = None, origin: Origin = Origin.API, why: str = "") -> ChangeResult:
-        self._note("rollback", number, origin, why)
+    async def rollback(
+        self,
+        number: int | None = None,
+        origin: Origin = Origin.API,
+        why: str = "",
+        if_revision: int | None = None,
+    ) -> ChangeResult:
+        self._note("rollback", number, origin, why, *([] if if_revision is None else [if_revision]))
         revision = self._revise(("steamer",), origin, why or "back")
         return ChangeResult(revision=revision, changed=("steamer",), diff="--- in force\n+++ wanted\n")
 

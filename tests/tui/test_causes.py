@@ -4,32 +4,64 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.control import Cause, Confidence, Diagnosis, Origin, Revision
-from sandbox.tui.causes import diagnosis_lines
+from sandbox.control import Cause, Confidence, Diagnosis, Edge, Origin, Revision, TelemetrySnapshot
+from sandbox.tui.causes import diagnosis_lines, undone_by
+from tests.fakes import data
 
-FAULT_ENDED = Revision(
-    number=3, at=0.0, origin=Origin.CLI, why="", summary="pantry: no policy any more", services=("pantry",)
-)
+NEWEST = Revision(number=3, at=100.0, origin=Origin.CLI, why="", summary="pantry: changed", services=("pantry",))
 
 
-def a_diagnosis(kind: str, service: str = "pantry") -> Diagnosis:
+def a_diagnosis(kind: str, service: str = "pantry", at: float | None = None) -> Diagnosis:
     cause = Cause(
-        kind=kind, service=service, message="it is so", facts=(), command=None, confidence=Confidence.CERTAIN, at=None
+        kind=kind, service=service, message="it is so", facts=(), command=None, confidence=Confidence.CERTAIN, at=at
     )
-    return Diagnosis(target=service, healthy=False, summary="it is so", path=(service,), causes=(cause,))
+    return Diagnosis(target=service, healthy=False, summary="it is so", path=("mill", service), causes=(cause,))
+
+
+def split(**failed: float) -> TelemetrySnapshot:
+    """Ten requests a second to each version of pantry, so many of which fail."""
+    edges = [
+        Edge(caller="mill", callee="pantry", version=name, signals=data.signals(10, x)) for name, x in failed.items()
+    ]
+    return TelemetrySnapshot(at=data.NOW, services={}, edges=tuple(edges))
 
 
 @pytest.mark.parametrize(
     ("kind", "service", "offered"),
     [
         ("fault_injected", "pantry", True),
-        ("own_errors", "pantry", True),  # a version that got more requests may be the worse one
+        ("timeout_short", "pantry", True),
+        ("own_errors", "pantry", False),
+        ("no_answer", "pantry", False),
         ("fault_injected", "mill", False),
         ("upstream_down", "pantry", False),
         ("fault_over", "pantry", False),  # it would be there again
     ],
 )
-def test_undo_is_offered_for_what_traffic_can_bring_about(kind: str, service: str, offered: bool) -> None:
-    said = [text for text, _ in diagnosis_lines(a_diagnosis(kind, service), FAULT_ENDED)]
+def test_undo_is_offered_for_what_the_newest_change_can_have_brought_about(
+    kind: str, service: str, offered: bool
+) -> None:
+    assert (undone_by(NEWEST, a_diagnosis(kind, service)) is NEWEST) is offered
 
-    assert any("u undoes revision 3" in text for text in said) is offered
+
+def test_a_change_that_came_after_what_is_wrong_is_not_its_cause() -> None:
+    assert undone_by(NEWEST, a_diagnosis("fault_injected", at=99.5)) is NEWEST
+    assert undone_by(NEWEST, a_diagnosis("fault_injected", at=40.0)) is None
+
+
+def test_a_service_that_fails_by_itself_is_helped_by_weights_where_another_version_does_better() -> None:
+    assert undone_by(NEWEST, a_diagnosis("own_errors"), split(v1=0.0, v2=9.0)) is NEWEST
+    assert undone_by(NEWEST, a_diagnosis("own_errors"), split(v1=9.0, v2=9.0)) is None
+    assert undone_by(NEWEST, a_diagnosis("own_errors"), split(v1=9.0)) is None
+
+
+def test_without_a_change_or_a_cause_there_is_nothing_to_undo() -> None:
+    assert undone_by(None, a_diagnosis("fault_injected")) is None
+    assert undone_by(NEWEST, None) is None
+
+
+def test_the_key_that_undoes_is_named_with_what_it_undoes() -> None:
+    said = [text for text, _ in diagnosis_lines(a_diagnosis("fault_injected"), NEWEST)]
+
+    assert any(text.startswith("u undoes revision 3, of ") and text.endswith("pantry: changed") for text in said)
+    assert not any("undoes" in text for text, _ in diagnosis_lines(a_diagnosis("fault_injected")))

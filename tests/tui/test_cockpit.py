@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.control import Alert, AlertState, Change, EditAction, ExecSpec, Origin, TrafficState
-from sandbox.errors import SandboxError, UsageError
+from sandbox.errors import ConflictError, SandboxError, UsageError
 from sandbox.tui.app import SandboxApp, TuiResult
 from sandbox.tui.cockpit import Examined, Remembered
 from sandbox.tui.places import PLACES
@@ -327,7 +327,35 @@ async def test_u_undoes_after_showing_what() -> None:
         await stage.press("u")
         await stage.reads("in force: revision 12", "back to:  revision 11")
         await stage.press("enter")
-        await stage.until(lambda: any(call[:3] == ("rollback", None, Origin.TUI) for call in control.traffic.calls))
+        await stage.until(lambda: ("rollback", 11, Origin.TUI, "", 12) in control.traffic.calls)
+
+
+async def test_what_was_not_shown_is_not_undone() -> None:
+    control = a_control()
+    control.traffic.failures["rollback"] = ConflictError("revision 13 is in force, not 12")
+    async with on_stage(control) as stage:
+        await stage.press("u")
+        await stage.reads("in force: revision 12")
+        control.traffic.revisions.append(replace(scene.revisions()[-1], number=13, summary="mill: a timeout"))
+        await stage.press("enter")
+        await stage.reads("in force: revision 13", "mill: a timeout", "back to:  revision 12")
+
+
+async def test_why_offers_no_undoing_of_what_a_service_does_by_itself() -> None:
+    control = a_control()
+    (first, *others) = scene.diagnosis().causes
+    by_itself = replace(scene.diagnosis(), causes=(replace(first, kind="own_errors"), *others))
+    control.diagnosis.known = dict.fromkeys(control.diagnosis.known, by_itself)
+    control.snapshot = replace(control.snapshot, edges=())
+    async with on_stage(control) as stage:
+        await stage.press("2")
+        await stage.reads("[◈ gateway]")
+        await stage.press("y")
+        await stage.reads("certain")
+        assert "u undo" not in stage.text()
+        await stage.press("u")
+        await stage.reads("certain")
+        assert "back to:" not in stage.text()
 
 
 async def test_an_older_revision_is_gone_back_to_from_the_history() -> None:

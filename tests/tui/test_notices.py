@@ -34,16 +34,33 @@ def test_where_all_is_well_nothing_is_said() -> None:
 
 
 def test_an_alert_names_its_subject_and_the_key_that_leads_on() -> None:
-    firing = scene.alerts()[:1]
+    picture = a_picture()
+    picture.alerts = scene.alerts()[:1]
+    assert alert_line(picture)[0] == "✗ pantry: 20 % of requests fail · y why"
 
-    assert alert_line(firing, None)[0] == "✗ pantry: 20 % of requests fail · y why"
-    assert alert_line(firing * 3, None)[0].startswith("✗ (1 of 3) pantry")
+    picture.alerts = picture.alerts * 3
+    assert alert_line(picture)[0].startswith("✗ (1 of 3) pantry")
 
 
-def test_where_the_rules_were_changed_the_undoing_key_is_named() -> None:
-    steamer = replace(scene.alerts()[0], subject="steamer")
+def test_an_alert_says_what_it_comes_from_and_which_change_is_undone() -> None:
+    picture = a_picture()
+    picture.alerts = (replace(scene.alerts()[0], subject="storefront"),)
+    picture.diagnosis = scene.diagnosis()
+    picture.traffic = scene.traffic()
 
-    assert alert_line((steamer,), scene.traffic())[0].endswith("y why · u undo")
+    assert alert_line(picture)[0] == (
+        "✗ storefront: 20 % of requests fail, because a fault answers 503 to half of the requests to v2"
+        " · y why · u undoes revision 12"
+    )
+
+
+def test_a_cause_that_is_not_that_of_the_alert_is_not_named() -> None:
+    picture = a_picture()
+    picture.alerts = (replace(scene.alerts()[0], subject="project", message="the disk is full"),)
+    picture.diagnosis = scene.diagnosis()
+    picture.traffic = scene.traffic()
+
+    assert alert_line(picture)[0] == "✗ project: the disk is full · y why"
 
 
 def test_a_try_tells_what_is_left_of_it_and_what_it_did() -> None:
@@ -92,6 +109,8 @@ def test_silenced_and_pending_alerts_ring_nothing() -> None:
 
 def test_the_title_is_written_when_it_changes() -> None:
     attention, picture = Attention(), a_picture()
+    assert attention.title(picture) == "bakery: ✗ 2 of 6 failing"
+    picture.telemetry = replace(scene.telemetry(), services={})
     assert attention.title(picture) == "bakery: ● healthy"
     assert attention.title(picture) is None
     picture.alerts = scene.alerts()

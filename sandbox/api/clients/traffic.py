@@ -50,8 +50,14 @@ class TrafficClient(TrafficControl):
     async def drift(self) -> str:
         return (await self._transport.get("/api/traffic/drift", Diff)).diff
 
-    async def rollback(self, number: int | None = None, origin: Origin = Origin.API, why: str = "") -> ChangeResult:
-        body = RollbackRequest(number=number, origin=origin, why=why)
+    async def rollback(
+        self,
+        number: int | None = None,
+        origin: Origin = Origin.API,
+        why: str = "",
+        if_revision: int | None = None,
+    ) -> ChangeResult:
+        body = RollbackRequest(number=number, origin=origin, why=why, if_revision=if_revision)
         return await self._transport.ask_for("POST", "/api/traffic/rollback", ChangeResult, body)
 
     async def start_trial(self, change: Change, seconds: float) -> Trial:

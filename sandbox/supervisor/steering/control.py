@@ -69,6 +69,7 @@ class Steering(TrafficControl):
             policies=dict(live.documents),
             versions={name: _versions(one) for name, one in self._means.project().services.items() if one.ports},
             drift=live.drift(),
+            newest=live.newest,
             trial=await self._trials.shown(),
             ramps=await self._ramps.shown(),
             shown={name: shown(policy) for name, policy in live.policies.items()},
@@ -95,8 +96,15 @@ class Steering(TrafficControl):
             commit = Commit(origin=change.origin, why=change.why)
             return await self._result(wanted, commit, dry_run=change.dry_run)
 
-    async def rollback(self, number: int | None = None, origin: Origin = Origin.API, why: str = "") -> ChangeResult:
+    async def rollback(
+        self,
+        number: int | None = None,
+        origin: Origin = Origin.API,
+        why: str = "",
+        if_revision: int | None = None,
+    ) -> ChangeResult:
         async with self._lock:
+            self._check(if_revision)
             kept = self._kept(number) if number is not None else self._one_before()
             commit = Commit(origin=origin, why=why or f"back to revision {kept.revision.number}")
             return await self._result(self._live.wanted(kept.documents), commit)

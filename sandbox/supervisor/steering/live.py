@@ -43,10 +43,14 @@ class Live:
     def __init__(self, means: Means, store: RevisionStore) -> None:
         self._means = means
         self.store = store
-        self.revision = 0
+        self.newest: Revision | None = None
         self.documents: Documents = {}
         self.policies: Policies = {}
         self.file: Documents = {}
+
+    @property
+    def revision(self) -> int:
+        return self.newest.number if self.newest is not None else 0
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -92,7 +96,7 @@ class Live:
             services=changed(self.documents, wanted.documents),
             notes=commit.notes,
         )
-        self.revision, self.documents, self.policies = revision.number, wanted.documents, wanted.policies
+        self.newest, self.documents, self.policies = revision, wanted.documents, wanted.policies
         self._tell(revision)
         return revision
 
@@ -108,7 +112,7 @@ class Live:
         """What was in force before this supervisor; `read` makes it fit the project."""
         self.file = self.store.noted(_FILE) or {}
         if (newest := self.store.newest()) is not None:
-            self.revision, self.documents = newest.revision.number, newest.documents
+            self.newest, self.documents = newest.revision, newest.documents
 
     def read(self, project: Project) -> Policies:
         """The file was read: what changed in it since it was read last is taken over, the rest stays as it is in force.

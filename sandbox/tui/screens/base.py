@@ -90,6 +90,7 @@ class CockpitScreen(Screen[None]):
         picture = self.cockpit.picture
         self.query_one(Headline).status = picture.status
         self.query_one(Headline).firing = len(picture.firing)
+        self.query_one(Headline).failing = picture.failing
         self.query_one(NavBar).counts = {"alerts": len(picture.firing)}
         self.query_one(Notices).say(notices(picture, self.cockpit.now()))
         self.look()

@@ -85,11 +85,12 @@ class MapScreen(CockpitScreen):
         if self._graph is None:
             return
         view = self.query_one(GraphView)
-        shown = model(self._graph, self.cockpit.picture.status, self._around)
+        picture = self.cockpit.picture
+        shown = model(self._graph, picture.status, self._around, known_as=picture.conditions)
         if view.model is None or shown != view.model:
             view.model = shown
-        if view.focus_on is None and self.cockpit.picture.informed:
-            view.focus_on = worst(shown, self.cockpit.picture.status)
+        if view.focus_on is None and picture.informed:
+            view.focus_on = worst(shown, picture.status)
 
     @on(GraphView.Chosen)
     def _describe(self) -> None:

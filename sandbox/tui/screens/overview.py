@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from sandbox.control import InstanceStatus, InstanceUsage, LogLine, MetricsAnswer, ServiceStatus
 from sandbox.tui import words
 from sandbox.tui.cockpit import Cockpit
+from sandbox.tui.condition import detail
 from sandbox.tui.logstream import Choice, LogStream
 from sandbox.tui.messages import OpenService
 from sandbox.tui.numbers import STRETCH, TRENDS, Numbers, reloads, shares, trends, used
@@ -132,7 +133,8 @@ class OverviewScreen(CockpitScreen):
         if picture.status is None:
             return
         wanted = self.query_one(FilterLine).text
-        self.query_one(Grid).rows = rows(picture.status, picture.telemetry, self._opened, wanted, self._numbers)
+        how = picture.conditions
+        self.query_one(Grid).rows = rows(picture.status, picture.telemetry, self._opened, wanted, self._numbers, how)
         self._say("#hint", words.hint(picture.status, picture.telemetry), Tone.BUSY)
 
     def _say(self, line: str, text: str, tone: Tone = Tone.PLAIN) -> None:
@@ -164,7 +166,7 @@ class OverviewScreen(CockpitScreen):
             self._say("#detail", "no service's name contains that" if self.cockpit.picture.status else "")
             return
         service, instance = self._selected
-        self._say("#detail", *words.detail(service, instance))
+        self._say("#detail", *detail(service, instance, self.cockpit.picture.conditions.get(service.name)))
         pane = self.query_one(LogPane)
         pane.names = len(service.instances) > 1 and instance is None
         choice = Choice((service.name,), instance.id if instance else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import work
@@ -12,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sandbox.control import Origin, Revision
-from sandbox.errors import SandboxError
+from sandbox.errors import ConflictError, SandboxError
 from sandbox.tui.cockpit import Cockpit
 from sandbox.tui.rules import diff_lines
 from sandbox.tui.screens.steer import DIALOG_CSS, applied
@@ -37,6 +38,8 @@ class RollbackScreen(ModalScreen[str | None]):
         super().__init__()
         self._cockpit = cockpit
         self._number = number
+        self._newest: Revision | None = None  # as it was shown
+        self._goal: Revision | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -45,39 +48,53 @@ class RollbackScreen(ModalScreen[str | None]):
             yield Static("looking…", id="what", markup=False)
             yield Preview()
 
-    @work
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
+        self._look()
+
+    @work(exclusive=True, group="look")
+    async def _look(self) -> None:
         traffic = self._cockpit.control.traffic
         try:
             revisions = await traffic.history(_LOOKED_AT)
-            goal = self._goal(revisions)
-            diff = await traffic.diff(revisions[0].number, goal.number) if goal else ""
+            self._newest, self._goal, diff = revisions[0] if revisions else None, None, ""
+            for goal in self._candidates(revisions):
+                self._goal, diff = goal, await traffic.diff(revisions[0].number, goal.number)
+                if diff:  # those that say the same as what is in force are no way back
+                    break
         except SandboxError as error:
             self.query_one(Preview).error(error)
             return
-        self._say(revisions, goal, diff)
+        self._say(diff)
 
-    def _goal(self, revisions: tuple[Revision, ...]) -> Revision | None:
-        if self._number is not None:
-            return next((one for one in revisions if one.number == self._number), None)
-        return revisions[1] if len(revisions) > 1 else None
+    def _candidates(self, revisions: tuple[Revision, ...]) -> Iterable[Revision]:
+        """The nearest first."""
+        if self._number is None:
+            return revisions[1:]
+        return [one for one in revisions if one.number == self._number]
 
-    def _say(self, revisions: tuple[Revision, ...], goal: Revision | None, diff: str) -> None:
-        what = self.query_one("#what", Static)
-        if goal is None:
+    def _say(self, diff: str) -> None:
+        what, newest, goal = self.query_one("#what", Static), self._newest, self._goal
+        if newest is None or goal is None:
             what.update("nothing was changed since the start: there is no way back to go")
             return
-        newest = revisions[0]
         what.update(
             f"in force: revision {newest.number}, {clock(newest.at)}, by {newest.origin}: {newest.summary}\n"
             f"back to:  revision {goal.number}, {clock(goal.at)}: {goal.summary}"
         )
         self.query_one(Preview).say("what would change", diff_lines(diff) or [("nothing", Tone.OFF)])
 
-    @work(exclusive=True)
+    @work(exclusive=True, group="apply")
     async def action_apply(self) -> None:
+        """What was shown, and nothing else: where somebody else was quicker, it is shown anew."""
+        if self._newest is None or self._goal is None:
+            return
         try:
-            result = await self._cockpit.control.traffic.rollback(self._number, Origin.TUI)
+            traffic, seen = self._cockpit.control.traffic, self._newest.number
+            result = await traffic.rollback(self._goal.number, Origin.TUI, if_revision=seen)
+        except ConflictError:
+            self._look()
+            self.notify("somebody else changed the traffic meanwhile: look again", severity="warning", markup=False)
+            return
         except SandboxError as error:
             self.query_one(Preview).error(error)
             return

@@ -15,6 +15,7 @@ from sandbox.control import Diagnosis, ExecSpec, LogLine, Metric, MetricsAnswer,
 from sandbox.tui import chart, eventlist, rules, secrets, words
 from sandbox.tui.causes import diagnosis_lines
 from sandbox.tui.cockpit import Cockpit
+from sandbox.tui.condition import detail
 from sandbox.tui.logstream import Choice, LogStream
 from sandbox.tui.messages import OpenLogs, OpenTraces
 from sandbox.tui.questions import Question
@@ -152,7 +153,7 @@ class ServiceScreen(CockpitScreen):
             known = self.cockpit.picture.status is not None
             self._say("#about", f"there is no service {self.service} any more" if known else "…", Tone.BUSY)
             return
-        text, tone = words.detail(service, None)
+        text, tone = detail(service, None, self.cockpit.picture.conditions.get(service.name))
         self._say("#about", text, tone)
         self._say("#legend", f"last {words.seconds(self._span)} · < > · {chart.LEGEND}", Tone.OFF)
         events = self.cockpit.picture.events

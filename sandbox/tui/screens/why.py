@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from sandbox.control import Revision
 from sandbox.errors import SandboxError
-from sandbox.tui.causes import Said, diagnosis_lines
+from sandbox.tui.causes import Said, diagnosis_lines, undone_by
 from sandbox.tui.cockpit import Cockpit
 from sandbox.tui.messages import OpenRollback, OpenService
 from sandbox.tui.palette import TONE_CLASSES, TONE_CSS, tone_style
@@ -54,11 +54,12 @@ class WhyScreen(ModalScreen[None]):
         self._cockpit = cockpit
         self._asked = target
         self._guilty: str | None = target
+        self._undone: Revision | None = None  # offered to be undone
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
             box.border_title = f"why · {self._asked or 'whatever is worst'}"
-            box.border_subtitle = "enter its page · u undo the last change · r look again · esc"
+            box.border_subtitle = self._keys
             yield Static("looking…", id="said")
 
     def on_mount(self) -> None:
@@ -72,7 +73,8 @@ class WhyScreen(ModalScreen[None]):
             self._say([(f"▲ {error}", Tone.BUSY), (error.hint, Tone.PLAIN)])
             return
         self._guilty = next((cause.service for cause in diagnosis.causes if cause.service), self._asked)
-        self._say(diagnosis_lines(diagnosis, await self._newest()))
+        self._undone = undone_by(await self._newest(), diagnosis, self._cockpit.picture.telemetry)
+        self._say(diagnosis_lines(diagnosis, self._undone))
 
     async def _newest(self) -> Revision | None:
         try:
@@ -81,9 +83,18 @@ class WhyScreen(ModalScreen[None]):
             return None
         return found[0] if found else None
 
+    @property
+    def _keys(self) -> str:
+        undo = f"u undo revision {self._undone.number} · " if self._undone else ""
+        return f"enter its page · {undo}r look again · esc"
+
     def _say(self, lines: Sequence[Said]) -> None:
+        self.query_one(VerticalScroll).border_subtitle = self._keys
         parts = [Text(text, style=tone_style(self, tone)) for text, tone in lines if text or tone is Tone.PLAIN]
         self.query_one("#said", Static).update(Text("\n").join(parts))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._undone is not None if action == "undo" else True
 
     def action_undo(self) -> None:
         self.dismiss(None)

@@ -29,11 +29,15 @@ class Headline(Widget):
 
     status: reactive[ProjectStatus | None] = reactive(None)
     firing: reactive[int] = reactive(0)
+    failing: reactive[int] = reactive(0)
+    looks_only: reactive[bool] = reactive(False)
 
     def render(self) -> RenderResult:
         if self.status is None:
             return Text("sandbox · asking the supervisor…", style="bold")
-        health, tone = overall(self.status, self.firing)
+        health, tone = overall(self.status, self.firing, self.failing)
+        if self.looks_only:
+            health = f"read-only · {health}"
         room = self.content_size.width - len(health)
         left = header(self.status, room - 2)
         name = len(self.status.project)
