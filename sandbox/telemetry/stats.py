@@ -32,7 +32,7 @@ from sandbox.telemetry.told import tell
 FILTER = (
     r"^(cluster\.edge\|.*\.("
     r"upstream_rq_(completed|[45]xx|\d\d\d|time|active|retry|retry_success|retry_limit_exceeded|retry_overflow"
-    r"|timeout|per_try_timeout|pending_overflow|rx_reset|total)"
+    r"|timeout|per_try_timeout|pending_overflow|active_overflow|rx_reset|total)"
     r"|upstream_cx_(active|overflow|connect_fail|connect_timeout|none_healthy|connect_attempts_exceeded"
     r"|destroy_remote_with_active_rq|[rt]x_bytes_total)"
     r"|outlier_detection\.(ejections_enforced_total|ejections_active))"
@@ -63,6 +63,7 @@ _HTTP: Mapping[str, str] = {
     "upstream_rq_timeout": "timeouts",
     "upstream_rq_per_try_timeout": "try_timeouts",
     "upstream_rq_pending_overflow": "overflows",
+    "upstream_rq_active_overflow": "overflows",
     "upstream_rq_rx_reset": "resets",
     "upstream_rq_active": columns.ACTIVE,
     "upstream_cx_active": columns.CONNECTIONS,

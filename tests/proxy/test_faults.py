@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import grpc
@@ -11,6 +10,7 @@ from aiohttp import ClientPayloadError
 
 from sandbox.model import Abort, Delay, Fault, HeaderMatch, Match, Retry, Rule, Timeouts, TrafficPolicy
 from sandbox.proxy.topology import Address
+from tests.proxy.lots import Share, assert_fair
 from tests.proxy.mesh import Mesh, a_caller, a_service
 from tests.proxy.peers import GRPC, greet
 from tests.proxy.steered import Steered, only, steered
@@ -40,11 +40,18 @@ async def test_a_delay_counts_as_the_service_s_latency_and_against_time_limits(m
 async def test_a_share_of_the_requests_is_aborted(mesh: Mesh) -> None:
     rule = Rule(fault=Fault(abort=Abort(http_status=418, percentage=20)))
     stage = await steered(mesh, None, rule)
-    got = await stage.statuses(1000)
-    assert got.keys() == {200, 418}
-    assert abs(got[418] - 200) <= 4 * math.sqrt(1000 * 0.2 * 0.8)
-    assert await stage.counter("http.inbound.fault.store|steamer.aborts_injected") == got[418]
-    assert await stage.cluster("upstream_rq_418", guarded=True) == got[418]
+    aborted = 0
+
+    async def draw() -> list[Share]:
+        nonlocal aborted
+        got = await stage.statuses(1000)
+        assert got.keys() == {200, 418}
+        aborted += got[418]
+        return [Share(got[418], 1000, 0.2)]
+
+    await assert_fair(draw)
+    assert await stage.counter("http.inbound.fault.store|steamer.aborts_injected") == aborted
+    assert await stage.cluster("upstream_rq_418", guarded=True) == aborted
 
 
 async def test_an_abort_says_which_rule_it_comes_from(mesh: Mesh) -> None:
@@ -77,16 +84,23 @@ async def test_a_connection_breaks_off_in_the_middle_of_an_answer(mesh: Mesh) ->
 async def test_a_share_of_the_connections_breaks_off_and_weights_stay(mesh: Mesh) -> None:
     rule = Rule(fault=Fault(abort=Abort(reset=True, percentage=30)), backends=(*only("v1"), *only("v2")), name="half")
     stage = await steered(mesh, None, rule, versions=("v1", "v2"))
-    broken = 0
-    for _ in range(400):
-        try:
-            await stage.ask()
-        except ClientPayloadError:
-            broken += 1
-    assert abs(broken - 120) <= 3 * math.sqrt(400 * 0.3 * 0.7)
-    first = stage.upstreams["v1"].seen["GET"]
-    rest = 400 - broken
-    assert abs(first - rest / 2) <= 3 * math.sqrt(rest / 4)
+    first = 0
+
+    async def draw() -> list[Share]:
+        nonlocal first
+        broken = sum([await _breaks(stage) for _ in range(400)])
+        before, first = first, stage.upstreams["v1"].seen["GET"]
+        return [Share(broken, 400, 0.3), Share(first - before, 400 - broken, 0.5)]
+
+    await assert_fair(draw)
+
+
+async def _breaks(stage: Steered) -> bool:
+    try:
+        await stage.ask()
+    except ClientPayloadError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize(("abort", "code"), [(Abort(grpc_status=14), 14), (Abort(http_status=429), 14)])

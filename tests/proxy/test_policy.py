@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import Counter
 
 import pytest
@@ -21,6 +20,7 @@ from sandbox.model import (
     TrafficPolicy,
 )
 from sandbox.proxy.topology import Address
+from tests.proxy.lots import Share, assert_fair
 from tests.proxy.mesh import LOOPBACK, Handler, Mesh, Upstream, a_caller, a_service, free_port
 
 VERSIONS = ("v1", "v2", "v3")
@@ -53,10 +53,13 @@ async def answers(mesh: Mesh, count: int, headers: dict[str, str] | None = None)
 async def test_weights_divide_the_traffic(mesh: Mesh) -> None:
     weights = {"v1": 90, "v2": 10, "v3": 0}
     await steamer(mesh, Rule(backends=tuple(BackendRef(version=v, weight=weight) for v, weight in weights.items())))
-    count = 1000
-    got = await answers(mesh, count)
-    assert abs(got["v2"] - count * 0.1) <= 3 * math.sqrt(count * 0.1 * 0.9)
-    assert got["v1"] == count - got["v2"]
+
+    async def draw() -> list[Share]:
+        got = await answers(mesh, 500)
+        assert got["v1"] == 500 - got["v2"]
+        return [Share(got["v2"], 500, 0.1)]
+
+    await assert_fair(draw)
 
 
 async def test_without_rules_all_versions_take_part(mesh: Mesh) -> None:

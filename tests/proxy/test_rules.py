@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 
 import pytest
 
@@ -26,6 +25,7 @@ from sandbox.model import (
     Rule,
     TrafficPolicy,
 )
+from tests.proxy.lots import Share, assert_fair
 from tests.proxy.mesh import Mesh, eventually
 from tests.proxy.steered import Steered, only, split, steered
 
@@ -170,22 +170,29 @@ async def test_a_copy_goes_to_another_version(mesh: Mesh, limit: RateLimit | Non
 async def test_a_share_of_copies(mesh: Mesh) -> None:
     rule = Rule(backends=only("v1"), mirrors=(Mirror(version="v2", percentage=25),))
     stage = await steered(mesh, None, rule, versions=BOTH)
-    assert await stage.statuses(400) == {200: 400}
-    await asyncio.sleep(0.1)
-    assert abs(stage.upstreams["v2"].seen["GET"] - 100) <= 4 * math.sqrt(400 * 0.25 * 0.75)
+    copied = 0
+
+    async def draw() -> list[Share]:
+        nonlocal copied
+        assert await stage.statuses(400) == {200: 400}
+        before, copied = copied, await stage.cluster("upstream_rq_total", version="v2")
+        return [Share(copied - before, 400, 0.25)]
+
+    await assert_fair(draw)
 
 
 async def test_weights_over_ten_thousand_requests(mesh: Mesh) -> None:
-    await _divides(await steered(mesh, None, Rule(backends=split(v1=70, v2=25, v3=5)), versions=("v1", "v2", "v3")))
+    weights = {"v1": 70, "v2": 25, "v3": 5}
+    stage = await steered(mesh, None, Rule(backends=split(**weights)), versions=tuple(weights))
+    clients, seen = 32, dict.fromkeys(weights, 0)
 
+    async def draw() -> list[Share]:
+        nonlocal seen
+        total = sum(await asyncio.gather(*(_load(stage, 10_000 // clients + 1) for _ in range(clients))))
+        before, seen = seen, {name: await stage.cluster("upstream_rq_total", version=name) for name in weights}
+        return [Share(seen[name] - before[name], total, weight / 100) for name, weight in weights.items()]
 
-async def _divides(stage: Steered, count: int = 10_000) -> None:
-    clients = 32
-    got = await asyncio.gather(*(_load(stage, count // clients) for _ in range(clients)))
-    total = sum(got)
-    for version, share in (("v1", 0.70), ("v2", 0.25), ("v3", 0.05)):
-        counted = await stage.cluster("upstream_rq_total", version=version)
-        assert abs(counted - total * share) <= 3.5 * math.sqrt(total * share * (1 - share)), version
+    await assert_fair(draw)
 
 
 async def _load(stage: Steered, count: int) -> int:

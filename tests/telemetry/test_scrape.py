@@ -7,12 +7,13 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
 
 from sandbox.control import Edge, Signals
-from sandbox.model import AppProtocol, Port, Retry, Rule, Timeouts, TrafficPolicy
+from sandbox.model import AppProtocol, ConnectionPool, OutlierDetection, Port, Retry, Rule, Timeouts, TrafficPolicy
 from sandbox.model.traffic import Abort, AuthorizationAction, AuthorizationRule, Delay, Fault, RateLimit
 from sandbox.proxy.admin import admin_session
 from sandbox.proxy.topology import Address, Caller, EdgeListener, MeshService
@@ -157,6 +158,62 @@ async def test_faults_limits_and_refusals_are_counted_for_who_called_whom(mesh: 
     await eventually(lambda: total(scraper, "secret", "denied") == total(scraper, "secret", "client_errors") == 1)
     requests = {name: total(scraper, name, "requests") for name in ("faulty", "slowed", "limited", "secret")}
     assert requests == {"faulty": 1, "slowed": 1, "limited": 3, "secret": 1}
+
+
+@pytest.mark.parametrize("limits", [{}, {"rate_limit": RateLimit(requests=1000)}], ids=["plain", "guarded"])
+async def test_breakers_ejections_retries_and_breaks_are_counted_by_the_metrics_that_name_them(
+    mesh: Mesh, scraper: Scraper, limits: dict[str, Any]
+) -> None:
+    gate, waiting = asyncio.Event(), 0
+
+    async def waits(request: web.Request) -> web.Response:
+        nonlocal waiting
+        waiting += 1
+        await gate.wait()
+        return web.Response()
+
+    policies = {
+        "full": TrafficPolicy(connection_pool=ConnectionPool(max_requests=1), **limits),
+        "busy": TrafficPolicy(concurrency=1, **limits),
+        "weak": TrafficPolicy(outlier_detection=OutlierDetection(consecutive_5xx=2, interval=0.05), **limits),
+        "again": TrafficPolicy(rules=(Rule(retry=Retry(attempts=2, codes=(500,), backoff=0.001)),), **limits),
+        "spent": TrafficPolicy(
+            rules=(Rule(retry=Retry(attempts=2, codes=(500,))),),
+            connection_pool=ConnectionPool(max_retries=0),
+            **limits,
+        ),
+        "cut": TrafficPolicy(rules=(Rule(fault=Fault(abort=Abort(reset=True))),), **limits),
+    }
+    services = tuple(a_service(name, policy=policy, versions=("v1", "v2")) for name, policy in policies.items())
+    mesh.declare(*services, callers=(a_caller("store", *services),))
+    for name in policies:
+        answer = waits if name in ("full", "busy") else failing
+        for version in ("v1", "v2") if name == "busy" else ("v1",):
+            mesh.instances(name, await mesh.upstream(name, answer), version=version)
+    await mesh.apply()
+    await first_reading(scraper)
+
+    held = [asyncio.create_task(mesh.get(mesh.edge("store", name))) for name in ("full", "busy")]
+    await eventually(lambda: waiting == 2)
+    refused = [(await mesh.get(mesh.edge("store", name))).status for name in ("full", "busy") for _ in "12"]
+    assert set(refused) == {503}
+    gate.set()
+    assert [(await one).status for one in held] == [200] * 2
+    for name in ("weak", "weak", "again", "spent"):
+        assert (await mesh.get(mesh.edge("store", name))).status == 500
+    with pytest.raises(ClientPayloadError):
+        await mesh.get(mesh.edge("store", "cut"))
+
+    expected = {
+        ("full", "overflows"): 2,
+        ("busy", "overflows"): 2,
+        ("weak", "ejections"): 1,
+        ("again", "retries"): 2,
+        ("spent", "retries"): 0,
+        ("spent", "retries_refused"): 1,
+        ("cut", "faults"): 1,
+    }
+    await eventually(lambda: {key: total(scraper, *key) for key in expected} == expected)
 
 
 async def test_who_calls_what_it_does_not_declare_is_seen(mesh: Mesh, scraper: Scraper) -> None:
