@@ -1,24 +1,20 @@
-"""Hints from the operating system, by watchfiles: something may have happened at these paths."""
+"""Hints from the operating system: something may have happened at these paths. By inotify on Linux, by watchfiles
+elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import os
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
-
 from sandbox.errors import SandboxError
-
-STEP = 5
-"""Milliseconds between two looks for news; there is a hint after one without: 5 to 10 after the save."""
-LONGEST = 50
-"""Milliseconds after which news that do not stop are handed on."""
+from sandbox.reload.inotify import LONGEST, STEP, Inotify
 
 _TRIES = 5
 
@@ -34,24 +30,50 @@ class WatchLimit(SandboxError):
 
 
 class Source(Protocol):
-    """What `RustNotify` is to us."""
+    """A watch of some folders."""
 
-    def watch(
-        self, debounce_ms: int, step_ms: int, timeout_ms: int, stop_event: threading.Event
-    ) -> set[tuple[int, str]] | str: ...
+    def news(self) -> Collection[str] | None:
+        """Waits for paths where something happened; None when it is to end. OSError when it can't go on."""
 
-    def close(self) -> None: ...
+    def end(self) -> None:
+        """From another thread, once: `news` returns."""
+
+    def close(self) -> None:
+        """After the last news."""
 
 
 Open = Callable[[list[str]], Source]
 
 
 def open_source(folders: list[str]) -> Source:
-    """One watch for each folder, none below: what is ignored costs nothing.
+    """One watch for each folder, none below: what is ignored costs nothing. OSError when there can't be one."""
+    return Inotify(folders) if sys.platform == "linux" else Watchfiles(folders)
 
-    Permissions are for the caller to see to: told to pass over them, watchfiles passes over used-up watches as well.
-    """
-    return RustNotify(folders, False, False, 0, False, False)
+
+class Watchfiles:
+    """Permissions are for the caller to see to: told to pass over them, watchfiles passes over used-up watches, too."""
+
+    def __init__(self, folders: list[str]) -> None:
+        from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
+
+        self._stop = threading.Event()
+        try:
+            self._source = RustNotify(folders, False, False, 0, False, False)
+        except WatchfilesRustInternalError as error:
+            raise OSError(str(error)) from error
+
+    def news(self) -> set[str] | None:
+        try:
+            found = self._source.watch(int(LONGEST * 1000), int(STEP * 1000), 0, self._stop)
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+        return None if isinstance(found, str) else {path for _, path in found}
+
+    def end(self) -> None:
+        self._stop.set()
+
+    def close(self) -> None:
+        self._source.close()
 
 
 class Notifier:
@@ -81,8 +103,8 @@ class Notifier:
                 return self._open(_readable(folders))
             except (FileNotFoundError, PermissionError):
                 continue  # gone or closed since it was listed
-            except (OSError, WatchfilesRustInternalError) as error:
-                raise _limit(str(error), len(folders)) from error
+            except OSError as error:
+                raise _limit(error, len(folders)) from error
         raise WatchLimit("folders come and go faster than they can be watched", hint="ignore the ones that do")
 
 
@@ -94,17 +116,16 @@ class _Ear:
         self._hear = hear
         self._fail = fail
         self._loop = asyncio.get_running_loop()
-        self._stop = threading.Event()
         threading.Thread(target=self._run, name="sandbox watch", daemon=True).start()
 
     def close(self) -> None:
-        self._stop.set()
+        self._source.end()
 
     def _run(self) -> None:
         try:
-            while not isinstance(news := self._source.watch(LONGEST, STEP, 0, self._stop), str):
-                self._to_loop(self._hear, {path for _, path in news})
-        except (OSError, RuntimeError) as error:
+            while (news := self._source.news()) is not None:
+                self._to_loop(self._hear, news)
+        except OSError as error:
             self._to_loop(self._fail, SandboxError(f"the system's watch for changes ended: {error}"))
         finally:
             self._source.close()
@@ -118,15 +139,16 @@ def _readable(folders: Iterable[str]) -> list[str]:
     return sorted(folder for folder in folders if os.access(folder, os.R_OK) and Path(folder).is_dir())
 
 
-def _limit(text: str, wanted: int) -> SandboxError:
+def _limit(error: OSError, wanted: int) -> SandboxError:
     """watchfiles has the reason in words only."""
-    if "watch limit" in text or f"os error {errno.ENOSPC}" in text:
+    text = str(error)
+    if error.errno == errno.ENOSPC or "watch limit" in text or f"os error {errno.ENOSPC}" in text:
         return WatchLimit(
             f"the system's limit of watches (fs.inotify.max_user_watches{_now('max_user_watches')}) is reached; "
             f"{wanted} folders are to be watched",
             hint="raise it: sudo sysctl fs.inotify.max_user_watches=524288",
         )
-    if f"os error {errno.EMFILE}" in text:
+    if error.errno == errno.EMFILE or f"os error {errno.EMFILE}" in text:
         return WatchLimit(
             f"the system's limit of watchers (fs.inotify.max_user_instances{_now('max_user_instances')}) is reached",
             hint="raise it: sudo sysctl fs.inotify.max_user_instances=1024",

@@ -403,8 +403,10 @@ def test_used_up_watches_are_named_and_it_polls(tmp_path: Path, limit: str, valu
 
 async def test_a_watch_that_ends_is_replaced_by_polling(tmp_path: Path) -> None:
     class Ending:
-        def watch(self, debounce_ms: int, step_ms: int, timeout_ms: int, stop_event: threading.Event) -> str:
+        def news(self) -> None:
             raise OSError("gone")
+
+        def end(self) -> None: ...
 
         def close(self) -> None: ...
 
@@ -432,7 +434,7 @@ async def test_nothing_is_left_behind(tmp_path: Path) -> None:
             await stage.fence()
     deadline = time.monotonic() + LONG
     while open_files() > before or any(thread.name == "sandbox watch" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline  # watchfiles closes its files in a thread of its own
+        assert time.monotonic() < deadline  # they are closed in a thread of their own
         await asyncio.sleep(0.01)
 
 
