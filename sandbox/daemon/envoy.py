@@ -14,7 +14,6 @@ from sandbox.paths import ProjectPaths
 from sandbox.proxy import bootstrap, envoy
 from sandbox.runtime.base import Exit
 from sandbox.runtime.client import ShimClient
-from sandbox.supervisor.health import connect
 from sandbox.supervisor.proxy import ENVOY, EnvoyProcess
 
 _STOPS_WITHIN = 3.0
@@ -30,15 +29,12 @@ class ShimEnvoy:
         self._shim = shim
         self.control_plane = paths.ads_socket
         self.admin = paths.admin_socket
+        self.dial = None  # instances are reached directly
         self.version = ""
 
     def fit(self, ports: frozenset[int]) -> bool:
         """Whether it must be started anew to open these ports: never."""
         return False
-
-    async def dial(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Instances are reached directly."""
-        return await connect(host, port)
 
     async def exits(self) -> AsyncIterator[Exit]:
         """Raises ShimLost when the shim is gone."""

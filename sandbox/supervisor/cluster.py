@@ -19,9 +19,10 @@ from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import MountKind, ReloadSettings, RestartPolicy, Version
 from sandbox.proxy.topology import Address, EndpointKey, Endpoints
 from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Output, Workload
-from sandbox.supervisor import health, rollout
 from sandbox.supervisor import plan as actions
+from sandbox.supervisor import rollout
 from sandbox.supervisor import state as facts
+from sandbox.supervisor.asking import Dial
 from sandbox.supervisor.buildlog import BuildLog
 from sandbox.supervisor.desired import Desired, VersionKey
 from sandbox.supervisor.drain import drained
@@ -65,7 +66,7 @@ class Hooks:
     printed: Printed
     claim_ports: Callable[[str, tuple[int, ...]], dict[int, int]]  # instance, declared ports → given ones
     build_output: Callable[[VersionKey], AbstractContextManager[Output]] = _nowhere  # where what a build prints goes
-    dial: health.Dial = health.connect  # how instances are reached for health checks
+    dial: Dial | None = None  # how instances are reached for health checks; None: directly
 
 
 class Cluster:

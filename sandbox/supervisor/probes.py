@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from sandbox.model import Healthcheck, HttpProbe, NoProbe, Project, TcpProbe
 from sandbox.runtime.base import Driver
 from sandbox.supervisor import health
+from sandbox.supervisor.asking import Dial
 from sandbox.supervisor.listening import listens_elsewhere
 from sandbox.supervisor.state import LIVE, ClusterState, InstanceState, Probed
 from sandbox.tasks import Tasks
@@ -25,7 +26,7 @@ class _Key:
 
 
 class Probes:
-    def __init__(self, driver: Driver, tell: Callable[[Probed], None], dial: health.Dial) -> None:
+    def __init__(self, driver: Driver, tell: Callable[[Probed], None], dial: Dial | None) -> None:
         self._driver = driver
         self._dial = dial
         self._tell = tell

@@ -8,11 +8,14 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.control import Status
 from sandbox.errors import RuntimeFailure
 from sandbox.model import CommandProbe, Healthcheck, HttpProbe, NoProbe, Probe, TcpProbe
-from sandbox.supervisor.health import Judge, RunCommand, Target, watch
+from sandbox.supervisor.asking import RunCommand
+from sandbox.supervisor.health import Judge, Target, until_next, watch
 from sandbox.supervisor.state import Probed
 
 CHECK = Healthcheck(probe=TcpProbe(), retries=3, start_period=60.0)
@@ -53,6 +56,14 @@ def test_after_the_start_period_a_service_that_never_got_ready_is_unhealthy() ->
     late = judge()
     verdicts = [late.hear("nothing listens", 161.0 + step) for step in range(3)]
     assert verdicts == [None, None, (Status.UNHEALTHY, "nothing listens")]
+
+
+@given(st.floats(0, 1e6), st.floats(0.02, 3600))
+def test_it_is_asked_again_within_the_interval_and_together_with_others(now: float, interval: float) -> None:
+    first = until_next(now, interval)
+    assert interval / 2 < first <= interval + 1e-6
+    then = until_next(now + first + 1e-4, interval)
+    assert then == pytest.approx(interval, abs=1e-3)
 
 
 # --- real questions -----------------------------------------------------------------------------------------------
