@@ -73,6 +73,9 @@ _DNS = {
     },
 }
 
+_WATCHDOG = {"miss_timeout": "20s", "megamiss_timeout": "60s"}
+"""By default each of Envoy's threads says five times a second that it is alive, to counters that nobody reads."""
+
 _LIMITS = {"re2.max_program_size.error_level": MAX_REGEX_PROGRAM}
 
 
@@ -124,6 +127,7 @@ def _bootstrap(
         "cluster_manager": {"enable_deferred_cluster_creation": True},
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
         "layered_runtime": {"layers": _runtime()},
+        "watchdogs": {"main_thread_watchdog": _WATCHDOG, "worker_watchdog": _WATCHDOG},
     }
 
 

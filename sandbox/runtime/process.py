@@ -81,7 +81,7 @@ class ProcessDriver:
             self._tasks.spawn(self._undo(starting, spec.id), name=f"undo the start of {spec.id}")
             raise
         self._places[spec.id] = (str(spec.artifact.cwd), dict(spec.environment))
-        self._zygotes.started(spec, _argv(spec))
+        self._zygotes.started(spec, running.pid, _argv(spec))
         return replace(running, host=self._host(spec.id))
 
     async def stop(self, instance: str, grace: float) -> None:

@@ -9,13 +9,14 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
 from sandbox.errors import SandboxError
 from sandbox.runtime.base import InstanceSpec, Running
 from sandbox.runtime.client import ShimClient, ShimRefusal
+from sandbox.runtime.procusage import of_trees
 from sandbox.runtime.zygote import record as records
 from sandbox.runtime.zygote.eligible import is_warmable
 from sandbox.runtime.zygote.record import EVERYTHING, Record
@@ -28,7 +29,11 @@ HOOK = Path(__file__).parent / "hook"
 
 LOOKS = (2.0, 20.0)
 """Seconds after a start, each after the last, at which we look what was imported: it costs the shim about 0.1 s. The
-first is repeated as long as there is something new: on a busy machine a service takes its time to import."""
+first is repeated as long as there is something new: on a busy machine a service takes its time to import. The last
+is left out where the process is hardly larger than at the one before."""
+
+HARDLY = 256 * 1024
+"""Bytes: what a library is worth that would be missed."""
 
 LINGER = 30.0
 """Seconds that a zygote stays when its last instance has gone."""
@@ -56,8 +61,10 @@ class Look:
 
     site: Site
     spec: InstanceSpec
+    pid: int | None
     argv: tuple[str, ...]
     place: Path  # the Python environment
+    size: int = 0  # bytes of memory at the look before
 
 
 class Zygotes:
@@ -102,7 +109,7 @@ class Zygotes:
         site.refusals = 0
         return running
 
-    def started(self, spec: InstanceSpec, argv: Sequence[str]) -> None:
+    def started(self, spec: InstanceSpec, pid: int | None, argv: Sequence[str]) -> None:
         """Learn from an instance that runs now, and have a zygote for the next one."""
         place = environment_of(spec)
         if place is None or not is_warmable(argv, spec.artifact.cwd, spec.environment, place):
@@ -111,7 +118,7 @@ class Zygotes:
         site = self._sites.setdefault(fingerprint, Site())
         site.users.add(spec.id)
         self._fingerprints[spec.id] = fingerprint
-        self._look_later(Look(site, spec, tuple(argv), place), LOOKS)
+        self._look_later(Look(site, spec, pid, tuple(argv), place), LOOKS)
 
     def ended(self, instance: str) -> None:
         if (due := self._due.pop(instance, None)) is not None:
@@ -140,7 +147,9 @@ class Zygotes:
 
     async def _learn(self, look: Look, pauses: Sequence[float]) -> None:
         site, spec, file = look.site, look.spec, record_of(look.spec, look.place)
-        grows = False
+        grows, size = False, await asyncio.to_thread(_size, look)
+        if not pauses and site.zygote is not None and size < look.size + HARDLY:
+            return
         async with site.working:
             known = records.load(file)
             if spec.id not in site.users or site.refusals >= MOST_REFUSALS or known.hopeless:
@@ -154,7 +163,7 @@ class Zygotes:
             except (SandboxError, OSError) as error:
                 log.info("no warm start for %s: %s", spec.id, error)
         if spec.id in site.users:
-            self._look_later(look, (*LOOKS[:1], *pauses) if grows else pauses)
+            self._look_later(replace(look, size=size), (*LOOKS[:1], *pauses) if grows else pauses)
 
     async def _seen(self, spec: InstanceSpec, place: Path) -> frozenset[str]:
         folders = library_folders(place)
@@ -206,6 +215,13 @@ class Zygotes:
             if not site.users and site.zygote is not None:
                 zygote, site.zygote = site.zygote, None
                 await self._shim.stop(zygote, 0.0)
+
+
+def _size(look: Look) -> int:
+    """Bytes of memory of all its processes."""
+    if look.pid is None:
+        return 0
+    return sum(usage.memory for usage in of_trees({look.spec.id: look.pid}))
 
 
 def environment_of(spec: InstanceSpec) -> Path | None:
