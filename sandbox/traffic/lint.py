@@ -1,16 +1,18 @@
 """What is questionable about the policies in force, along every path that calls may take.
 
 Amplification: if each of n services on a path tries a failed call `a` times more, the last one is called (1 + a)ⁿ
-times. Deadlines: whoever waits longer for a callee than its own caller waits for it works for nobody.
+times; where a budget holds, retries are at most its share of all calls. Deadlines: whoever waits longer for a callee
+than its own caller waits for it works for nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox.control import Finding
-from sandbox.model import Match, Rule, Timeouts, TrafficPolicy
+from sandbox.model import Match, Rule, TrafficPolicy
 from sandbox.traffic import words
 from sandbox.traffic.matching import covers
 from sandbox.traffic.router import rule_name
@@ -24,6 +26,9 @@ MOST_PATHS = 2000
 """That are followed: the number of paths of a dense graph grows without bounds."""
 
 _LONGEST = 12
+_ROUNDING = 1e-9  # 0.3 / 0.1 is less than 3
+_LONGEST_PAUSE = 10
+"""Times `backoff`: the proxy's pauses double up to that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +110,7 @@ def _own_times(place: str, rule: Rule) -> Iterator[Finding]:
     attempt = rule.timeouts.backend_request
     if retry is None or not request or not attempt:
         return
-    fit = int(request // attempt)
+    fit = math.floor(request / attempt + _ROUNDING)
     if fit < 1 + retry.attempts:
         yield Finding(
             severity="info",
@@ -160,24 +165,33 @@ def _from(name: str, before: tuple[str, ...], callees: Mapping[str, Sequence[str
 
 def _amplification(path: Sequence[str], policies: Mapping[str, TrafficPolicy]) -> Iterator[Finding]:
     """Told at the shortest path that has it."""
-    calls = 1
+    calls = 1.0
     hops: list[str] = []
     for index, name in enumerate(path):
-        tries = 1 + _most(policies, name, lambda rule: rule.retry.attempts if rule.retry else 0)
-        calls *= int(tries)
+        tries = worst_tries(policies.get(name))
+        calls *= tries
         hops += [f"{name} {tries:g}×"] if tries > 1 else []
-        if calls >= TOO_OFTEN and len(hops) > 1:
+        if calls > TOO_OFTEN - _ROUNDING and len(hops) > 1:
             yield Finding(
                 severity="warning",
                 place=" → ".join(path[: index + 1]),
-                message=f"one failing request becomes up to {calls} at {name} ({', '.join(hops)})",
+                message=f"one failing request becomes up to {round(calls, 1):g} at {name} ({', '.join(hops)})",
                 hint="retry at one of these services only, or give retries a budget",
             )
             return
 
 
-def _most(policies: Mapping[str, TrafficPolicy], name: str, value: Callable[[Rule], float]) -> float:
-    return max((value(rule) for rule in policies[name].rules), default=0) if name in policies else 0
+def worst_tries(policy: TrafficPolicy | None) -> float:
+    """Calls that one call may become, on average over many that fail. A budget is the service's, whichever rule has
+    it; with `connectionPool.maxRetries` there is none."""
+    if policy is None:
+        return 1.0
+    most = 1.0 + max((rule.retry.attempts for rule in policy.rules if rule.retry is not None), default=0)
+    pool = policy.connection_pool
+    budgets = [rule.retry.budget for rule in policy.rules if rule.retry is not None and rule.retry.budget is not None]
+    if not budgets or (pool is not None and pool.max_retries is not None):
+        return most
+    return min(most, 1.0 + budgets[0].percent / 100)
 
 
 def _deadlines(path: Sequence[str], policies: Mapping[str, TrafficPolicy]) -> Iterator[Finding]:
@@ -207,16 +221,20 @@ def _longest(policy: TrafficPolicy | None) -> float | None:
 
 
 def limit_of(rule: Rule) -> float | None:
-    """How long a request may take by the rule: the whole, or all attempts with their pauses. None: for ever."""
-    times: Timeouts = rule.timeouts
-    if times.request:
-        return times.request
-    if not times.backend_request:
+    """How long a request may take by the rule: the shorter one of the whole, and of all attempts with their longest
+    pauses. None: for ever."""
+    limits = [limit for limit in (rule.timeouts.request, _attempts(rule)) if limit]
+    return min(limits, default=None)
+
+
+def _attempts(rule: Rule) -> float | None:
+    """Without a `retry` there is one. Hedged ones go on when the next begins, so that the last may take for ever."""
+    times, retry = rule.timeouts, rule.retry
+    if not times.backend_request or (retry is not None and retry.hedge):
         return None
-    retry = rule.retry
     if retry is None:
         return times.backend_request
-    pauses = [retry.backoff * min(2.0**attempt, 10) for attempt in range(retry.attempts)]
+    pauses = [retry.backoff * min(2.0**attempt, _LONGEST_PAUSE) for attempt in range(retry.attempts)]
     return times.backend_request * (1 + retry.attempts) + sum(pauses)
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from sandbox.cli.main import main
+from sandbox.cli.style import Style
 from sandbox.cli.traffic.explain import head_of
+from sandbox.cli.traffic.look import finding_lines
 from sandbox.control import (
     Change,
     ChangeResult,
@@ -341,6 +343,22 @@ def test_lint_fails_for_errors_alone(bakery: FakeControl, capsys: Output) -> Non
     bakery.traffic.findings = (Finding(severity="error", place="steamer, rule 1", message="nobody is ready"),)
     assert traffic("lint") == 1
     assert capsys.readouterr().out == "error steamer, rule 1: nobody is ready\n"
+
+
+def test_findings_fit_on_eighty_columns_and_are_one_line_each_for_scripts() -> None:
+    finding = Finding(
+        severity="warning",
+        place="storefront → orders → steamer → pantry",
+        message="one failing request becomes up to 27 at pantry (orders 3×, steamer 3×, pantry 3×)",
+        hint="retry at one of these services only, or give retries a budget",
+    )
+
+    assert list(finding_lines((finding,), Style(enabled=False), 80)) == [
+        "warning storefront → orders → steamer → pantry: one failing request becomes up",
+        "  to 27 at pantry (orders 3×, steamer 3×, pantry 3×) (retry at one of these",
+        "  services only, or give retries a budget)",
+    ]
+    assert len(list(finding_lines((finding,), Style(enabled=False)))) == 1
 
 
 def test_an_explanation(bakery: FakeControl, capsys: Output) -> None:

@@ -15,6 +15,7 @@ from sandbox.cli.style import Style
 from sandbox.cli.table import render
 from sandbox.cli.times import age
 from sandbox.cli.traffic.change import diff_lines, finding_line
+from sandbox.cli.wrap import width_of, wrapped
 from sandbox.control import Control, Finding, Ramp, Revision, ShownRule, TrafficState, Trial
 from sandbox.errors import ExitCode, NotFoundError
 
@@ -108,7 +109,7 @@ def lint(options: Namespace) -> int:
     async def conversation(control: Control) -> int:
         findings = await control.traffic.lint()
         if options.output == "table":
-            print("\n".join(_finding_lines(findings)))
+            print("\n".join(finding_lines(findings, Style.of(sys.stdout), width_of(sys.stdout))))
         else:
             print_as(options.output, [asdict(one) for one in findings])
         failed = any(finding.severity == "error" for finding in findings)
@@ -117,12 +118,12 @@ def lint(options: Namespace) -> int:
     return talk(options, conversation)
 
 
-def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
-    style = Style.of(sys.stdout)
+def finding_lines(findings: Sequence[Finding], style: Style, width: int = 0) -> Iterator[str]:
+    """width: of the terminal, 0 for no limit."""
     if not findings:
         yield "nothing to object to"
     for finding in findings:
-        yield finding_line(finding, style).removeprefix("  ")
+        yield from wrapped(finding_line(finding, style).removeprefix("  "), width, "  ")
 
 
 def print_as(output: str, document: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -93,7 +93,7 @@ class AbortSpec(Spec):
     percentage: Percentage = Field(100.0, description="How many of the requests are ended.")
     httpStatus: AnyStatus | None = Field(None, description="They are answered with this status.")
     grpcStatus: GrpcStatus | None = Field(None, description="They are answered with this status of gRPC.")
-    reset: Boolean = Field(False, description="Their connection is reset instead of an answer.")
+    reset: Boolean = Field(False, description="Their connection breaks off; over HTTP/1 after the head of a 502.")
 
     @model_validator(mode="after")
     def _one(self) -> AbortSpec:
