@@ -156,7 +156,9 @@ class Retry:
 
     attempts: int
     codes: tuple[int, ...] = ()
-    backoff: float = 0.025
+    backoff: float = (
+        0.025  # the first pause is up to this, by lot; each later one up to twice the last, ten times at most
+    )
     on: tuple[str, ...] = ()  # Envoy's retry_on conditions, for HTTP and gRPC; empty: failed connections and resets
     methods: tuple[str, ...] = ()  # that may be sent again beside the idempotent ones, such as POST
     budget: RetryBudget | None = None

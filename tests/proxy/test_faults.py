@@ -54,6 +54,19 @@ async def test_a_share_of_the_requests_is_aborted(mesh: Mesh) -> None:
     assert await stage.cluster("upstream_rq_418", guarded=True) == aborted
 
 
+async def test_a_share_of_the_requests_is_slowed_down(mesh: Mesh) -> None:
+    stage = await steered(mesh, None, Rule(fault=Fault(delay=Delay(fixed=0.001, percentage=30))))
+    slowed = 0
+
+    async def draw() -> list[Share]:
+        nonlocal slowed
+        assert await stage.statuses(400) == {200: 400}
+        before, slowed = slowed, await stage.counter("http.inbound.fault.store|steamer.delays_injected")
+        return [Share(slowed - before, 400, 0.3)]
+
+    await assert_fair(draw)
+
+
 async def test_an_abort_says_which_rule_it_comes_from(mesh: Mesh) -> None:
     stage = await steered(mesh, None, Rule(matches=(ANNA,), fault=Fault(abort=Abort(http_status=503))))
     answer = await stage.ask(headers={"x-user": "anna"})

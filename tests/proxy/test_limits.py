@@ -35,6 +35,7 @@ async def test_what_goes_beyond_a_limit_is_told_so(mesh: Mesh) -> None:
     assert [one.status for one in answers] == [200, 200, 200, 429]
     assert [one.headers["X-RateLimit-Remaining"] for one in answers] == ["2", "1", "0", "0"]
     assert answers[3].headers["X-RateLimit-Limit"] == "3"
+    assert 0 <= int(answers[3].headers["X-RateLimit-Reset"]) <= 60
     assert answers[3].headers["x-sandbox-reason"] == "RL"
     assert answers[3].text == (
         "sandbox: too many requests: steamer takes 3 requests in 60 s. Try: sandbox traffic get steamer\n"

@@ -1,42 +1,31 @@
-"""Retries, breakers, ejections and balancing, through a real Envoy."""
+"""Retries, breakers and ejections, through a real Envoy."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import Counter
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from aiohttp import ClientSession, TCPConnector, web
+from aiohttp import web
 
 from sandbox.model import (
-    Balancing,
     ConnectionPool,
-    Delay,
-    Fault,
-    LoadBalancer,
     OutlierDetection,
     RateLimit,
     Retry,
     RetryBudget,
     Rule,
-    SessionPersistence,
     Timeouts,
     TrafficPolicy,
 )
 from sandbox.proxy.topology import Address
-from tests.proxy.mesh import LOOPBACK, Answer, Mesh, Upstream, eventually, free_port
-from tests.proxy.steered import Steered, failing, forever, split, steered
+from tests.proxy.mesh import LOOPBACK, Handler, Mesh, eventually, free_port
+from tests.proxy.steered import failing, forever, steered
 
 LIMIT = RateLimit(requests=10_000)
 """What sends a rule through the inbound listener and nothing else."""
-
-
-async def replicas(stage: Steered, count: int, policy: TrafficPolicy) -> list[Upstream]:
-    upstreams = [await stage.mesh.upstream(f"r{number}") for number in range(count)]
-    stage.mesh.instances("steamer", *upstreams)
-    await stage.set(policy)
-    return upstreams
 
 
 @pytest.mark.parametrize("limit", [None, LIMIT])
@@ -169,107 +158,79 @@ async def test_an_instance_that_fails_is_left_out_for_a_while(mesh: Mesh, limit:
     assert await stage.counter(f"{cluster}.outlier_detection.ejections_enforced_consecutive_5xx") == 1
 
 
-async def names(stage: Steered, count: int, **options: object) -> Counter[str]:
-    return Counter([(await stage.ask(**options)).name for _ in range(count)])  # type: ignore[arg-type]
-
-
-async def test_round_robin_is_even(mesh: Mesh) -> None:
-    stage = await steered(mesh)
-    await replicas(stage, 3, TrafficPolicy(load_balancer=LoadBalancer(policy=Balancing.ROUND_ROBIN)))
-    assert set((await names(stage, 30)).values()) == {10}
-
-
-@pytest.mark.parametrize("policy", [Balancing.RANDOM, Balancing.LEAST_REQUEST])
-async def test_other_ways_reach_every_instance(mesh: Mesh, policy: Balancing) -> None:
-    stage = await steered(mesh)
-    await replicas(stage, 3, TrafficPolicy(load_balancer=LoadBalancer(policy=policy)))
-    assert len(await names(stage, 60)) == 3
-
-
 @pytest.mark.parametrize("limit", [None, LIMIT])
-async def test_requests_with_the_same_header_go_to_the_same_instance(mesh: Mesh, limit: RateLimit | None) -> None:
+async def test_answers_for_gateways_are_counted_apart(mesh: Mesh, limit: RateLimit | None) -> None:
+    """Of two that fail, the one with 502 is left out, and the one with 500 is not."""
     stage = await steered(mesh)
-    balancer = LoadBalancer(policy=Balancing.CONSISTENT_HASH, hash_header="x-user")
-    await replicas(stage, 4, TrafficPolicy(load_balancer=balancer, rate_limit=limit))
-    homes = [await names(stage, 5, headers={"x-user": f"user-{number}"}) for number in range(20)]
-    assert all(len(home) == 1 for home in homes)
-    assert len({name for home in homes for name in home}) > 1
-
-
-@pytest.mark.parametrize("limit", [None, LIMIT])
-async def test_requests_from_the_same_address_go_to_the_same_instance(mesh: Mesh, limit: RateLimit | None) -> None:
-    stage = await steered(mesh)
-    balancer = LoadBalancer(policy=Balancing.CONSISTENT_HASH, hash_source=True)
-    await replicas(stage, 4, TrafficPolicy(load_balancer=balancer, rate_limit=limit))
-    homes = [{await name_for(stage, f"127.0.0.{number}") for _ in range(4)} for number in range(2, 22)]
-    assert all(len(home) == 1 for home in homes)
-    assert len({name for home in homes for name in home}) > 1
-
-
-async def name_for(stage: Steered, source: str) -> str:
-    """Which instance answers a caller at this address."""
-    connector = TCPConnector(local_addr=(source, 0))
-    async with ClientSession(connector=connector) as client, client.get(f"http://{stage.where()}/") as answer:
-        return str((await answer.json())["name"])
-
-
-@pytest.mark.parametrize(
-    "policy",
-    [
-        TrafficPolicy(load_balancer=LoadBalancer(policy=Balancing.CONSISTENT_HASH, hash_source=True), rate_limit=LIMIT),
-        TrafficPolicy(rate_limit=LIMIT, concurrency=9, session_persistence=SessionPersistence(cookie="sid")),
-        TrafficPolicy(rules=(Rule(rate_limit=LIMIT, fault=Fault(delay=Delay(fixed=0.001))),)),
-    ],
-)
-async def test_what_listeners_tell_each_other_is_not_told_to_services(mesh: Mesh, policy: TrafficPolicy) -> None:
-    stage = await steered(mesh, policy, versions=("v1", "v2"))
-    plain = await stage.ask_by_name(caller="thief", headers={"x-mine": "1"})
-    await stage.set(TrafficPolicy())
-    assert headers_of(plain) == headers_of(await stage.ask_by_name(caller="thief", headers={"x-mine": "1"}))
-    assert not [name for name in headers_of(plain) if name.startswith(("x-sandbox", "x-envoy"))]
-
-
-def headers_of(answer: Answer) -> list[str]:
-    """What the instance was sent, but for what the client keeps."""
-    return sorted(key.lower() for key, _ in json.loads(answer.body)["headers"] if key.lower() != "cookie")
-
-
-def cookies(answer: Answer) -> str:
-    return "; ".join(value.split(";")[0] for key, value in answer.pairs if key.lower() == "set-cookie")
-
-
-@pytest.mark.parametrize("limit", [None, LIMIT])
-async def test_a_cookie_is_given_to_who_has_none(mesh: Mesh, limit: RateLimit | None) -> None:
-    stage = await steered(mesh)
-    balancer = LoadBalancer(policy=Balancing.CONSISTENT_HASH, hash_cookie="home")
-    await replicas(stage, 4, TrafficPolicy(load_balancer=balancer, rate_limit=limit))
-    first = await stage.ask()
-    assert cookies(first).startswith("home=")
-    assert await names(stage, 10, headers={"cookie": cookies(first)}) == {first.name: 10}
-
-
-async def test_a_session_stays_with_its_instance_and_its_version(mesh: Mesh) -> None:
-    stage = await steered(mesh, versions=("v1", "v2"))
-    for version in ("v1", "v2"):
-        replicas_ = [await mesh.upstream(f"{version}-{number}") for number in range(3)]
-        mesh.instances("steamer", *replicas_, version=version)
-    policy = TrafficPolicy(
-        rules=(Rule(backends=split(v1=50, v2=50)),), session_persistence=SessionPersistence(cookie="sid", ttl=60)
+    broken, faulty = await mesh.upstream("broken", _answering(502)), await mesh.upstream("faulty", _answering(500))
+    mesh.instances("steamer", broken, faulty)
+    detection = OutlierDetection(
+        consecutive_5xx=None, consecutive_gateway_errors=2, interval=0.05, base_ejection_time=60
     )
-    await stage.set(policy)
-    homes = set()
-    for _ in range(12):
-        first = await stage.ask()
-        assert "Max-Age=60" in "".join(value for key, value in first.pairs if key.lower() == "set-cookie")
-        homes.add(first.name)
-        assert await names(stage, 5, headers={"cookie": f"other=1; {cookies(first)}"}) == {first.name: 5}
-    assert len({home.split("-")[0] for home in homes}) == 2
+    await stage.set(TrafficPolicy(outlier_detection=detection, rate_limit=limit))
+    await stage.statuses(30)
+    assert await stage.statuses(20) == {500: 20}
+    cluster = "cluster.inbound|steamer|v1|8000" if limit else "cluster.edge|store|steamer|v1|8000"
+    assert await stage.counter(f"{cluster}.outlier_detection.ejections_enforced_consecutive_gateway_failure") == 1
 
 
-async def test_a_session_moves_when_its_instance_is_gone(mesh: Mesh) -> None:
+async def test_no_more_than_a_share_of_the_instances_is_left_out(mesh: Mesh) -> None:
     stage = await steered(mesh)
-    upstreams = await replicas(stage, 2, TrafficPolicy(session_persistence=SessionPersistence(cookie="sid")))
-    first = await stage.ask()
-    mesh.instances("steamer", *(one for one in upstreams if one.name != first.name))
-    await mesh.apply()
-    assert (await stage.ask(headers={"cookie": cookies(first)})).name != first.name
+    mesh.instances("steamer", *[await mesh.upstream(f"bad{number}", failing) for number in range(4)])
+    detection = OutlierDetection(consecutive_5xx=1, interval=0.05, base_ejection_time=60, max_ejection_percent=50)
+    await stage.set(TrafficPolicy(outlier_detection=detection))
+    await stage.statuses(60)
+    assert await stage.cluster("outlier_detection.ejections_active") == 2
+
+
+async def test_who_was_left_out_comes_back(mesh: Mesh) -> None:
+    stage = await steered(mesh)
+    bad, good = await mesh.upstream("bad", failing), await mesh.upstream("good")
+    mesh.instances("steamer", bad, good)
+    detection = OutlierDetection(consecutive_5xx=1, interval=0.05, base_ejection_time=0.05)
+    await stage.set(TrafficPolicy(outlier_detection=detection))
+    while await stage.cluster("outlier_detection.ejections_enforced_total") < 2:
+        await stage.ask()
+    assert bad.seen["GET"] >= 2
+
+
+async def test_a_connection_that_does_not_come_about_is_waited_for_as_long_as_it_says(mesh: Mesh) -> None:
+    """With the default of two seconds the request's own limit would be over before."""
+    with closed_to_more() as full:
+        stage = await steered(mesh)
+        mesh.instances("steamer", full)
+        rule = Rule(timeouts=Timeouts(request=1.5), retry=Retry(attempts=0))
+        await stage.set(TrafficPolicy(rules=(rule,), connection_pool=ConnectionPool(connect_timeout=0.05)))
+        answer = await stage.ask()
+    assert (answer.status, "UF" in answer.headers["x-sandbox-reason"]) == (503, True)
+    assert await stage.cluster("upstream_cx_connect_timeout") == 1
+
+
+@contextmanager
+def closed_to_more() -> Iterator[Address]:
+    """An address whose queue of connections is full: whoever connects hears nothing."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind((LOOPBACK, 0))
+        server.listen(0)
+        for _ in range(4):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(server.getsockname())
+        yield Address(*server.getsockname())
+
+
+@pytest.mark.parametrize(("backoff", "tries"), [(0.001, 2), (3600.0, 1)])
+async def test_how_long_it_pauses_before_it_tries_again(mesh: Mesh, backoff: float, tries: int) -> None:
+    """By lot, up to this: the odds that five pauses of up to an hour end within a second are none."""
+    rule = Rule(timeouts=Timeouts(request=1), retry=Retry(attempts=1, codes=(503,), backoff=backoff))
+    stage = await steered(mesh, None, rule, handlers={"v1": failing})
+    await stage.statuses(5)
+    assert stage.upstreams["v1"].seen == {"GET": 5 * tries}
+
+
+def _answering(status: int) -> Handler:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status)
+
+    return answer

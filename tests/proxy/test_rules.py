@@ -146,7 +146,7 @@ async def test_direct_responses(mesh: Mesh) -> None:
 async def test_headers_are_changed_both_ways(mesh: Mesh, concurrency: int | None) -> None:
     rule = Rule(
         request_headers=HeaderModifier(set={"x-set": "100 %"}, add={"x-add": "more"}, remove=("x-gone",)),
-        response_headers=HeaderModifier(set={"x-from": "%UPSTREAM_HOST%"}, remove=("server",)),
+        response_headers=HeaderModifier(set={"x-from": "%UPSTREAM_HOST%"}, add={"x-tag": "b"}, remove=("server",)),
     )
     stage = await steered(mesh, TrafficPolicy(rules=(rule,), concurrency=concurrency))
     answer = await stage.ask(headers={"x-set": "old", "x-add": "some", "x-gone": "1"})
@@ -155,6 +155,7 @@ async def test_headers_are_changed_both_ways(mesh: Mesh, concurrency: int | None
     assert answer.seen("x-gone") == []
     assert answer.headers["x-from"] == "%UPSTREAM_HOST%"
     assert "Server" not in answer.headers
+    assert answer.headers.getall("x-tag") == ["b"]
 
 
 @pytest.mark.parametrize("limit", [None, RateLimit(requests=1000)])

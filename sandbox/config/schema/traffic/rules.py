@@ -70,7 +70,10 @@ Condition = Literal[
 class RetrySpec(Spec):
     attempts: Attempts = Field(1, description="How often to try again, beyond the first try.")
     codes: list[StatusCode] = Field(default_factory=list, description="Answers to try again after, such as 503.")
-    backoff: PositiveTime | None = Field(None, description="Shortest pause before trying again. Default: 25ms.")
+    backoff: PositiveTime | None = Field(
+        None,
+        description="The first pause is up to this, by lot; each later one up to twice the last. Default: 25ms.",
+    )
     on: Annotated[list[Condition], AlsoAs(TEXT)] = Field(
         default_factory=list,
         description="Envoy's conditions to try again on, such as 5xx. Default: failed connections and resets.",
