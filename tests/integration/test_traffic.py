@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration import vocabulary
 from tests.integration.harness import eventually, kill, newcomer, proxy_pid, supervisor_pid
 from tests.integration.street import Street, make_street
 
@@ -127,6 +128,14 @@ def test_settings_beside_the_rules(street: Street) -> None:
 
     assert street.state()["policies"]["pantry"]["outlierDetection"] == {"consecutive5xxErrors": 3}
     assert street.answers(PANTRY, 3) == {"pantry-v1": 3}
+
+
+def test_every_key_that_shows_in_a_request(street: Street) -> None:
+    file = street.folder / "words.yaml"
+    file.write_text(vocabulary.POLICY)
+    street.traffic("apply", "-f", str(file))
+
+    vocabulary.shows(street)
 
 
 def test_apply_diff_history_and_rollback(street: Street) -> None:
