@@ -105,15 +105,15 @@ class Sandbox:
     def command(self, *words: str | Path) -> list[str]:
         return [*self.through, sys.executable, "-m", "sandbox", *map(str, words)]
 
-    def run(self, *words: str | Path, cwd: Path | None = None, check: int | None = 0) -> Done:
-        """A command to its end. Its exit code must be `check` (None: any)."""
+    def run(self, *words: str | Path, cwd: Path | None = None, check: int | None = 0, within: float = 150) -> Done:
+        """A command to its end. Its exit code must be `check` (None: any). `within`: seconds."""
         done = subprocess.run(
             self.command(*words),
             cwd=cwd or self.home,
             env=self.env(),
             text=True,
             capture_output=True,
-            timeout=150,
+            timeout=within,
             stdin=subprocess.DEVNULL,
         )
         assert check is None or done.returncode == check, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"

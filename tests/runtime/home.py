@@ -22,7 +22,7 @@ SHELL_ENVIRONMENT = {"PATH": os.environ["PATH"]}
 @contextmanager
 def project_paths() -> Iterator[ProjectPaths]:
     home = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))
-    paths = ProjectPaths(home, f"test-{home.name[3:].lower().replace('_', '-')}")  # others run beside it
+    paths = ProjectPaths(home, f"test-{home.name[3:].lower().replace('_', 'x')}")  # others run beside it
     paths.create()
     try:
         yield paths

@@ -17,7 +17,8 @@ from sandbox.tui.widgets.grid import Grid
 from sandbox.tui.widgets.logpane import LogPane
 from tests.fakes.control import FakeControl
 
-DEADLINE = 5.0
+DEADLINE = 20.0
+"""Seconds; beside other tests the cores are busy."""
 
 
 class Stage:

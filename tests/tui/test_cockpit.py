@@ -167,6 +167,7 @@ async def test_a_click_chooses_and_the_exclamation_mark_goes_to_the_worst() -> N
     async with on_stage(a_control()) as stage:
         await stage.press("2")
         await stage.reads("mill → pantry · ")
+        await stage.settle()  # the banner comes later and moves the map down
         view = stage.app.screen.query_one(GraphView)
         row = next(number for number, text in enumerate(stage.text().splitlines()) if "[● kneader]" in text)
         column = stage.text().splitlines()[row].index("kneader")

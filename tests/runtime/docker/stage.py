@@ -154,7 +154,7 @@ class Stage:
 async def stage(engine: RealEngine, layout: str = "host", *, keeps: Collection[str] = ()) -> AsyncIterator[Stage]:
     """Nothing of it may be left in the end but what the test removes itself."""
     home = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))  # sockets need a short path
-    paths = ProjectPaths(home, f"test-{home.name[3:].lower().replace('_', '-')}")
+    paths = ProjectPaths(home, f"test-{home.name[3:].lower().replace('_', 'x')}")
     paths.create()
     made = Stage(engine, paths, layout)
     try:
