@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -11,6 +12,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Failure = Callable[[str, BaseException], None]
+
+
+def until_tick(now: float, seconds: float) -> float:
+    """Seconds from `now` until the next multiple of `seconds` that is not nearer than half of them. What waits for such
+    moments wakes together, and a process that wakes less often costs less."""
+    return math.ceil((now + seconds / 2) / seconds) * seconds - now
 
 
 class Tasks:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sandbox.tasks import Tasks
+from sandbox.tasks import Tasks, until_tick
 
 
 async def test_a_failure_is_reported_by_name(caplog: pytest.LogCaptureFixture) -> None:
@@ -36,3 +38,11 @@ async def test_closing_cancels_what_runs_and_waits_for_it() -> None:
     await tasks.close()
     assert ended.is_set()
     assert task.cancelled()
+
+
+@given(st.floats(0, 1e6), st.sampled_from([0.05, 0.25, 1.0, 5.0]))
+def test_ticks_are_at_multiples_and_none_comes_at_once(now: float, seconds: float) -> None:
+    pause = until_tick(now, seconds)
+    assert seconds / 2 - 1e-6 <= pause <= seconds * 1.5 + 1e-6
+    ticks = (now + pause) / seconds
+    assert ticks == pytest.approx(round(ticks), abs=1e-4)

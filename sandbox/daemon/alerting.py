@@ -16,7 +16,7 @@ from sandbox.errors import NotFoundError, SandboxError, UsageError
 from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.files import set_aside, write_atomic
 from sandbox.model import Project
-from sandbox.tasks import Tasks
+from sandbox.tasks import Tasks, until_tick
 from sandbox.telemetry.alerts.evaluate import evaluate, rule_names
 from sandbox.telemetry.alerts.machine import Alerts, listed, look, silence_of, silenced
 from sandbox.telemetry.alerts.observation import Observation
@@ -76,7 +76,7 @@ class Alerting(AlertsControl):
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(until_tick(time.monotonic(), EVERY))
             try:
                 await self.look()
                 self._trouble = ""

@@ -13,6 +13,7 @@ from sandbox.errors import SandboxError
 from sandbox.model import Limits, Project
 from sandbox.runtime.base import Driver, Usage
 from sandbox.supervisor.state import ClusterState, InstanceState
+from sandbox.tasks import until_tick
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class UsageWatch:
                 await self.look()
             except SandboxError as error:
                 log.debug("instances can't be measured: %s", error)  # the runtime's own watch tells of its trouble
-            await asyncio.sleep(self._interval)
+            await asyncio.sleep(until_tick(time.monotonic(), self._interval))
 
     async def look(self) -> None:
         usages = await self._driver.usage()

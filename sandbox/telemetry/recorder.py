@@ -9,22 +9,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from sandbox.control import InstanceUsage, MetricsAnswer, MetricsQuery
-from sandbox.telemetry.columns import CPU, CPU_UNIT, MEMORY, OPEN_FILES, READINGS, Amounts, InstanceKey, SeriesKey
+from sandbox.telemetry.columns import (
+    CPU,
+    CPU_UNIT,
+    MEMORY,
+    OPEN_FILES,
+    READINGS,
+    Amounts,
+    EdgeKey,
+    InstanceKey,
+    SeriesKey,
+)
 from sandbox.telemetry.query import Plan, answered, plan
 from sandbox.telemetry.signals import Step
-from sandbox.telemetry.store import CLOCK, Store
+from sandbox.telemetry.store import CLOCK, Second, Store
 
 log = logging.getLogger(__name__)
 
 SET_BY = 5.0
 """Seconds by which a clock may be off before it counts as set."""
 
-_MOST_BEHIND = 30  # steps
+_MOST_BEHIND = 30  # times something was handed over
+
+_QUIET = 10
+"""Seconds in which nothing changes that are handed over together."""
 
 Clock = Callable[[], float]
 Say = Callable[[str], None]
@@ -69,6 +82,8 @@ class Recorder:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="numbers")
         self._store: Store | None = None
         self._behind = 0
+        self._held: list[Second] = []
+        self._gauges: Mapping[EdgeKey, Amounts] = {}
         self._more: dict[SeriesKey, Amounts] = {}
         self._restarts: dict[SeriesKey, int] = {}
         self.dropped = 0  # steps that came while the disk was too slow
@@ -83,6 +98,7 @@ class Recorder:
         self._store = await loop.run_in_executor(self._thread, opened)
 
     async def close(self) -> None:
+        self._hand_over()
         store, self._store = self._store, None
         if store is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, store.close)
@@ -95,11 +111,21 @@ class Recorder:
         if self._behind >= _MOST_BEHIND:
             self._drop()
             return
-        self._behind += 1
         at, milliseconds = int(self._timeline.epoch(step.ended)), round((step.ended - step.began) * 1000)
-        parts = _parts(step) | self._more
+        self._held.append((at, milliseconds, _parts(step) | self._more))
         self._more = {}
-        written = self._thread.submit(self._store.write, at, milliseconds, parts)
+        quiet = not step.counted and step.gauges == self._gauges
+        self._gauges = step.gauges
+        if not quiet or len(self._held) >= _QUIET:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """To the thread."""
+        held, self._held = self._held, []
+        if self._store is None or not held:
+            return
+        self._behind += 1
+        written = self._thread.submit(self._store.write_all, held)
         written.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._written, done))
 
     def note_usage(self, used: Iterable[InstanceUsage]) -> None:
@@ -122,6 +148,7 @@ class Recorder:
         chosen = plan(query, self._timeline.epoch(time.monotonic()), self._interval)
         if self._store is None:
             return MetricsAnswer(start=float(chosen.start), step=float(chosen.step), series=())
+        self._hand_over()
         return await asyncio.get_running_loop().run_in_executor(self._thread, _answer, self._store, chosen)
 
     def _written(self, done: Future[None]) -> None:

@@ -11,8 +11,9 @@ import aiohttp
 from yarl import URL
 
 from sandbox.control import TelemetrySnapshot
+from sandbox.tasks import until_tick
 from sandbox.telemetry.signals import Past, Step, window_for
-from sandbox.telemetry.stats import FILTER, read_stats
+from sandbox.telemetry.stats import FILTER, Reading, read_stats
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class Scraper:
         self._callers = callers
         self._on_step = on_step
         self._trouble = ""
+        self._before: tuple[bytes, Mapping[str, str]] = (b"", {})
+        self._reading = Reading({}, {})
         self.past = Past(window_for(interval))
 
     def snapshot(self) -> TelemetrySnapshot:
@@ -57,16 +60,15 @@ class Scraper:
     async def run(self) -> None:
         async with self._connect() as session:
             while True:
-                began = self._clock()
                 await self._scrape(session)
-                await asyncio.sleep(max(self._interval / 2, began + self._interval - self._clock()))
+                await asyncio.sleep(until_tick(self._clock(), self._interval))
 
     async def _scrape(self, session: aiohttp.ClientSession) -> None:
         try:
             async with session.get(_STATS) as response:
                 answer = await response.read()
                 response.raise_for_status()
-            step = self.past.add(self._clock(), read_stats(answer, self._callers()))
+            step = self.past.add(self._clock(), self._read(answer, self._callers()))
             self._trouble = ""
         except aiohttp.ClientConnectionError as error:
             log.debug("Envoy is not there: %s", error)  # it starts, or restarts; whoever starts it tells of trouble
@@ -75,6 +77,13 @@ class Scraper:
         else:
             if step is not None:
                 self._on_step(step)
+
+    def _read(self, answer: bytes, callers: Mapping[str, str]) -> Reading:
+        """Where nothing happens, the same answer comes every second: it is read once."""
+        if (answer, callers) != self._before:
+            self._reading = read_stats(answer, callers)
+            self._before = (answer, callers)
+        return self._reading
 
     def _say_once(self, trouble: str) -> None:
         if trouble != self._trouble:

@@ -61,7 +61,8 @@ class Past:
         if before is None:
             return None
         counted = {}
-        for edge, now in reading.counters.items():
+        changed = reading.counters.items() if reading is not before[1] else ()
+        for edge, now in changed:
             if grew := grown(now, self._known(edge, before[1])):
                 counted[edge] = grew
                 self._total(edge, grew)

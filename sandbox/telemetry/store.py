@@ -39,6 +39,8 @@ _journal_encoder = msgspec.msgpack.Encoder()
 _journal_decoder = msgspec.msgpack.Decoder(dict[int, dict[str, int]])
 
 Say = Callable[[str], None]
+Second = tuple[int, int, Mapping[SeriesKey, Amounts]]
+"""When it was, milliseconds of which it is the reading, and what was counted."""
 
 
 class Store:
@@ -73,13 +75,22 @@ class Store:
 
     def write(self, at: int, milliseconds: int, parts: Mapping[SeriesKey, Amounts]) -> None:
         """What was counted in the second `at` (since the epoch), as the reading of so many milliseconds."""
+        self.write_all([(at, milliseconds, parts)])
+
+    def write_all(self, seconds: Iterable[Second]) -> None:
+        """Of several, one after another, with one note."""
+        busy = [self._written(*second) for second in seconds]
+        if (any(busy) or len(self._unnoted) >= _IDLE_NOTES) and not self._trouble:
+            self._try(self._note)
+        del self._unnoted[:-_IDLE_NOTES]  # in trouble they are kept by the minute alone
+
+    def _written(self, at: int, milliseconds: int, parts: Mapping[SeriesKey, Amounts]) -> bool:
+        """Whether there was anything."""
         watched = {CLOCK: {COVERAGE: milliseconds, READINGS: 1}}
         amounts = {id: one for key, one in (watched | dict(parts)).items() if one and (id := self._id(key))}
         self._take(at, amounts)
         self._unnoted.append((at, _journal_encoder.encode(amounts)))
-        if (len(amounts) > 1 or len(self._unnoted) >= _IDLE_NOTES) and not self._trouble:
-            self._try(self._note)
-        del self._unnoted[:-_IDLE_NOTES]  # in trouble they are kept by the minute alone
+        return len(amounts) > 1
 
     def _note(self) -> None:
         self._database.note(self._unnoted, self._unsaved)

@@ -63,6 +63,33 @@ async def test_what_is_noted_can_be_asked_for(tmp_path: Path) -> None:
     assert [[value for value in one.values if value is not None] for one in found.series] == [[7.0], [2.0]]
 
 
+async def test_seconds_without_news_are_handed_over_together_and_at_once_when_asked_for(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "numbers.db", 1.0, print)
+    await recorder.open()
+    now = asyncio.get_running_loop().time() - 60
+    busy, gauges = {ORDERS: {"requests": 7}}, {ORDERS: {"active": 2}}
+    recorder.note(Step(now - 1, now, busy, gauges))
+    for later in range(1, 4):
+        recorder.note(Step(now + later - 1, now + later, {}, gauges))
+    assert len(recorder._held) == 3
+
+    found = await recorder.query(MetricsQuery(metrics=(Metric.REQUESTS, Metric.ACTIVE), step=1))
+    assert [[value for value in one.values if value is not None] for one in found.series] == [
+        [7.0, 0.0, 0.0, 0.0],
+        [2.0, 2.0, 2.0, 2.0],
+    ]
+    for later in range(4, 14):
+        recorder.note(Step(now + later - 1, now + later, {}, gauges))
+    assert recorder._held == []
+    recorder.note(Step(now + 13, now + 14, {}, gauges))
+    await recorder.close()
+    again = Recorder(tmp_path / "numbers.db", 1.0, print)
+    await again.open()
+    found = await again.query(MetricsQuery(metrics=(Metric.ACTIVE,), step=1))
+    assert len([value for one in found.series for value in one.values if value is not None]) == 15
+    await again.close()
+
+
 async def test_a_disk_that_is_too_slow_costs_steps_not_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_BEHIND", 3)
     said: list[str] = []

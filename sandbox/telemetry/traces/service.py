@@ -11,7 +11,7 @@ from sandbox.control.traces import Sampling, TappedRequest, TapQuery, Trace, Tra
 from sandbox.errors import NotFoundError, UsageError
 from sandbox.model import OtlpExport
 from sandbox.model.records import RequestRecord
-from sandbox.tasks import Tasks
+from sandbox.tasks import Tasks, until_tick
 from sandbox.telemetry import otlp_schema
 from sandbox.telemetry.otlp_signals import SIGNALS, Arrival, Verdict
 from sandbox.telemetry.traces.assemble import assemble
@@ -177,7 +177,7 @@ class TraceService(TracesControl):
 
     async def _steer(self) -> None:
         while True:
-            await asyncio.sleep(_STEP)
+            await asyncio.sleep(until_tick(time.monotonic(), _STEP))
             if (wanted := self._per_second()) != self._file:
                 self._file = wanted
                 self.want(wanted)
