@@ -56,7 +56,7 @@ def as_line(one: TappedRequest, style: Style) -> str:
     tries = f" ({one.attempts} attempts)" if one.attempts > 1 else ""
     flags = "".join(f"; {FLAGS.get(flag, flag)}" for flag in one.flags.split(",") if flag)
     path = clipped(f"{one.method} {one.path}", _PATH)
-    took = short_time(one.duration / 1000)
+    took = short_time(one.duration)
     return f"{style.paint(clock, 'grey')} {clipped(who, _WHO)} {path} {status} {took:>8}{tries}{flags}"
 
 

@@ -90,7 +90,7 @@ class TappedRequest:
     path: str
     status: int
     flags: str  # Envoy's response flags, "" for none
-    duration: float  # milliseconds
+    duration: float  # seconds, as a span's and a trace's
     trace: str | None
     attempts: int = 1
     dropped: int = 0  # that fitted and were left out before this one

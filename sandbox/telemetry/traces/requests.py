@@ -100,7 +100,7 @@ def tapped(record: RequestRecord, instance_at: InstanceAt) -> TappedRequest:
         path=record.path,
         status=record.status,
         flags=record.flags,
-        duration=record.duration * 1000,
+        duration=record.duration,
         trace=record.trace,
         attempts=max(1, record.attempts),
     )

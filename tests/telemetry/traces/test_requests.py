@@ -35,7 +35,7 @@ def test_filters(query: TapQuery, fits: bool) -> None:
 def test_what_is_shown() -> None:
     shown = tapped(record(duration=0.25, flags="UF", attempts=3), lambda address: f"at {address}")
     assert (shown.caller, shown.callee, shown.version, shown.instance) == ("mill", "pantry", "v1", "at 127.0.0.1:4001")
-    assert (shown.duration, shown.attempts, shown.flags, shown.status) == (250.0, 3, "UF", 503)
+    assert (shown.duration, shown.attempts, shown.flags, shown.status) == (0.25, 3, "UF", 503)
     assert tapped(record(cluster="undeclared|pantry|v1|8000"), nowhere).caller == "undeclared"
     assert tapped(record(cluster="", attempts=0), nowhere).attempts == 1
 
