@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 FLAGS: Mapping[str, str] = {
     "UH": "no ready instance",
@@ -36,6 +37,7 @@ FLAGS: Mapping[str, str] = {
 """Envoy's response flags (envoyproxy.io, access log, %RESPONSE_FLAGS%), in a few words."""
 
 
+@lru_cache(maxsize=256)
 def joined_flags(outer: str, inbound: str) -> str:
     """Of the listener that was asked, and of the inbound one behind it, whose faults and limits answered; each once."""
     return ",".join(dict.fromkeys(flag for flag in f"{outer},{inbound}".split(",") if flag not in ("", "-")))

@@ -94,9 +94,18 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
 """Message → field → (number, type); `*` marks a repeated one, `|` one of a choice."""
 
 
+_LENIENT = {
+    (message, field): kind.replace("string", "bytes")
+    for message, fields in _MESSAGES.items()
+    for field, (_, kind) in fields.items()
+} | {("Span", "attributes"): "*bytes"}
+"""Other types of fields, where they are lenient."""
+
+
 def new(message: str, *, lenient: bool = False) -> Any:
     """An empty message. What it does not know in data is passed over. `lenient`: texts are bytes, for senders that
-    do not see to it that they are UTF-8."""
+    do not see to it that they are UTF-8, and a span's attributes are the bytes of each: of the many spans of one
+    sender most are alike."""
     return _classes(lenient)[message]()
 
 
@@ -107,7 +116,7 @@ def _classes(lenient: bool) -> dict[str, Any]:
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
         for field, (number, kind) in fields.items():
-            _add_field(message, field, number, kind.replace("string", "bytes") if lenient else kind, package)
+            _add_field(message, field, number, _LENIENT.get((name, field), kind) if lenient else kind, package)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {

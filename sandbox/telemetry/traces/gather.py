@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,7 +17,8 @@ MOST_SPANS = 2000
 _MOST_HELD, _MOST_TRACES, _MOST_JOINS = 15_000, 2000, 10_000
 
 Spans = dict[tuple[str, int], StoredSpan]
-Earlier = Callable[[str], Iterable[StoredSpan]]
+Earlier = Callable[[Collection[str]], Mapping[str, Iterable[StoredSpan]]]
+"""Traces by id; those that are not kept are missing."""
 
 
 @dataclass(slots=True)
@@ -44,8 +45,10 @@ class Gatherer:
     def take(self, spans: Batch, joins: dict[str, tuple[str, str]], now: float) -> None:
         for trace, other in joins.items():
             self._join(trace, other, now)
-        for trace, more in batches(spans):
-            self._add(trace, more, now)
+        came = [self._joined(trace, more) for trace, more in batches(spans)]
+        earlier = self._earlier({trace for trace, _ in came if trace not in self._held})
+        for trace, more in came:
+            self._add(trace, more, earlier.get(trace, ()), now)
         self._forget()
 
     def changes(self) -> tuple[list[Gathered], set[str]]:
@@ -66,13 +69,14 @@ class Gatherer:
             self._spans -= len(before.spans)
             self._changed.pop(trace, None)
             self._gone.add(trace)
-            self._add(trace, list(before.spans.values()), now)
+            above, spans = self._joined(trace, list(before.spans.values()))
+            earlier = self._earlier([above]) if above not in self._held else {}
+            self._add(above, spans, earlier.get(above, ()), now)
 
-    def _add(self, trace: str, spans: list[StoredSpan], now: float) -> None:
-        trace, spans = self._joined(trace, spans)
+    def _add(self, trace: str, spans: list[StoredSpan], earlier: Iterable[StoredSpan], now: float) -> None:
         one = self._held.get(trace)
         if one is None:
-            one = self._held[trace] = Gathered(trace, {span.key: span for span in self._earlier(trace)})
+            one = self._held[trace] = Gathered(trace, {span.key: span for span in earlier})
             self._spans += len(one.spans)
         self._held.move_to_end(trace)
         before = len(one.spans)

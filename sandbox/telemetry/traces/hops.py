@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sandbox.model.flags import joined_flags
@@ -30,6 +31,7 @@ class Way:
     version: str
 
 
+@lru_cache(maxsize=1024)
 def way_of(cluster: str) -> Way | None:
     """None where the request went to no service."""
     match cluster.split("|"):
@@ -44,21 +46,22 @@ def hop_span(span: StoredSpan, instance_at: InstanceAt) -> StoredSpan:
     """A span of Envoy's in this product's words."""
     raw = span.attributes
     way = way_of(raw.get("upstream_cluster", ""))
-    method, path = raw.get("http.method", ""), _path(raw.get("http.url", ""))
+    method, url = raw.get("http.method", ""), urlsplit(raw.get("http.url", ""))
+    path = f"{url.path}?{url.query}" if url.query else url.path
+    upstream = raw.get("upstream_address", "")
     server = span.kind == SERVER
-    attributes = {
-        **_way(way),
-        **_given("instance", instance_at(raw.get("upstream_address", "")) or ""),
-        **_given("upstream", raw.get("upstream_address", "")),
-        **_given("http.method", method),
-        **_given("http.path", path),
-        **_given("http.host", urlsplit(raw.get("http.url", "")).netloc),
-        **_given("http.status_code", raw.get("http.status_code", "")),
-        **_given("response_flags", joined_flags(raw.get("response_flags", ""), raw.get("inbound_flags", ""))),
-        **_given("reason", raw.get("error.reason", "")),
-        **_given("rule", raw.get("rule", "")),
-        **_given("request.id", raw.get("guid:x-request-id", "")),
-        **_given("attempt", str(int(raw.get("retry.count", "0") or 0) + 1) if not server else ""),
+    said = {
+        "instance": instance_at(upstream) or "",
+        "upstream": upstream,
+        "http.method": method,
+        "http.path": path,
+        "http.host": url.netloc,
+        "http.status_code": raw.get("http.status_code", ""),
+        "response_flags": joined_flags(raw.get("response_flags", ""), raw.get("inbound_flags", "")),
+        "reason": raw.get("error.reason", ""),
+        "rule": raw.get("rule", ""),
+        "request.id": raw.get("guid:x-request-id", ""),
+        "attempt": "" if server else str(int(raw.get("retry.count", "0") or 0) + 1),
     }
     return StoredSpan(
         id=span.id,
@@ -69,7 +72,7 @@ def hop_span(span: StoredSpan, instance_at: InstanceAt) -> StoredSpan:
         start=span.start,
         duration=span.duration,
         error=_failed(raw),
-        attributes=attributes,
+        attributes=_way(way) | {key: value for key, value in said.items() if value not in _NONE},
         proxy=True,
     )
 
@@ -137,11 +140,6 @@ def _way(way: Way | None) -> dict[str, str]:
 
 def _given(key: str, value: str) -> dict[str, str]:
     return {} if value in _NONE else {key: value}
-
-
-def _path(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _is_hex(text: str) -> bool:

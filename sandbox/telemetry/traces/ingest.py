@@ -65,7 +65,7 @@ class Ingest:
     _unkept: bool = False  # what was read since
 
     def __post_init__(self) -> None:
-        self._gatherer = Gatherer(self.store.spans)
+        self._gatherer = Gatherer(self.store.several)
 
     def offer(self, arrived: Arrived) -> bool:
         """Whether it is taken; all of it or nothing."""

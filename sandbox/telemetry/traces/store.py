@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,32 @@ MOST_BYTES = 64 * 1024 * 1024
 
 _MOST_READ = 5000  # traces whose spans one search by attribute reads
 _AT_ONCE = 200  # traces removed together
-_VERSION = 1
+_FEW = 500  # that one question names
+_SMALL = 1024
+"""Bytes of spans that are kept as they are: most traces are no larger, and packing them would take most of the time."""
+
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS traces (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, start REAL NOT NULL, duration REAL NOT NULL,
-    error INTEGER NOT NULL, seen REAL NOT NULL, summary BLOB NOT NULL);
+    error INTEGER NOT NULL, seen REAL NOT NULL, summary BLOB NOT NULL, spans BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS traces_start ON traces (start);
 CREATE INDEX IF NOT EXISTS traces_duration ON traces (duration);
-CREATE TABLE IF NOT EXISTS bodies (id TEXT PRIMARY KEY, spans BLOB NOT NULL) WITHOUT ROWID;
 """
+_FROM_1 = """
+BEGIN;
+ALTER TABLE traces ADD COLUMN spans BLOB NOT NULL DEFAULT X'90';
+UPDATE traces SET spans = coalesce((SELECT spans FROM bodies WHERE bodies.id = traces.id), spans);
+DROP TABLE bodies;
+PRAGMA user_version = 2;
+COMMIT;
+"""
+
+_PUT = (
+    "INSERT INTO traces (id, start, duration, error, seen, summary, spans) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET start = excluded.start, duration = excluded.duration, error = excluded.error, "
+    "seen = excluded.seen, summary = excluded.summary, spans = excluded.spans"
+)
 
 _spans_in = msgspec.msgpack.Decoder(list[StoredSpan])
 _summary_in = msgspec.msgpack.Decoder(TraceSummary)
@@ -77,8 +94,17 @@ class TraceStore:
 
     def spans(self, trace: str) -> list[StoredSpan]:
         """Empty when there are none."""
-        row = self._one("SELECT spans FROM bodies WHERE id = ?", trace)
-        return _spans_in.decode(zlib.decompress(row[0])) if row else []
+        return self.several((trace,)).get(trace, [])
+
+    def several(self, traces: Collection[str]) -> dict[str, list[StoredSpan]]:
+        """Spans by trace, of those that are there."""
+        found: dict[str, list[StoredSpan]] = {}
+        wanted = list(traces)
+        for first in range(0, len(wanted), _FEW):
+            few = wanted[first : first + _FEW]
+            rows = self._each(f"SELECT id, spans FROM traces WHERE id IN ({','.join('?' * len(few))})", *few)
+            found.update((id, _unpacked(raw)) for id, raw in rows)
+        return found
 
     def seen(self, trace: str) -> float:
         """When the newest of it came."""
@@ -128,8 +154,10 @@ class TraceStore:
             base.execute("PRAGMA synchronous = NORMAL")
             base.execute("PRAGMA journal_size_limit = 8388608")
             (version,) = base.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _VERSION):
+            if version not in (0, 1, _VERSION):
                 raise sqlite3.DatabaseError(f"it is of version {version}")
+            if version == 1:
+                base.executescript(_FROM_1)
             base.executescript(_SCHEMA)
             base.execute(f"PRAGMA user_version = {_VERSION}")
         except BaseException:
@@ -141,32 +169,17 @@ class TraceStore:
         if self._base is None:
             self._base = self._connect()
         with _Transaction(self._base) as base:
-            for trace in gone:
-                self._remove(base, trace)
-            for one in changed:
-                self._put(base, one)
+            self._remove(base, gone)
+            base.executemany(_PUT, map(_row, changed))
         self._make_room(self._base)
 
-    def _put(self, base: sqlite3.Connection, one: Gathered) -> None:
-        spans = list(one.spans.values())
-        summary = summarize(one.id, spans)
-        base.execute(
-            "INSERT INTO traces (id, start, duration, error, seen, summary) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET start = excluded.start, duration = excluded.duration, "
-            "error = excluded.error, seen = excluded.seen, summary = excluded.summary",
-            (one.id, summary.start, summary.duration, summary.error, one.seen, _encode(summary)),
-        )
-        base.execute("INSERT OR REPLACE INTO bodies VALUES (?, ?)", (one.id, zlib.compress(_encode(spans), 1)))
-
-    def _remove(self, base: sqlite3.Connection, trace: str) -> None:
-        base.execute("DELETE FROM traces WHERE id = ?", (trace,))
-        base.execute("DELETE FROM bodies WHERE id = ?", (trace,))
+    def _remove(self, base: sqlite3.Connection, traces: Iterable[str]) -> None:
+        base.executemany("DELETE FROM traces WHERE id = ?", ((one,) for one in traces))
 
     def _make_room(self, base: sqlite3.Connection) -> None:
         while self._used(base) > self._most_bytes and (old := self._oldest(base)):
             with _Transaction(base):
-                for trace in old:
-                    self._remove(base, trace)
+                self._remove(base, old)
 
     def _used(self, base: sqlite3.Connection) -> int:
         read = (base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size"))
@@ -207,6 +220,22 @@ class TraceStore:
         if message != self._said:
             self._said = message
             self._complain(message)
+
+
+def _row(one: Gathered) -> tuple[object, ...]:
+    spans = list(one.spans.values())
+    summary = summarize(one.id, spans)
+    start, duration, error = summary.start, summary.duration, summary.error
+    return one.id, start, duration, error, one.seen, _encode(summary), _packed(_encode(spans))
+
+
+def _packed(data: bytes) -> bytes:
+    return data if len(data) < _SMALL else zlib.compress(data, 1)
+
+
+def _unpacked(data: bytes) -> list[StoredSpan]:
+    """What is packed begins as no list of msgpack does."""
+    return _spans_in.decode(zlib.decompress(data) if data[:1] == b"x" else data)
 
 
 class _Transaction:

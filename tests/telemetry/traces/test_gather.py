@@ -19,7 +19,7 @@ def names(gatherer: Gatherer) -> dict[str, list[str]]:
 
 def test_a_late_span_finds_the_rest_of_its_trace_where_it_is_kept() -> None:
     kept = {TRACE: [inside("a", "", "shop", 0, 1)]}
-    gatherer = Gatherer(lambda trace: kept.get(trace, []))
+    gatherer = Gatherer(lambda _: kept)
     gatherer.take([(TRACE, inside("b", "a", "shop", 0, 1)), (TRACE, inside("a", "", "shop", 0, 1))], {}, 1.0)
     assert names(gatherer) == {TRACE: ["a", "b"]}
     assert gatherer.twice == 1
@@ -27,7 +27,7 @@ def test_a_late_span_finds_the_rest_of_its_trace_where_it_is_kept() -> None:
 
 
 def test_a_trace_that_turns_out_to_be_part_of_another_moves_there() -> None:
-    gatherer = Gatherer(lambda _: [])
+    gatherer = Gatherer(lambda _: {})
     gatherer.take([(TRACE, hop("hop", "", "gateway", "shop", 0, 1)), (TRACE, inside("in", "hop", "shop", 0, 1))], {}, 1)
     gatherer.take([(OTHER, inside("up", "", "client", 0, 2))], {TRACE: (OTHER, "up")}, 2)
     changed, gone = gatherer.changes()
@@ -43,7 +43,7 @@ def test_a_trace_that_turns_out_to_be_part_of_another_moves_there() -> None:
 
 def test_a_trace_of_any_length_takes_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gather, "MOST_SPANS", 10)
-    gatherer = Gatherer(lambda _: [])
+    gatherer = Gatherer(lambda _: {})
     gatherer.take([(TRACE, inside(str(number), "", "shop", 0, 1)) for number in range(25)], {}, 1.0)
     assert len(names(gatherer)[TRACE]) == 10
     assert gatherer.too_many == 15
@@ -52,7 +52,7 @@ def test_a_trace_of_any_length_takes_bounded_room(monkeypatch: pytest.MonkeyPatc
 def test_what_is_held_is_bounded_and_only_what_is_kept_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gather, "_MOST_TRACES", 5)
     disk: dict[str, list[StoredSpan]] = {}
-    gatherer = Gatherer(lambda trace: disk.get(trace, []))
+    gatherer = Gatherer(lambda traces: {trace: disk[trace] for trace in traces if trace in disk})
     ids = [f"{number:032x}" for number in range(1, 9)]
     gatherer.take([(id, inside("a", "", "shop", 0, 1)) for id in ids], {}, 1.0)
     assert all(gatherer.held(id) for id in ids)  # nothing is on disk yet

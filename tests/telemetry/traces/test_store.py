@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sandbox.control import TraceQuery
 from sandbox.telemetry.traces.gather import Gathered
 from sandbox.telemetry.traces.spans import StoredSpan
 from sandbox.telemetry.traces.store import TraceStore
+from sandbox.telemetry.traces.summary import summarize
 from tests.telemetry.traces.build import NOW, hop, inside
 
 
@@ -88,6 +92,40 @@ def test_it_is_there_again_after_a_restart(tmp_path: Path, store: TraceStore, sa
     assert [span.id for span in again.spans("a" * 32)] == ["1", "2"]
     again.close()
     assert (tmp_path / "traces.db").stat().st_mode & 0o077 == 0
+    assert said == []
+
+
+def test_small_traces_and_large_ones_come_back_as_they_were(store: TraceStore) -> None:
+    small = of("a", hop("1", "", "gateway", "shop", 0, 0.1))
+    large = of("b", *(hop(str(n), "", "gateway", "shop", n, 0.1, attributes={"path": "x" * n}) for n in range(100)))
+    store.write([small, large], ())
+    found = store.several([small.id, large.id, "c" * 32])
+    assert found == {one.id: list(one.spans.values()) for one in (small, large)}
+    assert store.several([f"{number:032x}" for number in range(2000)]) == {}
+
+
+def test_what_an_earlier_version_kept_is_still_there(tmp_path: Path, said: list[str]) -> None:
+    """Which had the spans in a table of their own, all of them packed."""
+    one = hop("1", "", "gateway", "shop", 0, 0.1)
+    base = sqlite3.connect(tmp_path / "traces.db")
+    base.executescript(
+        "CREATE TABLE traces (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, start REAL NOT NULL,"
+        " duration REAL NOT NULL, error INTEGER NOT NULL, seen REAL NOT NULL, summary BLOB NOT NULL);"
+        "CREATE TABLE bodies (id TEXT PRIMARY KEY, spans BLOB NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;"
+    )
+    summary = msgspec.msgpack.encode(summarize("a" * 32, [one]))
+    base.execute("INSERT INTO traces VALUES (1, ?, ?, 0.1, 0, ?, ?)", ("a" * 32, NOW, NOW, summary))
+    base.execute("INSERT INTO bodies VALUES (?, ?)", ("a" * 32, zlib.compress(msgspec.msgpack.encode([one]))))
+    base.commit()
+    base.close()
+
+    store = TraceStore(tmp_path / "traces.db", said.append)
+    store.open()
+    assert store.spans("a" * 32) == [one]
+    fill(store)
+    assert len(store.spans("a" * 32)) == 2
+    assert [found.id[0] for found in store.search(TraceQuery())] == ["c", "b", "a"]
+    store.close()
     assert said == []
 
 
