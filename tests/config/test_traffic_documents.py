@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from sandbox.config.jsonschema import schema
 from sandbox.config.traffic import document, parse_policies
 from sandbox.errors import ConfigError
 from sandbox.model import Project, Timeouts, TrafficPolicy
 from tests.config.conftest import Folder
-from tests.strategies.traffic import documents, policies
+from tests.strategies.broken import broken_documents
+from tests.strategies.traffic import policies
 
 SCHEMA = jsonschema.Draft202012Validator(schema())
 
@@ -32,7 +34,7 @@ def project(folder: Folder) -> Project:
     return folder.load(FILE)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(policy=policies())
 def test_a_document_is_the_policy_again(project: Project, policy: TrafficPolicy) -> None:
     found = document(policy)
@@ -125,30 +127,7 @@ def test_what_is_no_policy_at_all(project: Project, documents: Any, found: str) 
     assert problems(project, documents)[0].startswith(found)
 
 
-VALUES: list[Any] = [None, True, 0, -1, 1e9, float("nan"), "", "x", "$", "/", "9" * 40, "\0", [], {}, [{}], {"a": 1}]
-JUNK = st.sampled_from(VALUES)
-
-
-@st.composite
-def broken_documents(draw: st.DrawFn) -> Any:
-    """Valid ones in which one value or key is another."""
-    found = draw(documents().filter(bool))
-    holder: Any = found
-    while True:
-        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
-        key = draw(st.sampled_from(keys))
-        inner = holder[key]
-        if not isinstance(inner, dict | list) or not inner or draw(st.booleans()):
-            break
-        holder = inner
-    if isinstance(holder, dict) and draw(st.booleans()):
-        holder[draw(st.sampled_from(["nme", "x-mine", "type", ""]))] = holder.pop(key)
-    else:
-        holder[key] = draw(JUNK)
-    return found
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(broken=broken_documents())
 def test_whatever_is_refused_has_its_place(project: Project, broken: Any) -> None:
     try:
@@ -158,6 +137,16 @@ def test_whatever_is_refused_has_its_place(project: Project, broken: Any) -> Non
         assert all(problem.hint for problem in error.problems)
     else:
         assert parse_policies({"c": document(found)}, project) == {"c": found}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(broken=broken_documents())
+def test_whatever_is_refused_in_a_file_has_its_file_line_and_column(folder: Folder, broken: Any) -> None:
+    try:
+        folder.load(FILE + yaml.safe_dump({"traffic": {"c": broken}}, sort_keys=False))
+    except ConfigError as error:
+        places = [str(problem.location) for problem in error.problems]
+        assert all(re.fullmatch(r"sandbox\.yaml:\d+:\d+", place) for place in places), places
 
 
 def test_a_document_without_end_is_refused(project: Project) -> None:

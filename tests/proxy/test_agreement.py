@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 
+from sandbox.config.traffic import parse_policies
 from sandbox.control import RequestHead
-from sandbox.errors import ProxyError
+from sandbox.errors import ConfigError, ProxyError
 from sandbox.model import (
     GATEWAY,
     AuthorizationRule,
@@ -26,10 +29,12 @@ from sandbox.model import (
 from sandbox.traffic.router import Callee, decide
 from tests.proxy.chooser import CALLERS, RULE_HEADER, VERSIONS, Chooser, drawn
 from tests.proxy.mesh import Mesh
+from tests.strategies.broken import broken_documents
 from tests.strategies.traffic import policies
+from tests.supervisor.build import a_project, a_service, a_version
 
-POLICIES = int(os.environ.get("SANDBOX_POLICIES", "150"))
-"""How many are drawn; 10,000 take a quarter of an hour."""
+POLICIES = int(os.environ.get("SANDBOX_POLICIES", "100"))
+"""How many are drawn; 10,000 take a quarter of an hour (CONTRIBUTING.md)."""
 
 AT_ONCE = 50
 REQUESTS = 8  # to each policy
@@ -49,13 +54,22 @@ async def chooser(mesh: Mesh) -> AsyncIterator[Chooser]:
 
 @pytest.mark.timeout(60 + POLICIES)
 async def test_envoy_accepts_what_the_checks_accept(chooser: Chooser) -> None:
-    found = drawn(policies(VERSIONS, WHOM), POLICIES)
+    """What is drawn to be valid, and what the checks let through of documents with something wrong in them."""
+    found = [*drawn(policies(VERSIONS, WHOM), POLICIES), *passing(drawn(broken_documents(), POLICIES // 3))]
     for start in range(0, len(found), AT_ONCE):
         batch = found[start : start + AT_ONCE]
         try:
             await chooser.steer(batch)
         except ProxyError as error:
             pytest.fail(f"{error.message}\n{await chooser.refused_among(batch)!r}")
+
+
+def passing(documents: Sequence[Any]) -> Iterator[TrafficPolicy]:
+    versions = tuple(a_version(name) for name in VERSIONS)
+    project = a_project(*(a_service(name, *versions) for name in CALLERS), a_service("s", *versions, public=True))
+    for one in documents:
+        with suppress(ConfigError):
+            yield parse_policies({"s": one}, project)["s"]
 
 
 @pytest.mark.timeout(60 + POLICIES)
