@@ -29,6 +29,7 @@ from sandbox.config.loader import load
 from sandbox.config.locate import find_project_file, resolve_app
 from sandbox.config.profiles import absolute
 from sandbox.control import Status, UpRequest
+from sandbox.daemon.handover import hand_over
 from sandbox.daemon.launch import launch_daemon
 from sandbox.daemon.request import is_text, save_request
 from sandbox.errors import ExitCode, NotRunningError, ProxyError, UsageError
@@ -51,6 +52,7 @@ class Plan:
     paths: ProjectPaths
     again: str  # the command that shows it again
     which: str  # what other commands need to find it from here
+    began: float  # to read the files; seconds since the epoch
 
 
 def run(options: Namespace) -> int:
@@ -66,7 +68,7 @@ def run(options: Namespace) -> int:
 
 def _plan(options: Namespace) -> Plan:
     """ConfigError or UsageError when it can't be brought up at all; nothing is started before this is known."""
-    files = _files(options)
+    files, began = _files(options), time.time()
     project = load(files, profiles=options.profiles, environment=os.environ, project=options.project)
     runtime = options.runtime or os.environ.get(VARIABLE) or None
     asyncio.run(choose(runtime or project.settings.runtime, os.environ))
@@ -81,7 +83,7 @@ def _plan(options: Namespace) -> Plan:
     paths = ProjectPaths(home=sandbox_home(), id=project_id(project.name, project.root))
     others_run = any(other.running and other.paths.id != paths.id for other in known_projects(paths.home))
     needed = which(project, Path.cwd(), others_run=others_run)
-    return Plan(project, request, paths, again=up_again(options), which=needed)
+    return Plan(project, request, paths, again=up_again(options), which=needed, began=began)
 
 
 def _files(options: Namespace) -> list[Path]:
@@ -156,6 +158,7 @@ async def _start_supervisor(plan: Plan) -> bool:
     """Whether this command started it; when another was quicker, that one is given the request."""
     plan.paths.create()
     save_request(plan.paths, plan.request)
+    hand_over(plan.paths, plan.project, plan.began)
     started = await launch_daemon(plan.paths)
     if not started:
         await _supervisor_took(plan)

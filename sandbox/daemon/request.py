@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from sandbox import __version__
-from sandbox.config.loader import load
 from sandbox.control import UpRequest
 from sandbox.errors import SandboxError
 from sandbox.files import write_atomic
@@ -56,6 +55,8 @@ def is_text(value: str) -> bool:
 
 def load_project(request: UpRequest) -> Project:
     """ConfigError when the files are not a valid project."""
+    from sandbox.config.loader import load  # slow to import, and not needed where the project was handed over
+
     return load(
         [Path(file) for file in request.files],
         profiles=request.profiles,

@@ -7,20 +7,19 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sandbox.control import ExecSpec, ProjectStatus, UpRequest
 from sandbox.daemon.envoy import ShimEnvoy
 from sandbox.daemon.ground import Grounds
+from sandbox.daemon.handover import handed_over
 from sandbox.daemon.late import LatePlane, imported
-from sandbox.daemon.launch import start_daemon
 from sandbox.daemon.logbook import Logbook
-from sandbox.daemon.monitoring import Monitoring, Watched
 from sandbox.daemon.notices import Notices
 from sandbox.daemon.proxyside import envoy_for, envoy_runs, relay_sockets
-from sandbox.daemon.reloading import Reloading
 from sandbox.daemon.request import (
     enter,
     environment_of,
@@ -31,7 +30,6 @@ from sandbox.daemon.request import (
     read_request,
     save_request,
 )
-from sandbox.daemon.steering import Around, TrafficSide
 from sandbox.daemon.synced import Synced, SyncedDriver
 from sandbox.daemon.syncing import Syncing
 from sandbox.daemon.wire import Wire, Wired
@@ -53,11 +51,16 @@ from sandbox.supervisor.control import LocalControl, Parts, Sources, reconfigure
 from sandbox.supervisor.desired import Desired, Wishes
 from sandbox.supervisor.evidence import Evidence
 from sandbox.supervisor.memory import Memory, MemoryFile, Recorder, remember
-from sandbox.supervisor.proxy import EnvoyProcess, ProxyKeeper
+from sandbox.supervisor.proxy import ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
 from sandbox.supervisor.timeline import Timeline
 from sandbox.supervisor.wiring import PROCESS, Ground, ports_of
 from sandbox.tasks import Tasks
+
+if TYPE_CHECKING:
+    from sandbox.daemon.monitoring import Monitoring
+    from sandbox.daemon.reloading import Reloading
+    from sandbox.daemon.steering import TrafficSide
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +88,8 @@ async def serve(paths: ProjectPaths) -> int:
     if daemon.down_asked.is_set():
         await daemon.leave(told)
     elif daemon.shim_lost.is_set():
+        from sandbox.daemon.launch import start_daemon
+
         log.error("the shim is gone; starting everything anew")
         await start_daemon(paths)
     return 0
@@ -112,6 +117,7 @@ class Daemon:
         self._memory = MemoryFile(paths.memory)
         self._recorder = Recorder(self._memory, self._not_recorded)
         self._complaint = ""
+        self._look: Callable[[], None] = lambda: None  # whether a reload is over
 
     # --- the beginning ------------------------------------------------------------------------------------------
 
@@ -142,14 +148,12 @@ class Daemon:
         stack.push_async_callback(self._cluster.close)
         self._syncing = Syncing(self._driver, self._cluster, self._bus, self._grounds.is_container)
         stack.push_async_callback(self._syncing.close)
-        self._reloading = self._new_reloading()
-        stack.push_async_callback(self._reloading.close)
-        self._traffic = self._new_traffic()
-        stack.callback(self._traffic.close)
         self._keep_notices(wired)
-        await self._begin(remembered, envoy, wired)
-        self._reloading.watch(self._request.watch)
+        await self._begin(remembered, recovered=envoy is not None)
         # Services start meanwhile: what follows takes its time to import.
+        await self._open_traffic(stack, wired)
+        self._proxy.open(envoy)
+        await self._open_reloading(stack)
         await self._open_api(stack)
         await self._open_monitoring(stack)
 
@@ -165,7 +169,7 @@ class Daemon:
     def _read_project(self) -> Project:
         """What the files say; when they are broken, what was in force before this supervisor. ConfigError without."""
         try:
-            project = load_project(self._request)
+            project = handed_over(self._paths) or load_project(self._request)
         except ConfigError as error:
             kept = last_good(self._paths)
             if kept is None:
@@ -202,7 +206,7 @@ class Daemon:
 
     async def _open_api(self, stack: AsyncExitStack) -> None:
         server = (await imported("sandbox.api.server")).ApiServer
-        self._monitoring = self._new_monitoring()
+        self._monitoring = await self._new_monitoring()
         await self._monitoring.prepare()
         self._traffic.measure(self._monitoring.metrics)
         api = server(
@@ -222,9 +226,10 @@ class Daemon:
         more = await relay_sockets(self._grounds.ground, self._front.otlp.getsockname()[1])
         await self._monitoring.open(stack, self._front.otlp, more)
 
-    def _new_monitoring(self) -> Monitoring:
-        return Monitoring(
-            Watched(
+    async def _new_monitoring(self) -> Monitoring:
+        module = await imported("sandbox.daemon.monitoring")
+        monitoring: Monitoring = module.Monitoring(
+            module.Watched(
                 paths=self._paths,
                 cluster=self._cluster,
                 driver=self._driver,
@@ -241,10 +246,12 @@ class Daemon:
                 received=self._logbook.received,
             )
         )
+        return monitoring
 
-    def _new_traffic(self) -> TrafficSide:
-        return TrafficSide(
-            Around(
+    async def _open_traffic(self, stack: AsyncExitStack, wired: Wired) -> None:
+        module = await imported("sandbox.daemon.steering")
+        self._traffic: TrafficSide = module.TrafficSide(
+            module.Around(
                 paths=self._paths,
                 cluster=self._cluster,
                 keeper=self._proxy,
@@ -254,9 +261,12 @@ class Daemon:
                 recorded=lambda: self._monitoring.tracing.recent_heads(),
             )
         )
+        stack.callback(self._traffic.close)
+        await self._traffic.serve(self._cluster.desired.project, wired.topology)
 
-    def _new_reloading(self) -> Reloading:
-        return Reloading(
+    async def _open_reloading(self, stack: AsyncExitStack) -> None:
+        module = await imported("sandbox.daemon.reloading")
+        self._reloading: Reloading = module.Reloading(
             self._paths,
             self._cluster,
             self._bus,
@@ -265,6 +275,9 @@ class Daemon:
             sync=self._syncing.take,
             reread=self._reread,
         )
+        stack.push_async_callback(self._reloading.close)
+        self._look = self._reloading.look
+        self._reloading.watch(self._request.watch)
 
     async def _watch_shim(self) -> None:
         try:
@@ -273,12 +286,10 @@ class Daemon:
         except ShimLost:
             self.shim_lost.set()
 
-    async def _begin(self, remembered: Memory, envoy: EnvoyProcess | None, wired: Wired) -> None:
-        self._announce(recovered=envoy is not None)
+    async def _begin(self, remembered: Memory, *, recovered: bool) -> None:
+        self._announce(recovered=recovered)
         for fact in await adopt(self._driver, remembered.instances, self._cluster.desired.project):
             self._cluster.tell(fact)
-        await self._traffic.serve(self._cluster.desired.project, wired.topology)
-        self._proxy.open(envoy)
         self._tasks.spawn(self._cluster.run(), name="reconcile")
         self._tasks.spawn(self._hear_envoy(), name="hear Envoy")
         if not isinstance(self._envoy, ShimEnvoy):
@@ -326,6 +337,7 @@ class Daemon:
         """`keep_wishes`: what was scaled or stopped by hand stays so."""
         if self.down_asked.is_set():
             raise SandboxError("is being stopped", place=self._paths.id, hint="run: sandbox up, in a moment")
+        await imported("sandbox.config.loader")  # not by what holds up the rest
         project = load_project(request)
         self._choice, ground = await self._ground_for(project, request)
         wired = self._wire.connect(project, ground)
@@ -385,7 +397,7 @@ class Daemon:
 
     def _state_changed(self) -> None:
         self._remember()
-        self._reloading.look()
+        self._look()
 
     def _remember(self) -> None:
         """Save what a new supervisor needs."""

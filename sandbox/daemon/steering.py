@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.config.save import save_traffic
-from sandbox.config.traffic import document, parse_policies
+from sandbox.config.traffic.document import document
 from sandbox.control import (
     GoldenSignals,
     Metric,
@@ -30,7 +29,7 @@ from sandbox.supervisor.cluster import Cluster
 from sandbox.supervisor.proxy import ProxyKeeper
 from sandbox.supervisor.state import ClusterState
 from sandbox.supervisor.steering.control import Steering
-from sandbox.supervisor.steering.means import Means, Policies
+from sandbox.supervisor.steering.means import Documents, Means, Policies
 from sandbox.supervisor.wiring import with_policies
 from sandbox.tasks import Tasks
 from sandbox.traffic.revisions import RevisionStore
@@ -131,14 +130,14 @@ class TrafficSide:
         self._store = _store(around.paths, around.notices)
         means = Means(
             project=lambda: around.cluster.desired.project,
-            parse=lambda project, documents: parse_policies(documents, project),
+            parse=_parse,
             document=document,
             enforce=self._proxy.enforce,
             ready=lambda: ready_versions(around.cluster.state),
             golden=self._numbers.golden,
             recorded=lambda: recorded_heads(around.recorded()),
             recorded_headers=_recorded_headers,
-            save=lambda documents: save_traffic(around.cluster.desired.project, documents),
+            save=lambda documents: _save(around.cluster.desired.project, documents),
             bus=around.bus,
         )
         self._steering = Steering(means, self._store, around.tasks)
@@ -166,6 +165,21 @@ def _store(paths: ProjectPaths, notices: Notices) -> RevisionStore:
     except SandboxError as error:
         notices.warn(f"{error}; changes of traffic are forgotten when the supervisor ends")
         return RevisionStore(_IN_MEMORY, notices.warn)
+
+
+# What understands the file is the longest of our imports, and the services need not wait for it.
+
+
+def _parse(project: Project, documents: Documents) -> Policies:
+    from sandbox.config.traffic.policies import parse_policies
+
+    return parse_policies(documents, project)
+
+
+def _save(project: Project, documents: Documents) -> Path:
+    from sandbox.config.save import save_traffic
+
+    return save_traffic(project, documents)
 
 
 def _recorded_headers() -> frozenset[str]:

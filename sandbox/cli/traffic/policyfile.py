@@ -48,7 +48,7 @@ class PolicyFile:
 
 def read_policies(name: str) -> PolicyFile:
     """ "-" is standard input. ConfigError, with places in the file, for what does not fit the vocabulary."""
-    from sandbox.config.traffic import documents_in
+    from sandbox.config.traffic.files import documents_in
 
     text = _text(name)
     folder = Path.cwd() if name == "-" else Path(name).absolute().parent

@@ -119,11 +119,11 @@ class Live:
 
         Returns the policies that have to be put in force.
         """
-        said = self.wanted({name: self._means.document(policy) for name, policy in project.traffic.items()}, project)
+        said = self._said(project)
         moved = changed(self.file, said.documents)
         merged = {name: document for name, document in self.documents.items() if name not in moved}
         merged |= {name: said.documents[name] for name in moved if name in said.documents}
-        wanted = self._fitting(merged, said, project)
+        wanted = said if merged == said.documents else self._fitting(merged, said, project)
         self.file = said.documents
         try:
             self._take(wanted, moved)
@@ -131,6 +131,13 @@ class Live:
             self.documents, self.policies = wanted.documents, wanted.policies
             self._warn(f"{error}; what is in force now is not known to the next supervisor")
         return self.policies
+
+    def _said(self, project: Project) -> Wanted:
+        """What the file says was checked when it was read."""
+        policies = {name: project.traffic[name] for name in sorted(project.traffic)}
+        policies = {name: policy for name, policy in policies.items() if policy != TrafficPolicy()}
+        documents = {name: self._means.document(policy) for name, policy in policies.items()}
+        return Wanted(documents=documents, policies=policies)
 
     def _take(self, wanted: Wanted, moved: tuple[str, ...]) -> None:
         first = self.store.newest() is None

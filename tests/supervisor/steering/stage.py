@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.config.traffic import document, parse_policies
+from sandbox.config.traffic.document import document
+from sandbox.config.traffic.policies import parse_policies
 from sandbox.control import Change, ChangeResult, Edit, EditAction, GoldenSignals, Origin
 from sandbox.errors import ProxyError
 from sandbox.events import Bus
