@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from types import ModuleType
 
 from sandbox.cli import report
 from sandbox.cli.parser import overview, parse
@@ -43,8 +46,18 @@ def _run(argv: Sequence[str]) -> int:
         return ExitCode.OK
     command, options = parsed
     module, _, function = command.handler.partition(":")
-    code: int = getattr(import_module(module), function)(options)
-    return code
+    run: Callable[[Namespace], int] = getattr(_imported(module), function)
+    return run(options)
+
+
+def _imported(module: str) -> ModuleType:
+    """What an import leaves is there to stay: looking through it for garbage takes a tenth of the time."""
+    gc.disable()
+    try:
+        return import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _discard_output() -> None:

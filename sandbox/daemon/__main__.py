@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -25,6 +26,7 @@ def main() -> int:
     # would fork, so the loop is Python's own.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     sys.setswitchinterval(0.001)  # libraries are imported by a thread while the loop starts the services
+    gc.disable()  # until everything is imported (`serve`): of that nothing is garbage
     from sandbox.daemon.serve import serve
 
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -82,6 +83,8 @@ async def serve(paths: ProjectPaths) -> int:
     daemon = Daemon(paths)
     async with AsyncExitStack() as stack:
         await daemon.open(stack)
+        gc.freeze()
+        gc.enable()
         await _first(told, daemon.down_asked, daemon.shim_lost)
         if daemon.down_asked.is_set():
             await daemon.stop_everything()
