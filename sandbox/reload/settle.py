@@ -11,8 +11,8 @@ import posixpath
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-PLAIN = 0.005
-"""Seconds without news after which a plain save is over."""
+PLAIN = 0.001
+"""Seconds without news after which a plain save is over, on top of those that `notify` waits before it hands on any."""
 GONE = 0.150
 """A file that was there and is not: it may come back."""
 EMPTY = 0.300

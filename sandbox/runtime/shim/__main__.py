@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 from sandbox.runtime.shim.loop import READ, Loop
 from sandbox.runtime.shim.orders import Shim
@@ -41,11 +42,11 @@ def main(arguments: list[str]) -> int:
         os._exit(0)
     os.setsid()
     serve(listening, token, lambda: leave_nothing(os.path.dirname(socket_path), mark_path))  # noqa: PTH120
-    return 0
 
 
-def serve(listening: socket.socket, token: str, leave: Callable[[], None]) -> None:
-    """Obey until told to end, then `leave` while clients are still connected: hanging up tells them it is done."""
+def serve(listening: socket.socket, token: str, leave: Callable[[], None]) -> NoReturn:
+    """Obey until told to end, then `leave` while clients are still connected: hanging up tells them it is done, so it
+    is left to the kernel, which does it last."""
     become_reaper()
     loop = Loop()
     shim = Shim(loop, token)
@@ -53,6 +54,7 @@ def serve(listening: socket.socket, token: str, leave: Callable[[], None]) -> No
     hear_signals(loop, shim)
     loop.run()
     leave()
+    os._exit(0)
 
 
 def hear_signals(loop: Loop, shim: Shim) -> None:
