@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import NoReturn
 
 from sandbox.runtime.shim.loop import READ, Loop
 from sandbox.runtime.shim.orders import Shim
@@ -42,9 +41,10 @@ def main(arguments: list[str]) -> int:
         os._exit(0)
     os.setsid()
     serve(listening, token, lambda: leave_nothing(os.path.dirname(socket_path), mark_path))  # noqa: PTH120
+    return 0
 
 
-def serve(listening: socket.socket, token: str, leave: Callable[[], None]) -> NoReturn:
+def serve(listening: socket.socket, token: str, leave: Callable[[], None]) -> None:
     """Obey until told to end, then `leave` while clients are still connected: hanging up tells them it is done, so it
     is left to the kernel, which does it last."""
     become_reaper()
