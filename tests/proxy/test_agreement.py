@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from sandbox.config.traffic import parse_policies
+from sandbox.config.traffic.policies import parse_policies
 from sandbox.control import RequestHead
 from sandbox.errors import ConfigError, ProxyError
 from sandbox.model import (
