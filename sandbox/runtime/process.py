@@ -15,7 +15,7 @@ from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, 
 from sandbox.runtime.buildpack import Buildpack
 from sandbox.runtime.client import ShimClient, ShimRefusal
 from sandbox.runtime.expand import expand
-from sandbox.runtime.procusage import of_trees
+from sandbox.runtime.procusage import Trees
 from sandbox.runtime.zygote.keeper import Zygotes
 from sandbox.tasks import Tasks
 
@@ -50,6 +50,7 @@ class ProcessDriver:
         self._buildpack = Buildpack(paths, os.environ if host is None else host)
         self._places: dict[str, tuple[str, Mapping[str, str]]] = {}  # folder and environment by instance
         self._zygotes = Zygotes()
+        self._trees = Trees()
         self._tasks = Tasks()
 
     async def open(self) -> None:
@@ -105,7 +106,7 @@ class ProcessDriver:
 
     async def usage(self) -> tuple[Usage, ...]:
         roots = {one.id: one.pid for one in await self.running() if one.pid is not None}
-        return await asyncio.to_thread(of_trees, roots)
+        return await asyncio.to_thread(self._trees.usage, roots)
 
     async def exits(self) -> AsyncIterator[Exit]:
         """Raises ShimLost when the shim is gone."""

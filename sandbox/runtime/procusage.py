@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sandbox.runtime.base import Usage
+from sandbox.runtime.sharing import Sharing
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -22,10 +23,42 @@ _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
-def of_trees(roots: Mapping[str, int]) -> tuple[Usage, ...]:
-    """By the pid of each one's first process; one that has ended is left out."""
-    measure = _of_tree if sys.platform == "linux" else _by_psutil
-    return tuple(found for id, pid in roots.items() if (found := measure(id, pid)) is not None)
+class Trees:
+    """Of processes with their descendants. Memory is each one's part of what is shared, where the kernel tells."""
+
+    def __init__(self, sharing: Sharing | None = None) -> None:
+        self._sharing = sharing or Sharing()
+
+    def usage(self, roots: Mapping[str, int]) -> tuple[Usage, ...]:
+        """By the pid of each one's first process; one that has ended is left out. Not by two threads at a time."""
+        if sys.platform != "linux":
+            return tuple(found for id, pid in roots.items() if (found := _by_psutil(id, pid)) is not None)
+        trees = {id: _descendants(pid) for id, pid in roots.items()}
+        self._sharing.keep_only({pid for pids in trees.values() for pid in pids})
+        return tuple(found for id, pids in trees.items() if (found := self._of_tree(id, pids)) is not None)
+
+    def _of_tree(self, id: str, pids: list[int]) -> Usage | None:
+        """CPU of children that ended is their parent's (proc_pid_stat(5): cutime, cstime)."""
+        ticks = memory = 0
+        found = False
+        for one in pids:
+            with suppress(OSError, ValueError, IndexError):
+                fields = _stat(one)
+                ticks += sum(map(int, fields[11:15]))
+                memory += self._sharing.own(one, fields[19], int(fields[21]) * _PAGE)
+                found = found or fields[0] != "Z"
+        if not found:
+            return None
+        return Usage(id=id, cpu_seconds=ticks / _TICKS, memory=memory, memory_limit=None, open_files=_open_files(pids))
+
+
+def resident(root: int) -> int:
+    """Bytes of a process with its descendants, shared or not. 0 when it has ended, and where it costs more to know."""
+    total = 0
+    for pid in _descendants(root) if sys.platform == "linux" else ():
+        with suppress(OSError, ValueError, IndexError):
+            total += int(_stat(pid)[21]) * _PAGE
+    return total
 
 
 def of_container(id: str, pid: int, container: str) -> Usage | None:
@@ -58,22 +91,9 @@ def _inactive(folder: Path) -> int:
     return 0
 
 
-def _of_tree(id: str, pid: int) -> Usage | None:
-    """CPU of children that ended is their parent's (proc_pid_stat(5): cutime, cstime)."""
-    ticks = pages = 0
-    pids = _descendants(pid)
-    found = False
-    for one in pids:
-        with suppress(OSError, ValueError, IndexError):
-            fields = (_PROC / str(one) / "stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15]))
-            pages += int(fields[21])
-            found = found or fields[0] != "Z"
-    if not found:
-        return None
-    return Usage(
-        id=id, cpu_seconds=ticks / _TICKS, memory=pages * _PAGE, memory_limit=None, open_files=_open_files(pids)
-    )
+def _stat(pid: int) -> list[str]:
+    """proc_pid_stat(5), from the third field on."""
+    return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
 
 
 def _descendants(root: int) -> list[int]:

@@ -16,7 +16,7 @@ from uuid import uuid4
 from sandbox.errors import SandboxError
 from sandbox.runtime.base import InstanceSpec, Running
 from sandbox.runtime.client import ShimClient, ShimRefusal
-from sandbox.runtime.procusage import of_trees
+from sandbox.runtime.procusage import resident
 from sandbox.runtime.zygote import record as records
 from sandbox.runtime.zygote.eligible import is_warmable
 from sandbox.runtime.zygote.record import EVERYTHING, Record
@@ -219,9 +219,7 @@ class Zygotes:
 
 def _size(look: Look) -> int:
     """Bytes of memory of all its processes."""
-    if look.pid is None:
-        return 0
-    return sum(usage.memory for usage in of_trees({look.spec.id: look.pid}))
+    return resident(look.pid) if look.pid is not None else 0
 
 
 def environment_of(spec: InstanceSpec) -> Path | None:
