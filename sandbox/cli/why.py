@@ -51,7 +51,8 @@ def _first(found: Diagnosis, cause: Cause, style: Style, width: int) -> Iterator
     for fact in cause.facts:
         yield from wrapped(f"  · {fact}", width, "    ")
     if cause.command:
-        yield from wrapped(f"  next: {style.paint(cause.command, 'cyan')}", width, "    ")
+        ours = cause.command.startswith("sandbox ")  # on one line, to be copied
+        yield from wrapped(f"  next: {style.paint(cause.command, 'cyan')}", 0 if ours else width, "    ")
 
 
 def _others(causes: list[Cause], style: Style, width: int) -> Iterator[str]:

@@ -315,7 +315,7 @@ class Cluster:
     async def _hear_exits(self) -> None:
         async for exit in self._driver.exits():
             instance = self.state.instances.get(exit.id)
-            if instance is not None and instance.status is Status.STARTING and instance.pid is None:
+            if instance is not None and instance.status is Status.STARTING and instance.started_at is None:
                 self._early[exit.id] = exit
             elif instance is not None:
                 self._exited(instance, exit)

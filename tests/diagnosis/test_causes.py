@@ -121,6 +121,25 @@ def test_what_waits_is_not_to_blame() -> None:
     assert [cause.kind for cause in found.causes] == ["unhealthy", "waiting"]
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "ended: app.py:3: KeyError: 'x' (exit code 1); next start in 2 s",
+        "ended: killed by signal 9 (SIGKILL), out of memory; next start in 1 s",
+        "it listens on 127.0.0.1:9000 instead of 127.0.0.1:8000; use the PORT variable",
+    ],
+)
+def test_what_waits_has_not_done_what_it_waits_for(reason: str) -> None:
+    found = why(
+        "storefront",
+        service("steamer", Status.PENDING, f"waits for pantry to be healthy (backoff: {reason})", ready=0),
+        service("pantry", Status.BACKOFF, reason),
+    )
+
+    assert [cause.service for cause in found.causes] == ["pantry", "steamer"]
+    assert found.causes[1].kind == "waiting"
+
+
 def test_a_bad_save_while_the_old_code_serves() -> None:
     error = "app.py:2: SyntaxError: invalid syntax; the previous one serves on"
     report = ReloadReport(version="v1", generation=2, files=("pantry/app.py",), count=1, seconds={}, error=error)
@@ -291,6 +310,12 @@ def test_the_slow_hop_is_the_one_with_most_time_of_its_own() -> None:
     assert (first(found).kind, first(found).service) == ("slow_hop", "steamer")
     assert first(found).confidence is Confidence.LIKELY
     assert first(found).message.startswith("steamer is the slow hop: about 390 ms of the 430 ms that storefront takes")
+
+
+def test_one_that_is_slow_by_itself_is_no_hop() -> None:
+    found = why("pantry", edge("steamer", "pantry", p99=430))
+
+    assert first(found).message == "pantry itself is slow: of its p99 of 430 ms about 430 ms are its own"
 
 
 def test_time_that_nobody_in_particular_takes_has_no_slow_hop() -> None:

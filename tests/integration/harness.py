@@ -179,12 +179,14 @@ def newcomer() -> Iterator[Sandbox]:
     """A user with an empty home. Whatever still runs at the end is ended, and is a failure."""
     home = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))  # Unix sockets need short paths
     user = Sandbox(home)
-    yield user
-    for folder in (user.state / "projects").glob("*"):
-        user.run("down", "--project", folder.name, check=None)
-        sweep(ProjectPaths(user.state, folder.name))
-    left = user.left_running()
-    shutil.rmtree(home)
+    try:
+        yield user
+    finally:
+        for folder in (user.state / "projects").glob("*"):
+            user.run("down", "--project", folder.name, check=None)
+            sweep(ProjectPaths(user.state, folder.name))
+        left = user.left_running()
+        shutil.rmtree(home)
     assert left == [], left
 
 

@@ -49,6 +49,14 @@ class SlowToTell(FakeDriver):
         return running
 
 
+class DeadWhenLookedAt(FakeDriver):
+    """What it starts is over before anybody saw its process, and the end is told afterwards."""
+
+    async def start(self, spec: InstanceSpec) -> Running:
+        self.host.running[spec.id] = running = replace(await super().start(spec), pid=None)
+        return running
+
+
 class Stage:
     """A cluster on a scripted machine."""
 
@@ -159,6 +167,19 @@ async def test_an_end_that_is_heard_of_before_its_start_is_not_lost(
     stage = stages(desire(a_mill()))
     stage.host.behaviours["mill"] = Behaviour(exits_with=3)
     stage.begin()
+    await stage.until(lambda: bool(stage.said(Kind.INSTANCE_BACKOFF)))
+    assert "exit code 3" in stage.said(Kind.INSTANCE_BACKOFF)[0]
+
+
+async def test_an_end_is_not_lost_of_what_had_no_process_any_more_when_its_start_was_told(
+    stages: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that ends at once, on a busy machine."""
+    monkeypatch.setattr(Stage, "driver", DeadWhenLookedAt)
+    stage = stages(desire(a_service("mill", a_version())))  # which nobody finds ready
+    stage.begin()
+    await stage.until(lambda: "mill-v1-1" in stage.cluster.state.instances and bool(stage.the("mill-v1-1").started_at))
+    stage.host.end("mill-v1-1", code=3)
     await stage.until(lambda: bool(stage.said(Kind.INSTANCE_BACKOFF)))
     assert "exit code 3" in stage.said(Kind.INSTANCE_BACKOFF)[0]
 

@@ -30,10 +30,10 @@ OF_SERVICES: tuple[OfService, ...] = (
     bad_save,
     stopped,
     build_failed,
+    waiting,  # before those that look for words in reasons: its reason has those of what it waits for
     listens_elsewhere,
     out_of_memory,
     crash,
-    waiting,
     unhealthy,
     other_trouble,
 )

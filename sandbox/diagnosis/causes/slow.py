@@ -29,11 +29,14 @@ def slow_hop(evidence: Evidence, start: str, services: Iterable[str]) -> Cause |
     slowest = max(own, key=lambda name: own[name])
     if own[slowest] < MOST_OF_IT * whole:
         return None
+    share = f"about {milliseconds(own[slowest])} of the {milliseconds(whole)} that {start} takes (p99) are its own"
+    alone = (
+        f"{start} itself is slow: of its p99 of {milliseconds(whole)} about {milliseconds(own[slowest])} are its own"
+    )
     return Cause(
         kind="slow_hop",
         service=slowest,
-        message=f"{slowest} is the slow hop: about {milliseconds(own[slowest])} of the {milliseconds(whole)} "
-        f"that {start} takes (p99) are its own",
+        message=f"{slowest} is the slow hop: {share}" if slowest != start else alone,
         facts=tuple(
             f"{name}: p99 {milliseconds(p99(evidence, name) or 0)}, its own about {milliseconds(share)} "
             f"({percent(share / whole)})"

@@ -19,8 +19,8 @@ def timeout_short(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
     if found is None:
         return None  # taken back meanwhile
     limit, option, where = found
-    p99 = edge.latency(Metric.P99)
-    measured = [f"of what was answered in time, p99 is {milliseconds(p99)}"] if p99 is not None else []
+    half = edge.latency(Metric.P50)
+    measured = [f"half of the tries take no longer than {milliseconds(half)}"] if half and half < limit * 900 else []
     return Cause(
         kind="timeout_short",
         service=edge.callee,
