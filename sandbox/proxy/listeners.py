@@ -23,6 +23,7 @@ from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.extensions.filters.http.on_demand.v3.on_demand_pb2 import OnDemand, OnDemandCds
 from envoy.extensions.filters.http.stateful_session.v3.stateful_session_pb2 import StatefulSession
 from envoy.extensions.filters.listener.proxy_protocol.v3.proxy_protocol_pb2 import ProxyProtocol
+from envoy.extensions.filters.network.direct_response.v3.config_pb2 import Config as DirectResponse
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
     HttpFilter,
@@ -76,14 +77,31 @@ def relay_listener(name: str, bind: Address, sources: Sequence[str]) -> Resource
     return shared_listener(name, bind, [_chain(_tcp(name), source) for source in sources], (name,))
 
 
-def shared_listener(name: str, bind: Address, chains: Sequence[FilterChain], refers_to: tuple[str, ...]) -> Resource:
-    """A connection that is for none of the chains is closed.
+def shared_listener(
+    name: str, bind: Address, chains: Sequence[FilterChain], refers_to: tuple[str, ...], nobody: Sequence[str] = ()
+) -> Resource:
+    """A connection that is for none of the chains is closed, and so is one from any of the addresses `nobody`.
 
     The address may be a network's that is made later, or made anew.
     """
     message = _listener(name, socket_address(bind), chains)
     message.freebind.value = True
-    return _at(bind, message, refers_to)
+    made = _at(bind, message, refers_to)
+    if not nobody:
+        return made
+    message.filter_chains.append(_refusing(nobody))
+    return resource(name, message, refers_to=refers_to, address=bind, sources=made.sources)
+
+
+def _refusing(addresses: Sequence[str]) -> FilterChain:
+    """Of the chains that an address fits, Envoy takes the one with the narrowest range."""
+    chain = FilterChain(
+        name="nobody",
+        filters=[Filter(name="envoy.filters.network.direct_response", typed_config=pack(DirectResponse()))],
+    )
+    for address in addresses:
+        chain.filter_chain_match.source_prefix_ranges.add(address_prefix=address, prefix_len=UInt32Value(value=32))
+    return chain
 
 
 def http_chain(caller: str, routes: str, source: str | None) -> FilterChain:

@@ -154,9 +154,10 @@ def _only_declared(chain: Chain, ways: Sequence[Way]) -> Target | None:
     return ways[0].target if len(chain.declared) == 1 else None
 
 
-def shared_part(bind: Address, chains: Sequence[ChainPart]) -> Part:
+def shared_part(bind: Address, chains: Sequence[ChainPart], nobody: tuple[str, ...] = ()) -> Part:
+    """`nobody`: addresses that are refused, whatever chain's range has them."""
     listener = listeners.shared_listener(
-        names.shared_name(bind), bind, [one.chain for one in chains], tuple(one.refers_to for one in chains)
+        names.shared_name(bind), bind, [one.chain for one in chains], tuple(one.refers_to for one in chains), nobody
     )
     return Part(
         clusters=tuple(cluster for one in chains for cluster in one.clusters),

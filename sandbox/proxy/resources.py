@@ -119,7 +119,7 @@ class Builder:
         parts: list[Part] = [
             self._gateway(topology, callees),
             *(self._caller(caller, shared, callees) for caller in topology.callers),
-            *(self._shared(bind, chains, callees) for bind, chains in shared.items()),
+            *(self._shared(bind, chains, callees, topology.nobody) for bind, chains in shared.items()),
             *self._published(topology, callees),
             *self._relays(topology),
             self._outbound(topology, callees),
@@ -160,9 +160,11 @@ class Builder:
         given = (caller, callee)
         return self._parts.get(("named", caller, callee.service.name), given, lambda: named_part(*given))
 
-    def _shared(self, bind: Address, chains: tuple[Chain, ...], callees: dict[str, Callee]) -> Part:
-        given = tuple(self._chain(bind, chain, callees) for chain in chains)
-        return self._parts.get(names.shared_name(bind), given, lambda: shared_part(bind, given))
+    def _shared(
+        self, bind: Address, chains: tuple[Chain, ...], callees: dict[str, Callee], nobody: tuple[str, ...]
+    ) -> Part:
+        made = tuple(self._chain(bind, chain, callees) for chain in chains)
+        return self._parts.get(names.shared_name(bind), (*made, nobody), lambda: shared_part(bind, made, nobody))
 
     def _chain(self, bind: Address, chain: Chain, callees: dict[str, Callee]) -> ChainPart:
         given = (bind, chain, tuple(self._ways(chain, callees)))

@@ -88,6 +88,8 @@ class Topology:
     ca_bundle: Path | None = None  # whom external hosts are trusted by, where Envoy finds it; None: there are none
     ingress_source: str | None = None  # the range (CIDR) from which gateway and published ports may be used; None: any
 
+    nobody: tuple[str, ...] = ()  # addresses that are refused wherever callers are told apart, whatever range has them
+
     @property
     def inbound_socket(self) -> Path:
         """Where edges hand on what is decided for all callers together."""

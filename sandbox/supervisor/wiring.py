@@ -96,6 +96,7 @@ def topology(
         mesh=project.mesh,
         ca_bundle=ca_bundle,
         ingress_source=ground.machine_range,
+        nobody=ground.mesh.nobody if ground.mesh is not None else (),
     )
     return _without_conflicts(wired, claim)
 

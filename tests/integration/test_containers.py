@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import subprocess
+import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,6 +108,12 @@ def test_who_is_not_of_the_project_is_refused(mesh: Cluster) -> None:
     with stranger(mesh.engine, mesh.id) as inside:
         seen = held_off(lambda: execute(mesh.engine, inside, DIAL, *doors))
         assert "answers" not in seen.values(), seen
+
+
+def test_this_machine_is_no_service_though_its_ends_of_the_networks_are_in_their_ranges(mesh: Cluster) -> None:
+    doors = [f"{address}:8000" for address in mesh.addresses_of_the_proxy()]
+    done = subprocess.run([sys.executable, "-c", DIAL, *doors], capture_output=True, text=True, check=True, timeout=60)
+    assert "answers" not in done.stdout, done.stdout
 
 
 def test_a_private_network_has_room_for_nobody_else(mesh: Cluster) -> None:

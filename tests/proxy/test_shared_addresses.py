@@ -138,6 +138,21 @@ async def test_strangers_are_refused(shop: Mesh, here: Address) -> None:
     assert await counted(shop) == {}
 
 
+async def test_an_address_that_is_nobodys_is_refused_though_a_callers_range_has_it(shop: Mesh, here: Address) -> None:
+    store, *others = shop.topology.callers
+    shop.declare(*shop.topology.services, callers=(replace(store, source="127.0.0.8/29"), *others[1:]))
+    shop.topology = replace(shop.topology, nobody=("127.0.0.9",))
+    await shop.apply()
+    async with connected(STORE, here) as caller, connected("127.0.0.9", here) as machine:
+        assert await caller.name("orders") == "orders"
+        assert await machine.refused()
+        shop.topology = replace(shop.topology, nobody=("127.0.0.9", "127.0.0.10"))
+        await shop.apply()
+        assert await caller.name("orders") == "orders"  # on the connection that was open
+    async with connected("127.0.0.10", here) as machine:
+        assert await machine.refused()
+
+
 async def test_a_host_that_is_not_there_is_told_what_is(shop: Mesh, here: Address) -> None:
     async with connected(STORE, here) as store:
         assert await store.get("nobody") == (

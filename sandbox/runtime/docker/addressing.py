@@ -61,6 +61,12 @@ class Plan:
             raise IndexError(number)
         return found
 
+    def gateways(self) -> Iterator[str]:
+        """The engine's ends of all private networks that there are or may be: who calls from one is this machine, or a
+        container of somebody else's whose address this machine has replaced."""
+        for service in self.slots:
+            yield from (str(network[1]) for network in self.range_of(service).subnets(new_prefix=INSTANCE_PREFIX))
+
     def addresses(self, service: str) -> Iterator[str]:
         """For instances on the project's one network."""
         return map(str, self.range_of(service).hosts())

@@ -28,6 +28,7 @@ class Mesh:
     host: str  # the address of this machine as a proxy container sees it
     uplink: str  # the range from which this machine reaches a proxy container
     proxy: str  # the address of a proxy container on the uplink
+    nobody: tuple[str, ...] = ()  # addresses within the ranges from which no instance calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

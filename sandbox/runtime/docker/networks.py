@@ -248,4 +248,5 @@ def _mesh(kept: _Kept) -> Mesh:
         host=str(plan.uplink[1]),
         uplink=str(plan.uplink),
         proxy=str(plan.uplink[2]),
+        nobody=tuple(plan.gateways()) if kept.layout.proxy == CONTAINER else (),
     )

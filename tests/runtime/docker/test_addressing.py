@@ -130,6 +130,16 @@ def test_a_private_network_lies_in_its_services_range(services: list[str], numbe
         assert plan.service_at(str(network[3])) == name
 
 
+def test_the_gateways_of_private_networks_are_in_the_ranges_and_are_no_instances() -> None:
+    plan = Plan(pool="10.200.0.0/17").with_services(["web", "orders"])
+    gateways = set(plan.gateways())
+    assert len(gateways) == 2 * 32
+    for name in ("web", "orders"):
+        networks = [plan.private_network(name, number) for number in range(32)]
+        assert {str(network[1]) for network in networks} <= gateways
+        assert not {str(network[part]) for network in networks for part in (2, 3)} & gateways
+
+
 def test_private_networks_of_a_service_are_apart_until_its_range_is_full() -> None:
     plan = plan_of("web")
     networks = [plan.private_network("web", number) for number in range(32)]
