@@ -108,10 +108,25 @@ class ProxyError(SandboxError):
     code = "proxy_failure"
 
 
+class RefusedPolicyError(ProxyError):
+    """Envoy refuses what a traffic policy asks for, and nothing has changed.
+
+    place: `traffic.SERVICE` or `traffic.SERVICE.rules[0]`; whoever knows where that is written says so instead.
+    """
+
+    code = "policy_refused"
+
+
 class ConflictError(SandboxError):
     """Something else is in force, or under way, than whoever asked believed."""
 
     code = "conflict"
+
+
+class PreconditionError(ConflictError):
+    """Another revision is in force than whoever asked made it depend on."""
+
+    code = "precondition_failed"
 
 
 _DISK_REFUSALS = {

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     PROXY_EXITED = "proxy_exited"
     PROXY_REFUSED = "proxy_refused"  # a NACK; `detail` has Envoy's own words
     POLICY_APPLIED = "policy_applied"
+    VERSION_PASSED_OVER = "version_passed_over"  # by a rule, for want of a ready instance; or no longer
     FAULT_INJECTED = "fault_injected"
     FAULT_REMOVED = "fault_removed"
     ALERT_FIRING = "alert_firing"

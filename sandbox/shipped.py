@@ -11,6 +11,10 @@ SAMPLE_APPS = "sample-apps"
 
 def shipped(kind: str) -> Path:
     """The folder of PROFILES or SAMPLE_APPS: inside an installed package, or at the top of a checkout."""
-    package = Path(str(files("sandbox")))
-    installed = package / "_shipped" / kind
-    return installed if installed.is_dir() else package.parent / kind
+    inside = installed() / kind
+    return inside if inside.is_dir() else installed().parent.parent / kind
+
+
+def installed() -> Path:
+    """The folder of all that ships inside the package; it is not there in a checkout."""
+    return Path(str(files("sandbox"))) / "_shipped"

@@ -9,8 +9,10 @@ from sandbox.errors import (
     ConflictError,
     NotFoundError,
     NotRunningError,
+    PreconditionError,
     Problem,
     ProxyError,
+    RefusedPolicyError,
     RuntimeFailure,
     SandboxError,
     UsageError,
@@ -49,9 +51,21 @@ _STATUSES = {
     NotFoundError.code: 404,
     ConfigError.code: 422,
     ConflictError.code: 409,
+    PreconditionError.code: 412,
+    RefusedPolicyError.code: 422,
     NotRunningError.code: 503,
 }
-_PLAIN = (SandboxError, UsageError, NotFoundError, NotRunningError, RuntimeFailure, ProxyError, ConflictError)
+_PLAIN = (
+    SandboxError,
+    UsageError,
+    NotFoundError,
+    NotRunningError,
+    RuntimeFailure,
+    ProxyError,
+    RefusedPolicyError,
+    ConflictError,
+    PreconditionError,
+)
 _CLASSES: dict[str, type[SandboxError]] = {cls.code: cls for cls in _PLAIN}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from argparse import Namespace
@@ -13,7 +12,7 @@ from datetime import datetime
 
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
-from sandbox.cli.table import display_width, render
+from sandbox.cli.table import display_width, render, terminal_width
 from sandbox.cli.times import age
 from sandbox.cli.watch import held_back
 from sandbox.control import Control, InstanceStatus, ProjectStatus, ServiceStatus, Status, WatchState
@@ -47,8 +46,7 @@ def _text(status: ProjectStatus, options: Namespace) -> str:
         import yaml
 
         return yaml.safe_dump(json.loads(json.dumps(asdict(status))), sort_keys=False, allow_unicode=True)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return as_table(status, time.time(), with_instances=options.all, width=width, style=Style.of(sys.stdout))
+    return as_table(status, time.time(), with_instances=options.all, width=terminal_width(), style=Style.of(sys.stdout))
 
 
 def as_table(status: ProjectStatus, now: float, *, with_instances: bool, width: int | None, style: Style) -> str:
@@ -83,6 +81,9 @@ def _notes(status: ProjectStatus) -> Iterator[str]:
         yield f"proxy: {status.proxy.status}" + (f": {status.proxy.reason}" if status.proxy.reason else "")
     for words in status.proxy.rejected:
         yield f"proxy refused: {words}"
+    for service in status.services:
+        for one in service.passed_over:
+            yield f"warning: {one.sentence}"
     for warning in status.warnings:
         yield f"warning: {warning}"
     if status.watch.state is WatchState.PAUSED:

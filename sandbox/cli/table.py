@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from textwrap import wrap
 from unicodedata import combining, east_asian_width
 
 Paint = Callable[[str, str], str]  # (column, padded text) -> text to print
@@ -23,6 +27,27 @@ def render(
     return ["  ".join(line).rstrip() for line in (_padded(names, widths), *painted)]
 
 
+def fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, wraps: Sequence[str]) -> list[str]:
+    """As `render`, within `width` cells (None: no limit) where that can be: the columns in `wraps` are broken into
+    lines, the widest first."""
+    widths = {name: max(map(display_width, texts)) for name, *texts in zip(columns, *rows, strict=True) if any(texts)}
+    excess = sum(widths.values()) + 2 * (len(widths) - 1) - width if width is not None else 0
+    limits = {name: widths[name] for name in wraps if name in widths}
+    while excess > 0 and any(limit > _NARROWEST for limit in limits.values()):
+        limits[max(limits, key=lambda name: limits[name])] -= 1
+        excess -= 1
+    return render(columns, [line for row in rows for line in _lines(columns, row, limits)])
+
+
+_NARROWEST = 12
+"""Cells to which a column that wraps is narrowed at most."""
+
+
+def _lines(columns: Sequence[str], row: Sequence[str], limits: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    cells = [wrap(text, limits.get(name, 0) or max(1, len(text))) for name, text in zip(columns, row, strict=True)]
+    return zip_longest(*(cell or [""] for cell in cells), fillvalue="")
+
+
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [cell + " " * (width - display_width(cell)) for cell, width in zip(cells, widths, strict=True)]
 
@@ -32,3 +57,8 @@ def display_width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def terminal_width() -> int | None:
+    """Of standard output; None when that is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

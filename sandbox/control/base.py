@@ -42,6 +42,16 @@ class InstanceStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """Versions that a rule of a service's policy names, and that get none of its requests for lack of an instance."""
+
+    rule: int  # counted from 1
+    versions: tuple[str, ...]
+    instead: tuple[str, ...]  # who takes their share; empty: nobody can, requests are answered with 503
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
     name: str
     status: Status
@@ -53,6 +63,7 @@ class ServiceStatus:
     replicas: int  # wanted
     ready: int  # taking traffic
     instances: tuple[InstanceStatus, ...]
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ SORTS: Mapping[Kind, str] = {
     Kind.SERVICE_SYNCED: "save",
     Kind.RELOAD_FAILED: "save",
     Kind.POLICY_APPLIED: "policy",
+    Kind.VERSION_PASSED_OVER: "policy",
     Kind.FAULT_INJECTED: "fault",
     Kind.FAULT_REMOVED: "fault",
     Kind.SERVICE_SCALED: "scale",

@@ -58,7 +58,7 @@ class Change:
     edits: tuple[Edit, ...]
     origin: Origin = Origin.API
     why: str = ""
-    if_revision: int | None = None  # refused (ConflictError) when another revision is in force
+    if_revision: int | None = None  # refused (PreconditionError) when another revision is in force
     dry_run: bool = False  # nothing is changed; the result tells what would be
 
 
@@ -96,6 +96,7 @@ class ChangeResult:
     revision: Revision | None  # None: a dry run, or nothing would change
     changed: tuple[str, ...]
     diff: str  # a unified diff of the documents as YAML; empty when nothing changes
+    against: int = 0  # the revision that it is the difference from
     findings: tuple[Finding, ...] = ()
     what_if: Rerouted | None = None
 
@@ -134,6 +135,7 @@ class RampRequest:
     match: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin = Origin.API
     why: str = ""
+    if_revision: int | None = None  # as in `Change`
 
 
 class RampState(StrEnum):
@@ -173,6 +175,7 @@ class TrafficState:
     versions: Mapping[str, tuple[str, ...]]  # that rules may name, by service
     drift: tuple[str, ...]  # services whose policy is not what the file says
     newest: Revision | None = None  # what brought about what is in force
+    refused: str = ""  # why the file's policies were not taken over: Envoy's words, with their place
     trial: Trial | None = None  # that runs, or the one that ended last
     ramps: tuple[Ramp, ...] = ()  # the last of each service
     shown: Mapping[str, tuple[ShownRule, ...]] = field(default_factory=dict)  # the policies in words
@@ -214,7 +217,8 @@ class TrafficControl(Protocol):
     """Each change is in force when it is answered.
 
     UsageError for edits that mean nothing, ConfigError (with places in the document) for policies that are not
-    valid, ConflictError for what no longer is as was believed, ProxyError when Envoy refuses: nothing has changed."""
+    valid, ConflictError (PreconditionError) for what no longer is as was believed, RefusedPolicyError when Envoy
+    refuses it: nothing has changed."""
 
     async def state(self) -> TrafficState: ...
 

@@ -13,13 +13,14 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox.control import ExecSpec, ProjectStatus, UpRequest
+from sandbox.control import ExecSpec, ProjectStatus, ServiceStatus, UpRequest
 from sandbox.daemon.envoy import ShimEnvoy
 from sandbox.daemon.ground import Grounds
 from sandbox.daemon.handover import handed_over
 from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.logbook import Logbook
 from sandbox.daemon.notices import Notices
+from sandbox.daemon.passedover import PassedOverWatch
 from sandbox.daemon.proxyside import envoy_for, envoy_runs, relay_sockets
 from sandbox.daemon.request import (
     enter,
@@ -34,7 +35,7 @@ from sandbox.daemon.request import (
 from sandbox.daemon.synced import Synced, SyncedDriver
 from sandbox.daemon.syncing import Syncing
 from sandbox.daemon.wire import Wire, Wired
-from sandbox.errors import ConfigError, SandboxError
+from sandbox.errors import ConfigError, RefusedPolicyError, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
@@ -52,6 +53,7 @@ from sandbox.supervisor.control import LocalControl, Parts, Sources, reconfigure
 from sandbox.supervisor.desired import Desired, Wishes
 from sandbox.supervisor.evidence import Evidence
 from sandbox.supervisor.memory import Memory, MemoryFile, Recorder, remember
+from sandbox.supervisor.passedover import with_passed_over
 from sandbox.supervisor.proxy import ProxyKeeper
 from sandbox.supervisor.surroundings import Otlp
 from sandbox.supervisor.timeline import Timeline
@@ -120,7 +122,7 @@ class Daemon:
         self._memory = MemoryFile(paths.memory)
         self._recorder = Recorder(self._memory, self._not_recorded)
         self._complaint = ""
-        self._look: Callable[[], None] = lambda: None  # whether a reload is over
+        self._looks: list[Callable[[], None]] = []  # whenever instances have changed
 
     # --- the beginning ------------------------------------------------------------------------------------------
 
@@ -265,7 +267,10 @@ class Daemon:
             )
         )
         stack.callback(self._traffic.close)
-        await self._traffic.serve(self._cluster.desired.project, wired.topology)
+        self._tasks.spawn(self._begin_to_steer(wired), name="put the file's policies in force")
+        passed_over = PassedOverWatch(self._bus, self._services)
+        passed_over.open(self._tasks)
+        self._looks.append(passed_over.look)
 
     async def _open_reloading(self, stack: AsyncExitStack) -> None:
         module = await imported("sandbox.daemon.reloading")
@@ -279,7 +284,7 @@ class Daemon:
             reread=self._reread,
         )
         stack.push_async_callback(self._reloading.close)
-        self._look = self._reloading.look
+        self._looks.append(self._reloading.look)
         self._reloading.watch(self._request.watch)
 
     async def _watch_shim(self) -> None:
@@ -297,6 +302,12 @@ class Daemon:
         self._tasks.spawn(self._hear_envoy(), name="hear Envoy")
         if not isinstance(self._envoy, ShimEnvoy):
             self._tasks.spawn(self._watch_shim(), name="watch the shim")
+
+    async def _begin_to_steer(self, wired: Wired) -> None:
+        """It goes on when Envoy is there, which services need not wait for."""
+        project = self._cluster.desired.project
+        if (refusal := await self._traffic.begin(project, wired.topology)) is not None:
+            self._complain(f"{_told(refusal, project)}; not all of its policies are in force until it is mended")
 
     def _sources(self) -> Sources:
         return Sources(
@@ -342,16 +353,16 @@ class Daemon:
             raise SandboxError("is being stopped", place=self._paths.id, hint="run: sandbox up, in a moment")
         await imported("sandbox.config.loader")  # not by what holds up the rest
         project = load_project(request)
-        self._choice, ground = await self._ground_for(project, request)
+        choice, ground = await self._ground_for(project, request)
         wired = self._wire.connect(project, ground)
-        save_request(self._paths, request)
-        self._keep(project)
-        self._request = request
-        self._complaint = ""
-        self._keep_notices(wired)
         if self._envoy.fit(ports_of(wired.topology, ground)):
             await self._envoy.stop()  # its keeper starts it anew
         await self._traffic.serve(project, wired.topology)
+        save_request(self._paths, request)
+        self._keep(project)
+        self._request, self._choice = request, choice
+        self._complaint = ""
+        self._keep_notices(wired)
         desired = self._cluster.desired
         wished = reconfigured(desired, project, self._cluster.state)
         self._cluster.wish(replace(desired, project=project) if keep_wishes else wished, wired.surroundings)
@@ -400,7 +411,8 @@ class Daemon:
 
     def _state_changed(self) -> None:
         self._remember()
-        self._look()
+        for look in self._looks:
+            look()
 
     def _remember(self) -> None:
         """Save what a new supervisor needs."""
@@ -418,7 +430,7 @@ class Daemon:
     # --- what is asked of it ------------------------------------------------------------------------------------
 
     def _status(self) -> ProjectStatus:
-        desired, state = self._cluster.desired, self._cluster.state
+        desired = self._cluster.desired
         return ProjectStatus(
             project=desired.project.name,
             id=self._paths.id,
@@ -430,12 +442,16 @@ class Daemon:
             otlp=self._otlp_url,
             logs=str(self._paths.logs),
             supervisor_pid=os.getpid(),
-            services=views.services(desired, state, self._ingress),
+            services=self._services(),
             proxy=self._proxy.status(),
             watch=self._reloading.status(),
             warnings=(*filter(None, [self._complaint]), *self._reloading.warnings()),
             notices=self._notices.kept,
         )
+
+    def _services(self) -> tuple[ServiceStatus, ...]:
+        found = views.services(self._cluster.desired, self._cluster.state, self._ingress)
+        return with_passed_over(found, self._traffic.policies)
 
     def _exec_spec(self, instance: str, argv: Sequence[str]) -> ExecSpec:
         return self._driver.exec_spec(instance, argv)
@@ -489,5 +505,5 @@ class Daemon:
 def _told(error: SandboxError, project: Project) -> str:
     """In one sentence, with places as seen from the project's folder."""
     more = len(error.problems) - 1 if isinstance(error, ConfigError) else 0
-    hint = f"; {error.hint}" if error.hint else ""
+    hint = f"; {error.hint}" if error.hint and not isinstance(error, RefusedPolicyError) else ""
     return f"{str(error).removeprefix(f'{project.root}/')}{hint}{f' (and {more} more)' if more else ''}"

@@ -19,7 +19,7 @@ from sandbox.control import (
     TrafficControl,
 )
 from sandbox.daemon.notices import Notices
-from sandbox.errors import ProxyError, SandboxError
+from sandbox.errors import ProxyError, RefusedPolicyError, SandboxError
 from sandbox.events import Bus
 from sandbox.model import Project
 from sandbox.model.records import RequestRecord
@@ -37,6 +37,9 @@ from sandbox.traffic.whatif import Recorded
 
 _IN_FORCE_WITHIN = 5.0
 """Seconds a change waits for the proxy before it is answered with a remark."""
+
+_TAKEN = "address_taken"
+"""Of `proxy.control_plane.AddressTakenError`, which is still to be imported."""
 
 _GOLDEN = (Metric.REQUESTS, Metric.ERRORS, Metric.P50, Metric.P99)
 _IN_MEMORY = Path(":memory:")
@@ -61,17 +64,37 @@ class SteeredProxy:
 
     async def enforce(self, policies: Policies) -> str:
         """As `Means.enforce`."""
-        if self._wired is None:
-            return ""
-        before = self._policies
-        self.publish(self._wired, policies)
-        if not await self._keeper.settled(_IN_FORCE_WITHIN):
+        return await self.offer(self._wired, policies) if self._wired is not None else ""
+
+    async def offer(self, wired: Topology, policies: Policies) -> str:
+        """Serve both, or, with a ProxyError, what was served before. A remark when the proxy has not answered."""
+        before, policies_before = self._wired, self._policies
+        self.publish(wired, policies)
+        if not await self._keeper.confirmed(_IN_FORCE_WITHIN):
             return "the proxy has not confirmed it yet; it is in force as soon as the proxy serves"
-        if refusal := self._keeper.refusal:
-            self.publish(self._wired, before)
+        refusal = self._keeper.refusal
+        if refusal is None or (refusal.code == _TAKEN and wired is not before):  # a port is tried again each time
+            return ""
+        if before is not None:
+            self.publish(before, policies_before)
             await self._keeper.settled(_IN_FORCE_WITHIN)
-            raise ProxyError(f"refused it: {refusal}", place="Envoy", hint="nothing was changed; correct the policy")
-        return ""
+        if isinstance(refusal, RefusedPolicyError):
+            raise refusal
+        raise ProxyError(f"refused it: {refusal}", place="Envoy", hint="nothing was changed; correct the policy")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wiring:
+    """Implements `Serving` for a project that was read."""
+
+    proxy: SteeredProxy
+    wired: Topology
+
+    def publish(self, policies: Policies) -> None:
+        self.proxy.publish(self.wired, policies)
+
+    async def offer(self, policies: Policies) -> None:
+        await self.proxy.offer(self.wired, policies)
 
 
 class Numbers:
@@ -122,7 +145,7 @@ class Around:
 
 
 class TrafficSide:
-    """`serve` whenever the project was read; `measure` once there are metrics."""
+    """`begin` once, `serve` whenever the project was read; `measure` once there are metrics."""
 
     def __init__(self, around: Around) -> None:
         self._proxy = SteeredProxy(around.keeper)
@@ -143,8 +166,13 @@ class TrafficSide:
         self._steering = Steering(means, self._store, around.tasks)
         self.control: TrafficControl = self._steering
 
+    async def begin(self, project: Project, wired: Topology) -> RefusedPolicyError | None:
+        """What Envoy refuses of the file's policies, if anything; the rest is in force."""
+        return await self._steering.begin(project, _Wiring(self._proxy, wired))
+
     async def serve(self, project: Project, wired: Topology) -> None:
-        self._proxy.publish(wired, await self._steering.read(project))
+        """ProxyError when Envoy refuses that: nothing has changed."""
+        await self._steering.read(project, _Wiring(self._proxy, wired))
 
     @property
     def policies(self) -> Policies:

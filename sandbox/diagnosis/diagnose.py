@@ -24,7 +24,7 @@ _FAILURES = (Metric.ERRORS, Metric.FAULTS, Metric.TIMEOUTS, Metric.OVERFLOWS, Me
 _AFTER = {
     **dict.fromkeys(("retries_amplify", "own_errors", "broken_connections", "no_answer"), 1),
     "slow_hop": 2,
-    **dict.fromkeys(("waiting", "starting", "recovered"), 3),
+    **dict.fromkeys(("waiting", "starting", "recovered", "version_passed_over"), 3),
 }
 """What often follows from another cause, and is told after those that don't; what fails comes before what is slow."""
 

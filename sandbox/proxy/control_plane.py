@@ -60,6 +60,7 @@ class ControlPlane:
         self._aims: dict[Kind, Aim] = {Kind.RUNTIME: Aim({RUNTIME: runtime(UNTRACED, SLOW_MS)})}
         self._served = EMPTY
         self._good: Topology | None = None  # the newest that was not refused
+        self._confirmed: Topology | None = None  # the newest that an Envoy has taken
         self._refused: Topology | None = None
         self._refusal: ProxyError | None = None
 
@@ -119,11 +120,13 @@ class ControlPlane:
                 await self._fall_back(topology, endpoints, error)
                 raise error from None
             self._good, self._refused, self._refusal = topology, None, None
+            if self._session is not None:
+                self._confirmed = topology
 
     # --- steps
 
     def _explained(self, error: ProxyError, topology: Topology) -> ProxyError:
-        return error if isinstance(error, AddressTakenError) else located(error, self._good, topology)
+        return error if isinstance(error, AddressTakenError) else located(error, self._confirmed, topology)
 
     async def _fall_back(self, topology: Topology, endpoints: Endpoints, error: ProxyError) -> None:
         self._refusal = error
@@ -134,7 +137,8 @@ class ControlPlane:
             log.error("Envoy refused the way back to the last good configuration: %s", refusal.error.message)
 
     def _last_good(self, endpoints: Endpoints) -> Snapshot:
-        return self._builder.build(self._good, endpoints) if self._good is not None else EMPTY
+        good = self._confirmed or self._good
+        return self._builder.build(good, endpoints) if good is not None else EMPTY
 
     async def _move(self, snapshot: Snapshot) -> None:
         before, self._served = self._served, snapshot

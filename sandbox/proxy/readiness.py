@@ -6,28 +6,11 @@ and is answered for with 503 and its name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from sandbox.model import BackendRef, Rule
-from sandbox.proxy.target import Callee, numbered
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassedOver:
-    """Versions that a rule sends no traffic to although it names them."""
-
-    service: str
-    rule: int  # counted from 1
-    versions: tuple[str, ...]
-    instead: tuple[str, ...]  # who takes their share; empty: nobody can, requests are answered with 503
-
-    def __str__(self) -> str:
-        names = " and ".join(self.versions)
-        have = "have no ready instance" if len(self.versions) > 1 else "has no ready instance"
-        if self.instead:
-            return f"rule {self.rule} of {self.service}: {names} {have}; {' and '.join(self.instead)} takes its share"
-        return f"rule {self.rule} of {self.service}: {names} {have}, and it names no other: its requests get 503"
+from sandbox.control import PassedOver
+from sandbox.model import BackendRef, Rule, TrafficPolicy
+from sandbox.proxy.target import Callee
 
 
 def shares(rule: Rule, callee: Callee) -> dict[str, int]:
@@ -41,20 +24,32 @@ def is_ready(version: str, callee: Callee) -> bool:
     return version in callee.ready
 
 
-def passed_over(callee: Callee, has_instances: bool = True) -> Iterator[PassedOver]:
-    """`has_instances`: any version has a ready one; `ready` names all where none has."""
-    for one in numbered(callee.service.policy):
-        if one.number is None or not one.rule.backends:
-            continue
-        wanted = _wanted(one.rule, callee)
-        missing = tuple(version for version in wanted if version not in callee.ready or not has_instances)
-        if missing:
+def passed_over(service: str, policy: TrafficPolicy, missing: Collection[str]) -> Iterator[PassedOver]:
+    """Of every rule that names one of the `missing` versions, which have no ready instance."""
+    for number, rule in enumerate(policy.rules, 1):
+        wanted = _weights(rule.backends)
+        versions = tuple(version for version in wanted if version in missing)
+        if versions:
             instead = tuple(version for version in wanted if version not in missing)
-            yield PassedOver(service=callee.service.name, rule=one.number, versions=missing, instead=instead)
+            sentence = f"rule {number} of {service}: {_sentence(versions, instead)}"
+            yield PassedOver(rule=number, versions=versions, instead=instead, sentence=sentence)
+
+
+def _sentence(versions: Sequence[str], instead: Sequence[str]) -> str:
+    have = "have" if len(versions) > 1 else "has"
+    what = f"{' and '.join(versions)} {have} no ready instance"
+    if not instead:
+        return f"{what}, and it names no other: its requests get 503"
+    takes, whose = "take" if len(instead) > 1 else "takes", "their" if len(versions) > 1 else "its"
+    return f"{what}; {' and '.join(instead)} {takes} {whose} share"
 
 
 def _wanted(rule: Rule, callee: Callee) -> dict[str, int]:
+    return _weights(rule.backends or tuple(BackendRef(version=version) for version in callee.ready))
+
+
+def _weights(backends: Iterable[BackendRef]) -> dict[str, int]:
     weights: dict[str, int] = {}
-    for backend in rule.backends or tuple(BackendRef(version=version) for version in callee.ready):
+    for backend in backends:
         weights[backend.version] = weights.get(backend.version, 0) + backend.weight
     return {version: weight for version, weight in weights.items() if weight > 0}

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from sandbox.errors import ProxyError
+from sandbox.errors import ProxyError, RefusedPolicyError
 from sandbox.model import Rule, TrafficPolicy
 from sandbox.proxy.topology import MeshService, Topology
 
 _CLUSTER = re.compile(r"\b(?:edge\|[^|\s]+|undeclared|inbound)\|([^|\s]+)\|")
+_LISTENER = "listener: "  # no policy changes any
 _NO_POLICY = TrafficPolicy()
-
-
-class RefusedPolicyError(ProxyError):
-    """Envoy refuses what a service's policy asks for."""
-
-    code = "policy_refused"
-
-    def __init__(self, words: str, service: str, rule: int | None) -> None:
-        """`rule`: counted from 1; None where it can't be known."""
-        place = f"traffic of {service}" if rule is None else f"traffic of {service}, rule {rule}"
-        super().__init__(f"Envoy refuses it: {words}", place=place, hint="nothing has changed; mend it and try again")
-        self.service = service
-        self.rule = rule
 
 
 def located(error: ProxyError, good: Topology | None, refused: Topology) -> ProxyError:
@@ -36,25 +25,50 @@ def located(error: ProxyError, good: Topology | None, refused: Topology) -> Prox
     changed = [one for one in refused.services if one.policy != known.get(one.name, _NO_POLICY)]
     named = set(_CLUSTER.findall(error.message))
     suspects = [one for one in changed if one.name in named] or changed
-    found = [(service, rule) for service in suspects if (rule := _repeated(service.policy, error.message)) is not None]
-    if found:
-        return RefusedPolicyError(error.message, found[0][0].name, found[0][1])
-    if len(suspects) != 1:
+    befores = {one.name: known.get(one.name, _NO_POLICY) for one in suspects}
+    repeated = max((_repeated(one, befores[one.name], error.message) for one in suspects), default=_NOTHING)
+    if repeated > _NOTHING:
+        return _refused(error.message, repeated.service, repeated.rule)
+    if not suspects or _LISTENER in error.message:
         return error
+    if len(suspects) > 1:
+        return _refused(error.message, "", None)
     (service,) = suspects
-    return RefusedPolicyError(error.message, service.name, _only_new(service, known.get(service.name, _NO_POLICY)))
+    return _refused(error.message, service.name, _only_new(service, befores[service.name]))
 
 
-def _repeated(policy: TrafficPolicy, words: str) -> int | None:
-    """The first rule of which Envoy repeats an expression."""
-    for number, rule in enumerate(policy.rules, 1):
-        if any(len(text) > 1 and text in words for text in _expressions(rule)):
-            return number
-    return None
+def _refused(words: str, service: str, rule: int | None) -> RefusedPolicyError:
+    """rule: its index; None, and no service, where it can't be known."""
+    place = "traffic" + (f".{service}" if service else "") + (f".rules[{rule}]" if rule is not None else "")
+    hint = "nothing has changed; mend it and try again"
+    return RefusedPolicyError(f"Envoy refuses it: {words}", place=place, hint=hint)
+
+
+class _Repeated(NamedTuple):
+    """What Envoy's words have in common with a rule; the more, the larger."""
+
+    length: int  # of the longest text
+    service: str
+    rule: int
+
+
+_NOTHING = _Repeated(1, "", 0)  # a single character says nothing
+
+
+def _repeated(service: MeshService, before: TrafficPolicy, words: str) -> _Repeated:
+    """The new rule of which Envoy repeats the longest expression."""
+    rules = [(index, rule) for index, rule in enumerate(service.policy.rules) if rule not in before.rules]
+    found = (
+        _Repeated(len(text), service.name, index)
+        for index, rule in rules
+        for text in _expressions(rule)
+        if text in words
+    )
+    return max(found, default=_NOTHING)
 
 
 def _only_new(service: MeshService, before: TrafficPolicy) -> int | None:
-    new = [number for number, rule in enumerate(service.policy.rules, 1) if rule not in before.rules]
+    new = [number for number, rule in enumerate(service.policy.rules) if rule not in before.rules]
     return new[0] if len(new) == 1 else None
 
 

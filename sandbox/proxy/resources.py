@@ -47,6 +47,9 @@ from sandbox.proxy.topology import Address, Caller, EdgeListener, EndpointKey, E
 
 T = TypeVar("T")
 
+MOST_NAMED = 400
+"""Pairs of a caller and a service that are told apart only to name who is refused: each is a cluster."""
+
 
 class Memory:
     """Results of the last round by key, each kept as long as its input stays equal."""
@@ -260,8 +263,11 @@ def _callee(service: MeshService, endpoints: Endpoints, around: Around, was_guar
 
 
 def _callers_by_callee(topology: Topology) -> Callable[[MeshService], tuple[Proxied, ...]]:
-    """Who is known where services are called by name: those that declare one, and those that its policy names."""
+    """Who is known where services are called by name: those that declare one, and those that its policy names. Where
+    only declared calls are allowed the others are known too, so that who is refused is named, unless they are many."""
     proxies = {one.name: one.http_proxy for one in topology.callers if one.http_proxy is not None}
+    pairs = len(proxies) * len(topology.services)
+    everybody = frozenset(proxies if topology.mesh.declared_only and pairs <= MOST_NAMED else ())
     declared: dict[str, list[str]] = {}
     for caller in topology.callers:
         for callee in dict.fromkeys(edge.callee for edge in caller.edges):
@@ -269,7 +275,7 @@ def _callers_by_callee(topology: Topology) -> Callable[[MeshService], tuple[Prox
 
     def callers(service: MeshService) -> tuple[Proxied, ...]:
         own = dict.fromkeys(declared.get(service.name, ()), True)
-        named = {name: False for name in sorted(callers_named(service.policy)) if name not in own}
+        named = {name: False for name in sorted(callers_named(service.policy) | everybody) if name not in own}
         return tuple(
             Proxied(name, proxy, known)
             for name, known in {**own, **named}.items()

@@ -78,7 +78,7 @@ class ProxyKeeper:
         self._progress = asyncio.Condition()
         self._streak = 0
         self._connected = False
-        self._refusal = ""
+        self._refusal: SandboxError | None = None
 
     def open(self, running: EnvoyProcess | None) -> None:
         """Begin: take over an Envoy that runs, or start one."""
@@ -132,9 +132,20 @@ class ProxyKeeper:
                 return True
         return False
 
+    async def confirmed(self, patience: float) -> bool:
+        """Whether an Envoy has taken, or refused, all published so far by then. At once when there is none to ask."""
+        number = self._published
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience), self._progress:
+                await self._progress.wait_for(lambda: self._is_confirmed(number) or self._status is Status.FAILED)
+        return self._is_confirmed(number)
+
+    def _is_confirmed(self, number: int) -> bool:
+        return self._connected and self._applied >= max(number, self._first)
+
     @property
-    def refusal(self) -> str:
-        """What Envoy had against the newest topology, which it then does not serve; empty when it does."""
+    def refusal(self) -> SandboxError | None:
+        """What Envoy had against the newest topology, which it then does not serve; None when it does."""
         return self._refusal
 
     def exited(self, pid: int | None, why: str) -> None:
@@ -165,11 +176,13 @@ class ProxyKeeper:
                 self._tasks.spawn(self._bring_up(0.0, adopted=True), name="wait for the proxy")
                 return
             self._failed(error)
+            await self._moved_on()
             return
         self.publish()
         self._first = min(self._first, self._published)
         await self.served()
         self._connected = True
+        await self._moved_on()
         self._judge()
         self._say(Kind.PROXY_STARTED, f"Envoy {self._host.version} serves" + (" (it never stopped)" if adopted else ""))
 
@@ -198,26 +211,29 @@ class ProxyKeeper:
             except Exception as error:  # the next change must still find a writer
                 log.exception("could not configure the proxy")
                 self._task_failed("configure the proxy", error)
-            async with self._progress:
-                self._applied = number
-                self._progress.notify_all()
+            self._applied = number
+            await self._moved_on()
+
+    async def _moved_on(self) -> None:
+        async with self._progress:
+            self._progress.notify_all()
 
     async def _apply(self, topology: Topology, endpoints: Endpoints) -> None:
         try:
             await self._plane.apply(topology, endpoints)
         except SandboxError as error:
-            if str(error) != self._refusal:
-                self._refusal = str(error)
-                message = f"Envoy refused a change and keeps the last good one: {error}"
+            known, self._refusal = self._refusal, error
+            if known is None or str(known) != str(error):
+                message = f"Envoy keeps the last good configuration, for it refused a change: {error}"
                 self._say(Kind.PROXY_REFUSED, message, Severity.ERROR)
         else:
-            self._refusal = ""
+            self._refusal = None
         self._judge()
 
     def _judge(self) -> None:
         """Connected is not enough: what Envoy refused it does not serve."""
         if self._connected:
-            ill = bool(self._refusal)
+            ill = self._refusal is not None
             self._set(
                 Status.UNHEALTHY if ill else Status.HEALTHY, f"refused a change: {self._refusal}" if ill else None
             )

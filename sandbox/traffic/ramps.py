@@ -95,11 +95,15 @@ def checked(request: RampRequest, versions: Sequence[str]) -> tuple[Condition, .
 
 
 def weights(ramp: RunningRamp) -> dict[str, int]:
-    """Of all versions, in thousandths, so that the others keep their proportions."""
+    """Of all versions, so that the others keep their proportions: percentages, else thousandths."""
     own = ramp.share * 10
     whole = sum(ramp.others.values())
     rest = {name: round((1000 - own) * weight / whole) for name, weight in ramp.others.items()} if whole else {}
-    return {**{name: weight for name, weight in rest.items() if weight}, ramp.request.version: own}
+    thousandths = {**{name: weight for name, weight in rest.items() if weight}, ramp.request.version: own}
+    if len(thousandths) == 1:
+        return {ramp.request.version: 1}
+    exact = all(weight % 10 == 0 for weight in thousandths.values())
+    return {name: weight // 10 for name, weight in thousandths.items()} if exact else thousandths
 
 
 def advise(ramp: RunningRamp, now: float, signals: GoldenSignals | None) -> Advice:

@@ -91,6 +91,16 @@ async def the_mesh(mesh: Mesh, services: int) -> None:
     await mesh.apply()
 
 
+class _Nothing:
+    """The file has no policies."""
+
+    def publish(self, policies: Policies) -> None:
+        assert not policies
+
+    async def offer(self, policies: Policies) -> None:
+        assert not policies
+
+
 def steering(mesh: Mesh, project: Project, folder: Path) -> Steering:
     async def enforce(policies: Policies) -> str:
         await mesh.plane.apply(with_policies(mesh.topology, policies), dict(mesh.endpoints))
@@ -122,7 +132,7 @@ async def measure(services: int, changes: int) -> None:
         async with Mesh() as mesh:
             await the_mesh(mesh, services)
             control = steering(mesh, project, Path(folder))
-            await control.read(project)
+            await control.begin(project, _Nothing())
             load, end = Load(f"http://{mesh.edge('shop', 's0')}/"), asyncio.Event()
             under_load = asyncio.ensure_future(load.run(end))
             times, stale = await changed(mesh, control, services, changes)

@@ -42,6 +42,32 @@ def test_files_are_merged_in_order(shop: Place, capsys: Output) -> None:
     assert "--debug" in capsys.readouterr().out
 
 
+def test_outside_of_all_projects_it_is_the_one_that_runs(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    text = "name: mill\nservices: {web: {image: web}}\n"
+    place.running("bakery")
+    (place.apps / "bakery" / "sandbox.yaml").write_text(text.replace("mill", "bakery"))
+    monkeypatch.chdir(place.apps)
+    assert main(["config", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "bakery"
+    assert main(["config", "--dockerfile", "nobody"]) == 2
+    assert "nobody: there is no such service" in capsys.readouterr().err
+
+    place.running("mill")
+    (place.apps / "mill" / "sandbox.yaml").write_text(text)
+    assert main(["config"]) == 2
+    assert "several projects fit" in capsys.readouterr().err
+    assert main(["config", "--project", "mill", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "mill"
+
+
+def test_outside_of_all_projects_where_none_runs(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.chdir(place.apps)
+    assert main(["config"]) == 2
+    assert "there is no sandbox.yaml here or in a folder above" in capsys.readouterr().err
+
+
 def test_a_sample_by_name(place: Place, capsys: Output) -> None:
     assert main(["config", "bakery", "-o", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "bakery"

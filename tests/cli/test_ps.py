@@ -11,7 +11,7 @@ import yaml
 from sandbox.cli.main import main
 from sandbox.cli.ps import as_table
 from sandbox.cli.style import Style
-from sandbox.control import ProjectStatus, Status
+from sandbox.control import PassedOver, ProjectStatus, Status
 from tests.fakes import data
 from tests.fakes.control import FakeControl
 
@@ -48,6 +48,13 @@ def test_reasons_go_below_where_they_do_not_fit_beside() -> None:
     assert wide == table(crashing())
     assert "REASON" not in narrow[2]
     assert narrow[-1] == "orders: exit code 1"
+
+
+def test_a_version_that_gets_no_traffic_is_told() -> None:
+    one = PassedOver(rule=1, versions=("v2",), instead=("v1",), sentence="rule 1 of orders: v2 has no ready instance")
+    orders = replace(data.service("orders"), passed_over=(one,))
+
+    assert table(data.project(orders))[-1] == "warning: rule 1 of orders: v2 has no ready instance"
 
 
 def test_with_instances() -> None:

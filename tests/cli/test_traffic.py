@@ -194,6 +194,7 @@ def test_a_dry_run_shows_the_difference(bakery: FakeControl, capsys: Output) -> 
         "--- in force",
         "+++ wanted",
         "  nothing was changed (--dry-run)",
+        "  just this, and nothing else meanwhile: --if-revision 0",
     ]
 
 
@@ -316,9 +317,24 @@ def test_one_service_and_one_that_is_not_there(bakery: FakeControl, capsys: Outp
     assert traffic("get oven") == 2
 
 
+@pytest.mark.parametrize(
+    ("line", "method"),
+    [
+        ("fault pantry --abort 503 --if-revision 7", "change"),
+        ("try --if-revision 7 route steamer v2 -d", "start_trial"),
+        ("try route steamer v2 --if-revision 7", "start_trial"),
+        ("ramp steamer v2 -d --if-revision 7", "start_ramp"),
+    ],
+)
+def test_what_was_looked_at_is_what_is_changed(bakery: FakeControl, line: str, method: str) -> None:
+    assert traffic(line) == 0
+    ((called, asked, *_),) = bakery.traffic.calls
+    assert (called, asked.if_revision) == (method, 7)
+
+
 def test_history_diff_and_rollback(bakery: FakeControl, capsys: Output) -> None:
-    assert traffic("rollback 3 --why enough") == 0
-    assert bakery.traffic.calls == [("rollback", 3, Origin.CLI, "enough")]
+    assert traffic("rollback 3 --why enough --if-revision 5") == 0
+    assert bakery.traffic.calls == [("rollback", 3, Origin.CLI, "enough", 5)]
     capsys.readouterr()
 
     assert traffic("history") == 0

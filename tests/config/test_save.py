@@ -132,6 +132,18 @@ def test_what_stands_in_another_file_is_not_written_here(folder: Folder) -> None
     assert caught.value.place == "over.yaml:3:5"
 
 
+def test_a_copy_that_came_with_the_package_is_not_written(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "name: x\nservices: {}\n"
+    file = folder.write(text)
+    monkeypatch.setattr("sandbox.config.save.traffic.installed", lambda: file.parent.parent)
+
+    with pytest.raises(SandboxError, match="own copy of the sample app") as caught:
+        save_traffic(project_of(file), {"mill": {"concurrency": 3}}, ENVIRONMENT)
+
+    assert caught.value.hint.startswith(f"have one of yours: cp -r {file.parent} . && sandbox up ./")
+    assert file.read_text() == text
+
+
 def test_a_file_that_is_no_longer_valid_is_told(folder: Folder) -> None:
     with pytest.raises(ConfigError) as caught:
         save(folder, "traffic: {c: {concurrency: x}}\n", {"c": {"concurrency": 2}})

@@ -15,6 +15,7 @@ from sandbox.events import Bus
 from sandbox.model import TrafficPolicy
 from sandbox.model.records import RequestRecord
 from sandbox.paths import ProjectPaths
+from sandbox.proxy.control_plane import AddressTakenError
 from sandbox.proxy.topology import Address, MeshService, Topology
 from sandbox.traffic.whatif import Recorded
 
@@ -34,18 +35,23 @@ class ScriptedKeeper:
 
     def __init__(self) -> None:
         self.published: list[TrafficPolicy] = []
+        self.topologies: list[Topology] = []
         self.refuses = False
+        self.error = ProxyError("no such filter")
         self.settles = True
 
     def publish(self, *, topology: Topology) -> None:
         self.published.append(topology.services[0].policy)
+        self.topologies.append(topology)
 
     async def settled(self, patience: float) -> bool:
         return self.settles
 
+    confirmed = settled
+
     @property
-    def refusal(self) -> str:
-        return "no such filter" if self.refuses and self.published[-1] == POLICY else ""
+    def refusal(self) -> ProxyError | None:
+        return self.error if self.refuses and self.published[-1] == POLICY else None
 
 
 @pytest.fixture
@@ -72,6 +78,26 @@ async def test_what_envoy_refuses_is_taken_back(proxy: SteeredProxy, keeper: Scr
         await proxy.enforce({"mill": POLICY})
 
     assert keeper.published == [TrafficPolicy(), POLICY, TrafficPolicy()]
+
+
+async def test_a_project_that_is_refused_gives_way_to_the_one_before(
+    proxy: SteeredProxy, keeper: ScriptedKeeper
+) -> None:
+    keeper.refuses = True
+    bigger = replace(WIRED, services=(*WIRED.services, MeshService(name="store", versions=("v1",), ports=())))
+
+    with pytest.raises(ProxyError):
+        await proxy.offer(bigger, {"mill": POLICY})
+
+    assert keeper.topologies[-1] == WIRED and proxy.policies == {}
+
+
+async def test_a_port_that_is_taken_is_no_fault_of_the_policies(proxy: SteeredProxy, keeper: ScriptedKeeper) -> None:
+    keeper.refuses, keeper.error = True, AddressTakenError("cannot bind", ())
+
+    assert await proxy.offer(replace(WIRED, gateway=Address("127.0.0.1", 8081)), {"mill": POLICY}) == ""
+
+    assert keeper.published[-1] == POLICY
 
 
 async def test_a_proxy_that_does_not_answer_is_said(proxy: SteeredProxy, keeper: ScriptedKeeper) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.control import Confidence, InstanceUsage, Status
+from sandbox.control import Confidence, InstanceUsage, PassedOver, Status
 from sandbox.diagnosis import diagnose
 from sandbox.events import Kind, ReloadReport
 from sandbox.model import (
@@ -245,6 +245,17 @@ def test_denied_by_a_rule_and_for_not_being_declared() -> None:
     assert by_rule.facts[-1] == "authorization of its traffic policy: denies from anybody"
     assert by_rule.command == "sandbox traffic clear pantry deny"
     assert undeclared.command == "add pantry to depends_on of storefront"
+
+
+def test_a_version_whose_share_others_have() -> None:
+    sentence = "rule 1 of pantry: v2 has no ready instance; v1 takes its share"
+    one = PassedOver(rule=1, versions=("v2",), instead=("v1",), sentence=sentence)
+    pantry = replace(service("pantry"), passed_over=(one,))
+
+    found = first(why("storefront", pantry))
+
+    assert (found.kind, found.message) == ("version_passed_over", sentence)
+    assert (found.facts, found.command) == (("v2 is scaled to 0",), "sandbox scale pantry@v2=1")
 
 
 def test_a_rule_that_leads_to_no_ready_version() -> None:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from sandbox.proxy.envoy import find_envoy
 from tests.integration import vocabulary
 from tests.integration.harness import eventually, kill, newcomer, proxy_pid, supervisor_pid
 from tests.integration.street import Street, make_street
+
+TOO_LARGE = """\
+      - matches: [{path: {type: RegularExpression, value: "/(a|b){60}"}}]
+        fault: {abort: {httpStatus: 500}}
+"""
+"""A rule that `stricter_envoy` refuses."""
 
 ORDERS = "/via/orders/x"
 PANTRY = "/via/orders/via/pantry/"
@@ -19,16 +27,32 @@ PANTRY = "/via/orders/via/pantry/"
 @pytest.fixture(scope="module")
 def running() -> Iterator[Street]:
     with newcomer() as user:
+        user.environment["SANDBOX_ENVOY"] = str(stricter_envoy(user.home))
         street = make_street(user)
         user.up(street.folder)
         yield street
         user.down(street.folder)
 
 
+def stricter_envoy(folder: Path) -> Path:
+    """An Envoy that takes regular expressions up to a tenth of the size that the checks let through."""
+    layer = {"name": "stricter", "static_layer": {"re2.max_program_size.error_level": 100}}
+    more = json.dumps({"layered_runtime": {"layers": [layer]}})
+    path = folder / "stricter-envoy"
+    path.write_text(f"#!/bin/sh\nexec '{find_envoy({})}' \"$@\" --config-yaml '{more}'\n")
+    path.chmod(0o755)
+    return path
+
+
 @pytest.fixture
 def street(running: Street) -> Iterator[Street]:
     """As the file says, before and after each test."""
+    file = running.folder / "sandbox.yaml"
+    text = file.read_text()
     yield running
+    if file.read_text() != text:  # it failed half way
+        file.write_text(text)
+        eventually(lambda: not running.state()["drift"])
     running.traffic("rollback", "1")
 
 
@@ -170,6 +194,53 @@ def test_what_is_not_valid_changes_nothing(street: Street) -> None:
     assert street.state()["revision"] == before
 
 
+def test_what_envoy_refuses_changes_nothing_and_is_said_with_its_place(street: Street) -> None:
+    before = street.state()["revision"]
+    file = street.folder / "wish.yaml"
+    file.write_text(
+        f"pantry: {{concurrency: 5}}\norders:\n  rules:\n{TOO_LARGE}      - backendRefs: [{{version: v2}}]\n"
+    )
+
+    failed = street.traffic("apply", "-f", str(file), check=1)
+    assert f"error: {file}:4:9: Envoy refuses it: " in failed.stderr and "max program size" in failed.stderr
+    assert "hint: nothing has changed" in failed.stderr
+    failed = street.traffic("fault", "pantry", "--abort", "503", "--path", "~/(a|b){60}", check=1)
+    assert "error: sandbox traffic fault pantry: Envoy refuses it: " in failed.stderr
+    failed = street.traffic("try", str(file), check=1)
+    assert f"error: {file}:4:9: Envoy refuses it: " in failed.stderr
+
+    assert street.answers(PANTRY, 3) == {"pantry-v1": 3}
+    state = street.state()
+    assert (state["revision"], state["drift"], state["trial"]) == (before, [], None)
+    assert json.loads(street.sandbox.run("ps", "-o", "json", cwd=street.folder).stdout)["proxy"]["status"] == "healthy"
+
+
+def test_a_saved_file_that_envoy_refuses_is_no_revision(street: Street) -> None:
+    file = street.folder / "sandbox.yaml"
+    text, before = file.read_text(), street.state()["revision"]
+    head, rules, rest = text.partition("    rules:\n")
+    place = f"{file}:{len((head + rules).splitlines()) + 1}:9"
+
+    file.write_text(f"{head}{rules}{TOO_LARGE}{rest}")
+    eventually(lambda: street.state()["refused"])
+
+    state = street.state()
+    assert f"{place}: Envoy refuses it: " in state["refused"] and "max program size" in state["refused"]
+    assert (state["revision"], state["drift"]) == (before, ["orders"])
+    assert street.answers(ORDERS, 3) == {"orders-v1": 3}
+    said = street.traffic("get").stdout
+    assert "not as in the file: orders" in said and "sandbox.yaml:" in said and "Envoy refuses it" in said
+    assert street.traffic("history", "-n", "1").stdout.splitlines()[1].startswith(f"{before} ")
+    events = street.sandbox.run("events", cwd=street.folder).stdout
+    assert "Envoy refuses it" in events and "nothing changes until sandbox.yaml is mended" in events
+    again = street.sandbox.run("up", street.folder, "-d", check=1)
+    assert "sandbox.yaml:" in again.stderr and "Envoy refuses it" in again.stderr
+
+    file.write_text(text)
+    eventually(lambda: not street.state()["refused"])
+    assert (street.state()["revision"], street.state()["drift"]) == (before, [])
+
+
 def test_a_change_that_expects_another_revision(street: Street) -> None:
     file = street.folder / "wish.yaml"
     file.write_text("pantry: {concurrency: 5}\n")
@@ -177,6 +248,24 @@ def test_a_change_that_expects_another_revision(street: Street) -> None:
     failed = street.traffic("apply", "-f", str(file), "--if-revision", "99999", check=1)
 
     assert "is in force, not 99999" in failed.stderr
+
+
+def test_a_version_without_an_instance_is_passed_over_and_that_is_said(street: Street) -> None:
+    street.traffic("split", "orders", "v1=50", "v2=50")
+    street.sandbox.run("scale", "orders@v2=0", cwd=street.folder)
+    sentence = "rule 1 of orders: v2 has no ready instance; v1 takes its share"
+
+    def is_said() -> bool:
+        return all(sentence in street.sandbox.run(word, cwd=street.folder).stdout for word in ("ps", "events", "why"))
+
+    eventually(is_said)
+    assert street.answers(ORDERS, 20) == {"orders-v1": 20}
+    assert "v2 has no ready instance" in street.traffic("lint").stdout
+    assert "v2 has no ready instance" in street.traffic("explain", "GET http://orders/x", "--from", "shop").stdout
+
+    street.sandbox.run("scale", "orders@v2=1", cwd=street.folder)
+    eventually(lambda: "no rule of orders passes" in street.sandbox.run("events", cwd=street.folder).stdout)
+    eventually(lambda: "orders-v2" in street.answers(ORDERS, 20))
 
 
 def test_connections_stay_open_and_no_request_fails_while_policies_change(street: Street) -> None:
@@ -218,11 +307,14 @@ def test_a_trial_ends_by_itself(street: Street) -> None:
 
 
 def test_a_trial_ends_although_supervisor_and_terminal_die(street: Street) -> None:
-    with street.sandbox.started("traffic", "try", "--for", "4s", "route", "orders", "v2", cwd=street.folder):
-        eventually(lambda: street.answers(ORDERS, 1) == {"orders-v2": 1}, 3)
+    with street.sandbox.started(
+        "traffic", "try", "--for", "4s", "route", "orders", "v2", cwd=street.folder
+    ) as terminal:
+        eventually(lambda: street.answers(ORDERS, 1) == {"orders-v2": 1})
+        kill(terminal.pid)
         kill(supervisor_pid(street.sandbox))
 
-    eventually(lambda: street.state()["trial"]["ended"], 20)
+    eventually(lambda: street.state()["trial"]["ended"])
     assert street.answers(ORDERS, 5) == {"orders-v1": 5}
     assert street.state()["drift"] == []
 

@@ -104,8 +104,16 @@ async def test_only_declared_calls_where_the_mesh_says_so(mesh: Mesh) -> None:
     assert (await stage.ask(caller="gateway")).status == 200
     answer = await stage.ask_by_name(caller="thief")
     assert (answer.status, answer.headers["x-sandbox-reason"]) == (403, "denied")
-    assert answer.text.startswith("sandbox: the caller does not declare steamer in depends_on, and only declared calls")
+    assert answer.text.startswith("sandbox: thief does not declare steamer in depends_on, and only declared calls")
     assert stage.upstreams["v1"].seen == {"GET": 2}
+    assert await stage.counter("cluster.denied|thief|steamer|8000.upstream_rq_403") == 1
+
+
+async def test_of_very_many_callers_who_is_refused_is_not_named(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.proxy.resources.MOST_NAMED", 2)
+    stage = await steered(mesh, settings=MeshSettings(declared_only=True))
+    answer = await stage.ask_by_name(caller="thief")
+    assert answer.text.startswith("sandbox: the caller does not declare steamer in depends_on, and only declared calls")
 
 
 async def test_a_denied_tcp_caller_gets_no_connection(mesh: Mesh) -> None:

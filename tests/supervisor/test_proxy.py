@@ -194,6 +194,29 @@ async def test_a_refused_change_is_said_once_and_the_next_one_goes_through(stage
     assert stage.plane.applied[-1] == {}
 
 
+async def test_what_envoy_has_answered_is_confirmed(stage: Stage) -> None:
+    stage.plane.connected.clear()
+    stage.keeper.publish(topology=TOPOLOGY)
+    stage.keeper.open(None)
+    await stage.keeper.served()
+    assert not await stage.keeper.confirmed(patience=0.01)  # a control plane without an Envoy takes everything
+
+    confirmed = asyncio.ensure_future(stage.keeper.confirmed(patience=30))
+    stage.plane.failure = ProxyError("weight must be positive")
+    stage.plane.connected.set()
+
+    assert await confirmed
+    assert stage.keeper.refusal is stage.plane.failure
+
+
+async def test_where_there_is_no_envoy_nobody_waits_for_its_word(stage: Stage) -> None:
+    stage.envoy.failure = ProxyError("there is no Envoy for this machine")
+    stage.keeper.publish(topology=TOPOLOGY)
+    stage.keeper.open(None)
+
+    assert not await stage.keeper.confirmed(patience=30)
+
+
 async def test_an_ailing_proxy_holds_nobody_up_for_long(stage: Stage) -> None:
     stage.plane.gate.clear()
     stage.keeper.publish(topology=TOPOLOGY)

@@ -85,7 +85,8 @@ def test_the_others_share_the_rest_as_before() -> None:
     ramp = RunningRamp(request=ASKED, back=None, others={"v1": 3, "v3": 1})
 
     assert weights(ramp) == {"v1": 712, "v3": 238, "v2": 50}
-    assert weights(RunningRamp(request=ASKED, back=None, others={"v1": 1}, step=2)) == {"v2": 1000}
+    assert weights(RunningRamp(request=ASKED, back=None, others={"v1": 1})) == {"v1": 95, "v2": 5}
+    assert weights(RunningRamp(request=ASKED, back=None, others={"v1": 1}, step=2)) == {"v2": 1}
 
 
 def test_a_new_supervisor_reads_what_an_old_one_noted() -> None:

@@ -42,7 +42,12 @@ def _saying(parser: ArgumentParser) -> None:
     """How a change is made, and told."""
     parser.add_argument("--why", default="", metavar="TEXT", help="kept in the history")
     parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+    _depending(parser)
     output_option("table", "json")(parser)
+
+
+def _depending(parser: ArgumentParser) -> None:
+    parser.add_argument("--if-revision", type=int, metavar="N", help="only when this revision is in force")
 
 
 def _short(*arguments: Callable[[ArgumentParser], None], matches: bool = True) -> Callable[[ArgumentParser], None]:
@@ -148,7 +153,6 @@ def _apply(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="`traffic:` of a sandbox.yaml, or what is below it; - is stdin",
     )
-    parser.add_argument("--if-revision", type=int, metavar="N", help="only when this revision is in force")
     _saying(parser)
 
 
@@ -171,6 +175,7 @@ def _count(text: str) -> int:
 def _rollback(parser: ArgumentParser) -> None:
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="a revision (default: the one before)")
     parser.add_argument("--why", default="", metavar="TEXT", help="kept in the history")
+    _depending(parser)
     output_option("table", "json")(parser)
 
 
@@ -186,6 +191,7 @@ def _try(parser: ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="keep what is being tried")
     parser.add_argument("-d", "--detach", action="store_true", help="return at once; it ends by itself all the same")
     parser.add_argument("--why", default="", metavar="TEXT", help="kept in the history")
+    _depending(parser)
     output_option("table", "json")(parser)
 
 
@@ -207,6 +213,7 @@ def _ramp(parser: ArgumentParser) -> None:
     parser.add_argument("--end", action="store_true", help="end the ramp of the service now, and go back")
     parser.add_argument("-d", "--detach", action="store_true", help="return at once; it goes on all the same")
     parser.add_argument("--why", default="", metavar="TEXT", help="kept in the history")
+    _depending(parser)
     _matchers(parser)
     output_option("table", "json")(parser)
 

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
 from sandbox.cli.times import age
-from sandbox.cli.traffic.edits import FORMS, edit_of
-from sandbox.cli.traffic.policyfile import PolicyFile, read_policies
+from sandbox.cli.traffic.edits import FORMS
+from sandbox.cli.traffic.policyfile import PolicyFile, read_policies, said
 from sandbox.control import Change, ChangeResult, Control, Finding, Origin, Rerouted
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "grey"}
@@ -23,7 +23,7 @@ def _change(options: Namespace, wish: PolicyFile) -> int:
         edits=wish.edits,
         origin=Origin.CLI,
         why=options.why,
-        if_revision=getattr(options, "if_revision", None),
+        if_revision=options.if_revision,
         dry_run=options.dry_run,
     )
 
@@ -36,7 +36,7 @@ def _change(options: Namespace, wish: PolicyFile) -> int:
 
 
 def _form(name: str) -> Callable[[Namespace], int]:
-    return lambda options: _change(options, PolicyFile((edit_of(name, options),), {}))
+    return lambda options: _change(options, said(name, options))
 
 
 split, route, fault, timeout, retry, limit, mirror, allow, deny, clear = map(_form, FORMS[:-1])
@@ -49,7 +49,8 @@ def apply(options: Namespace) -> int:
 
 def rollback(options: Namespace) -> int:
     async def conversation(control: Control) -> int:
-        show(await control.traffic.rollback(options.number, Origin.CLI, options.why), options)
+        back = control.traffic.rollback(options.number, Origin.CLI, options.why, options.if_revision)
+        show(await back, options)
         return 0
 
     return talk(options, conversation)
@@ -90,9 +91,11 @@ def _lines(result: ChangeResult, style: Style, *, dry_run: bool) -> Iterator[str
     if result.what_if is not None and result.what_if.requests:
         yield f"  {_rerouted(result.what_if, dry_run=dry_run)}"
     yield from (finding_line(finding, style) for finding in result.findings)
-    yield (
-        "  nothing was changed (--dry-run)" if dry_run else f"  {style.paint('back: sandbox traffic rollback', 'grey')}"
-    )
+    if dry_run:
+        yield "  nothing was changed (--dry-run)"
+        yield f"  {style.paint(f'just this, and nothing else meanwhile: --if-revision {result.against}', 'grey')}"
+    else:
+        yield f"  {style.paint('back: sandbox traffic rollback', 'grey')}"
 
 
 def _rerouted(found: Rerouted, *, dry_run: bool) -> str:

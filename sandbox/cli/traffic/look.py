@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
-from sandbox.cli.table import render
+from sandbox.cli.table import fitted, terminal_width
 from sandbox.cli.times import age
 from sandbox.cli.traffic.change import diff_lines, finding_line
 from sandbox.cli.wrap import width_of, wrapped
@@ -47,14 +47,18 @@ def _names(state: TrafficState, wanted: Sequence[str]) -> list[str]:
 def _state_lines(state: TrafficState, names: Sequence[str], now: float, style: Style) -> Iterator[str]:
     yield f"revision {state.revision}" + (f", not as in the file: {', '.join(state.drift)}" if state.drift else "")
     rows = [row for name in names for row in _rows(name, state.shown.get(name, ()))]
-    yield from render(("SERVICE", "RULE", "REQUESTS", "GO TO", "AND"), rows)
+    columns = ("SERVICE", "RULE", "REQUESTS", "GO TO", "AND")
+    yield from fitted(columns, rows, terminal_width(), columns[2:])
     if plain := [name for name in names if not state.shown.get(name)]:
         yield f"without a policy: {', '.join(plain)}"
     if state.trial is not None and state.trial.ended is None:
         yield style.paint(trial_line(state.trial, now), "yellow")
     for ramp in state.ramps:
         yield ramp_line(ramp, now)
-    if state.drift:
+    if state.refused:
+        yield style.paint(f"what the file says is not in force: {state.refused}", "red")
+        yield style.paint("see: sandbox traffic diff", "grey")
+    elif state.drift:
         yield style.paint("see: sandbox traffic diff · keep: sandbox traffic save", "grey")
 
 
@@ -80,7 +84,7 @@ def history(options: Namespace) -> int:
             print_as(options.output, [asdict(one) for one in revisions])
             return 0
         rows = [_revision_row(one) for one in revisions]
-        print("\n".join(render(("REVISION", "WHEN", "FROM", "WHAT", "WHY"), rows)))
+        print("\n".join(fitted(("REVISION", "WHEN", "FROM", "WHAT", "WHY"), rows, terminal_width(), ("WHAT", "WHY"))))
         return 0
 
     return talk(options, conversation)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from sandbox.cli.traffic.edits import edit_of
 from sandbox.control import Edit, EditAction
-from sandbox.errors import ConfigError, Location, SandboxError, UsageError
+from sandbox.errors import ConfigError, Location, RefusedPolicyError, SandboxError, UsageError
 
 if TYPE_CHECKING:
     import yaml
@@ -30,13 +32,17 @@ class PolicyFile:
 
     edits: tuple[Edit, ...]
     places: Mapping[str, Location]  # by `traffic.SERVICE.rules[0]…`
+    command: str = ""  # that says it instead of a file
 
     async def located(self, answer: Awaitable[T]) -> T:
-        """The answer; a ConfigError names places in the file."""
+        """The answer; what is wrong with it names places in the file, or the command."""
         try:
             return await answer
         except ConfigError as error:
             raise ConfigError([replace(one, location=self._place(one.location)) for one in error.problems]) from None
+        except RefusedPolicyError as error:
+            place = self.command or str(self._place(Location(error.place)))
+            raise RefusedPolicyError(error.message, place=place, hint=error.hint) from None
 
     def _place(self, location: Location) -> Location:
         """Of the nearest thing around it that stands in the file."""
@@ -44,6 +50,11 @@ class PolicyFile:
         while path and path not in self.places:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.places.get(path, location)
+
+
+def said(form: str, options: Namespace) -> PolicyFile:
+    """A short form, which stands for a file of one change."""
+    return PolicyFile((edit_of(form, options),), {}, command=f"sandbox traffic {form} {options.service}")
 
 
 def read_policies(name: str) -> PolicyFile:

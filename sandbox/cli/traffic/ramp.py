@@ -50,6 +50,7 @@ def _request(options: Namespace) -> RampRequest:
         match=match_of(options),
         origin=Origin.CLI,
         why=options.why,
+        if_revision=options.if_revision,
     )
 
 

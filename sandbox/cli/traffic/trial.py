@@ -15,9 +15,9 @@ from sandbox.cli.project import talk
 from sandbox.cli.style import Style
 from sandbox.cli.table import render
 from sandbox.cli.times import age, duration
-from sandbox.cli.traffic.edits import FORMS, edit_of
-from sandbox.cli.traffic.policyfile import PolicyFile, read_policies
-from sandbox.control import Change, Control, Edit, GoldenSignals, Origin, Trial
+from sandbox.cli.traffic.edits import FORMS
+from sandbox.cli.traffic.policyfile import PolicyFile, read_policies, said
+from sandbox.control import Change, Control, GoldenSignals, Origin, Trial
 from sandbox.errors import UsageError
 
 _LOOKS = 1.0
@@ -30,7 +30,7 @@ def run(options: Namespace) -> int:
     wish = _wish(options)
 
     async def conversation(control: Control) -> int:
-        change = Change(edits=wish.edits, origin=Origin.CLI, why=options.why)
+        change = Change(edits=wish.edits, origin=Origin.CLI, why=options.why, if_revision=options.if_revision)
         trial = await wish.located(control.traffic.start_trial(change, options.seconds))
         if options.output != "json":
             print(f"revision {trial.revision} is in force for {age(options.seconds)}, then all is as before")
@@ -59,7 +59,7 @@ def _wish(options: Namespace) -> PolicyFile:
     if not words:
         raise UsageError("name a file or a change to try", hint=_HINT)
     if words[0] in FORMS:
-        return PolicyFile((_short_form(_taken(words, options), options),), {})
+        return _short_form(_taken(words, options), options)
     _options_behind(words, options)
     return read_policies(words[0])
 
@@ -99,17 +99,18 @@ def _time(text: str) -> float:
         raise UsageError(f"argument --for: {error}", hint=_HINT) from None
 
 
-def _short_form(words: Sequence[str], options: Namespace) -> Edit:
+def _short_form(words: Sequence[str], options: Namespace) -> PolicyFile:
     from sandbox.cli.parser import descend, read
 
     command, rest = descend(["traffic", *words])
-    said = read(command, rest)
+    form = read(command, rest)
     for name in ("project", "files"):
-        if getattr(said, name, None):
-            setattr(options, name, getattr(said, name))
-    options.why = said.why or options.why
-    options.output = "json" if "json" in (said.output, options.output) else options.output
-    return edit_of(words[0], said)
+        if getattr(form, name, None):
+            setattr(options, name, getattr(form, name))
+    options.why = form.why or options.why
+    options.if_revision = form.if_revision if options.if_revision is None else options.if_revision
+    options.output = "json" if "json" in (form.output, options.output) else options.output
+    return said(words[0], form)
 
 
 # --- what is seen -----------------------------------------------------------------------------------------------------

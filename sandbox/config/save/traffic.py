@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import shlex
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from sandbox.config.tree import Problems, plain
 from sandbox.errors import ConfigError, SandboxError
 from sandbox.files import write_atomic
 from sandbox.model import Project
+from sandbox.shipped import installed
 
 Documents = Mapping[str, Mapping[str, Any]]
 
@@ -35,6 +37,7 @@ def save_traffic(project: Project, documents: Documents, environment: Mapping[st
     Returns the file. Raises ConfigError when the file as it is now can't be read, and SandboxError when its policies
     are written in a way that can't be changed from here, or it can't be written.
     """
+    _refuse_shipped(project.files[0].resolve())
     source = _Source(project.files[0].resolve(), os.environ if environment is None else environment)
     text = source.text()
     said = source.said(text)
@@ -66,6 +69,16 @@ class _Source:
 
 
 # --- what can't be changed from here --------------------------------------------------------------------------------
+
+
+def _refuse_shipped(file: Path) -> None:
+    """In a checkout sample apps are files like others."""
+    if file.is_relative_to(installed()):
+        folder = file.parent
+        copy = f"cp -r {shlex.quote(str(folder))} . && sandbox up ./{folder.name}"
+        message = "is sandbox's own copy of the sample app, which the next upgrade replaces"
+        hint = f"have one of yours: {copy}; `sandbox traffic get -o yaml` says what to put there"
+        raise SandboxError(message, place=str(file), hint=hint)
 
 
 def _refuse_other_files(project: Project, file: Path, names: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from sandbox.diagnosis.causes.limits import circuit_open, rate_limited
 from sandbox.diagnosis.causes.listening import listens_elsewhere
 from sandbox.diagnosis.causes.own import own_errors
 from sandbox.diagnosis.causes.retries import retries_amplify, retries_exhaust_deadline
-from sandbox.diagnosis.causes.routes import route_to_nothing
+from sandbox.diagnosis.causes.routes import passed_over, route_to_nothing
 from sandbox.diagnosis.causes.saves import bad_save
 from sandbox.diagnosis.causes.timeouts import timeout_short
 from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
@@ -49,7 +49,7 @@ OF_EDGES: tuple[OfEdge, ...] = (
     retries_amplify,
     own_errors,
 )
-OF_POLICIES: tuple[OfService, ...] = (route_to_nothing,)
+OF_POLICIES: tuple[OfService, ...] = (route_to_nothing, passed_over)
 
 
 def of_service(evidence: Evidence, service: ServiceStatus) -> Iterator[Cause]:

@@ -47,7 +47,7 @@ def _configuration(evidence: Evidence) -> Iterator[Cause]:
         service=None,
         message="the newest configuration can't be used; the one before it holds",
         facts=(f"{event.message}, {ago(evidence.at - event.at)}",),
-        command="sandbox config",
+        command="sandbox traffic diff" if "Envoy refuses it" in event.message else "sandbox config",
         confidence=Confidence.CERTAIN,
         at=event.at,
     )

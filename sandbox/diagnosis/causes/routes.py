@@ -31,6 +31,27 @@ def route_to_nothing(evidence: Evidence, service: ServiceStatus) -> Cause | None
     )
 
 
+def passed_over(evidence: Evidence, service: ServiceStatus) -> Cause | None:
+    """A rule of which one version has no ready instance, so that others have its share."""
+    found = [one for one in service.passed_over if one.instead]
+    if not found:
+        return None
+    (first, *_), version = found, found[0].versions[0]
+    own = [one for one in service.instances if one.version == version]
+    return Cause(
+        kind="version_passed_over",
+        service=service.name,
+        message=first.sentence,
+        facts=(
+            *(one.sentence for one in found[1:]),
+            *(f"{one.id} is {one.status}" + (f": {one.reason}" if one.reason else "") for one in own),
+            *([] if own else [f"{version} is scaled to 0"]),
+        ),
+        command=f"sandbox logs {service.name}" if own else f"sandbox scale {service.name}@{version}=1",
+        confidence=Confidence.CERTAIN,
+    )
+
+
 def _empty_rules(evidence: Evidence, service: ServiceStatus) -> Iterator[tuple[str, str]]:
     ready = _ready_versions(service)
     policy = evidence.policies.get(service.name)

@@ -23,11 +23,11 @@ from sandbox.control import (
     TrafficState,
     Trial,
 )
-from sandbox.errors import ConflictError, NotFoundError, UsageError
+from sandbox.errors import ConflictError, NotFoundError, PreconditionError, RefusedPolicyError, UsageError
 from sandbox.events import Event, Kind
 from sandbox.model import GATEWAY, Project, Service, TrafficPolicy
 from sandbox.supervisor.steering.live import Commit, Live, Wanted, changed
-from sandbox.supervisor.steering.means import Documents, Means, Policies
+from sandbox.supervisor.steering.means import Documents, Means, Policies, Serving
 from sandbox.supervisor.steering.ramps import Ramps
 from sandbox.supervisor.steering.trials import Trials
 from sandbox.supervisor.steering.yamltext import diff
@@ -42,7 +42,7 @@ from sandbox.traffic.whatif import unrecorded, what_if
 
 
 class Steering(TrafficControl):
-    """`read` before the first topology goes to the proxy and whenever the file was read; `close` at the end."""
+    """`begin` once, then `read` whenever the file was read."""
 
     def __init__(self, means: Means, store: RevisionStore, tasks: Tasks) -> None:
         self._means = means
@@ -50,19 +50,35 @@ class Steering(TrafficControl):
         self._lock = asyncio.Lock()
         self._trials = Trials(means, self._live, self._lock, tasks)
         self._ramps = Ramps(means, self._live, self._lock, tasks)
+        self._begun = asyncio.Event()
         self._live.restore()
 
-    async def read(self, project: Project) -> Policies:
-        """The policies to put in force with this project. SandboxError when they can't be kept."""
+    async def begin(self, project: Project, serving: Serving) -> RefusedPolicyError | None:
+        """Put in force what was before, and what the file has changed since; what Envoy refuses of that, if anything.
+
+        Until then changes and looks at the state wait. SandboxError when policies can't be kept.
+        """
+        try:
+            async with self._lock:
+                refusal = await self._live.begin(project, serving)
+                served = self._live.policies
+                self._trials.resume(project)
+                self._ramps.resume()
+                if self._live.policies != served:
+                    serving.publish(self._live.policies)
+                return refusal
+        finally:
+            self._begun.set()
+
+    async def read(self, project: Project, serving: Serving) -> None:
+        """Put in force what the file has changed. ProxyError when Envoy refuses it: nothing has changed."""
         async with self._lock:
-            self._live.read(project)
-            self._trials.resume(project)
-            self._ramps.resume()
-            return self._live.policies
+            await self._live.read(project, serving)
 
     # --- what is in force -------------------------------------------------------------------------------------------
 
     async def state(self) -> TrafficState:
+        await self._begun.wait()
         live = self._live
         return TrafficState(
             revision=live.revision,
@@ -70,12 +86,14 @@ class Steering(TrafficControl):
             versions={name: _versions(one) for name, one in self._means.project().services.items() if one.ports},
             drift=live.drift(),
             newest=live.newest,
+            refused=live.refused,
             trial=await self._trials.shown(),
             ramps=await self._ramps.shown(),
             shown={name: shown(policy) for name, policy in live.policies.items()},
         )
 
     async def history(self, limit: int = 50) -> tuple[Revision, ...]:
+        await self._begun.wait()
         return self._live.store.history(limit)
 
     async def diff(self, number: int, against: int | None = None) -> str:
@@ -111,7 +129,7 @@ class Steering(TrafficControl):
 
     def _check(self, if_revision: int | None) -> None:
         if if_revision is not None and if_revision != self._live.revision:
-            raise ConflictError(
+            raise PreconditionError(
                 f"revision {self._live.revision} is in force, not {if_revision}",
                 place="traffic",
                 hint="look at what changed (sandbox traffic history), then try again",
@@ -139,6 +157,7 @@ class Steering(TrafficControl):
             revision=None,
             changed=names,
             diff=diff(_only(before, names), _only(wanted.documents, names), "in force", "wanted"),
+            against=self._live.revision,
             findings=(*self._news(wanted.policies), *self._blind(wanted.policies, names)),
             what_if=what_if(self._means.recorded(), policies, wanted.policies, self._callee, self._means.clock()),
         )
@@ -198,6 +217,7 @@ class Steering(TrafficControl):
     async def start_ramp(self, request: RampRequest) -> Ramp:
         versions = _versions(self._service(request.service))
         async with self._lock:
+            self._check(request.if_revision)
             return await self._ramps.start(request, versions)
 
     async def end_ramp(self, service: str) -> Ramp:
@@ -245,6 +265,12 @@ class Steering(TrafficControl):
         """What is in force becomes what the file says; the file is read again when it is seen to have changed."""
         for name in services:
             self._service(name)
+        if self._live.refused and not services:
+            raise ConflictError(
+                f"what the file says is refused, and would be lost: {self._live.refused}",
+                place="traffic",
+                hint="mend the file, or name the services whose policy in force is to be written into it",
+            )
         drift = [name for name in self._live.drift() if not services or name in services]
         if not drift:
             return Saved(file=None, services=())

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.control import Document, Origin, Revision
-from sandbox.errors import ConfigError, SandboxError
+from sandbox.errors import ConfigError, ProxyError, RefusedPolicyError, SandboxError
 from sandbox.events import Event, Kind, Severity
 from sandbox.model import Project, TrafficPolicy
-from sandbox.supervisor.steering.means import Documents, Means, Policies
+from sandbox.supervisor.steering.means import Documents, Means, Policies, Serving
+from sandbox.supervisor.steering.refusals import service_of, written
 from sandbox.traffic.revisions import RevisionStore
 from sandbox.traffic.summary import summary
 
 _FILE = "file"
-"""The note of what the file said last."""
+"""The note of what the file said when it was taken over last."""
 
 Notes = Callable[[int], Mapping[str, Any]]
 """From the number of a revision to what is noted with it."""
@@ -27,6 +28,17 @@ class Wanted:
 
     documents: Documents
     policies: Policies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """A file that was read. What it changed since it was taken over last is wanted, beside what stays in force."""
+
+    said: Wanted
+    wanted: Wanted
+
+
+_NOTHING = Wanted(documents={}, policies={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +58,9 @@ class Live:
         self.newest: Revision | None = None
         self.documents: Documents = {}
         self.policies: Policies = {}
-        self.file: Documents = {}
+        self.file: Documents = {}  # what it says
+        self.refused = ""  # why what it says is not in force
+        self._taken: Documents = {}  # what it said when it was taken over last
 
     @property
     def revision(self) -> int:
@@ -109,28 +123,55 @@ class Live:
     # --- the file -------------------------------------------------------------------------------------------------
 
     def restore(self) -> None:
-        """What was in force before this supervisor; `read` makes it fit the project."""
-        self.file = self.store.noted(_FILE) or {}
+        """What was in force before this supervisor; `begin` makes it fit the project."""
+        self.file = self._taken = self.store.noted(_FILE) or {}
         if (newest := self.store.newest()) is not None:
             self.newest, self.documents = newest.revision, newest.documents
 
-    def read(self, project: Project) -> Policies:
-        """The file was read: what changed in it since it was read last is taken over, the rest stays as it is in force.
+    async def read(self, project: Project, serving: Serving) -> None:
+        """The file was read: what changed in it since it was taken over last comes in force, the rest stays as it is.
 
-        Returns the policies that have to be put in force.
+        ProxyError when Envoy refuses that: nothing has changed, and the file is tried again when it is read again.
         """
+        reading = self._reading(project)
+        self.file, self.refused = reading.said.documents, ""
+        try:
+            if reading.wanted.policies == self.policies:
+                serving.publish(self.policies)
+            else:
+                await serving.offer(reading.wanted.policies)
+        except RefusedPolicyError as error:
+            refusal = written(error, project)
+            self.refused = str(refusal)
+            raise refusal from None
+        except ProxyError as error:
+            self.refused = str(error)
+            raise
+        self._take(reading.wanted, reading.said.documents)
+
+    async def begin(self, project: Project, serving: Serving) -> RefusedPolicyError | None:
+        """The same for a supervisor that begins. What Envoy refuses, which is returned, gives way to what was in force
+        before; where nothing was, only the services that it is about are without a policy."""
+        reading = self._reading(project)
+        self.file = reading.said.documents
+        if reading.wanted.documents == self.documents and self.revision:
+            serving.publish(reading.wanted.policies)
+            self._take(reading.wanted, self.file)
+            return None
+        wanted, refusal = await self._accepted(reading, project, serving)
+        self._take(wanted, self._taken_of(wanted, refused=refusal is not None))
+        if refusal is not None:
+            refusal = written(refusal, project)
+            self.refused = str(refusal)
+        return refusal
+
+    def _reading(self, project: Project) -> _Reading:
         said = self._said(project)
-        moved = changed(self.file, said.documents)
+        moved = changed(self._taken, said.documents)
         merged = {name: document for name, document in self.documents.items() if name not in moved}
         merged |= {name: said.documents[name] for name in moved if name in said.documents}
         wanted = said if merged == said.documents else self._fitting(merged, said, project)
-        self.file = said.documents
-        try:
-            self._take(wanted, moved)
-        except SandboxError as error:  # a full disk keeps no project from running
-            self.documents, self.policies = wanted.documents, wanted.policies
-            self._warn(f"{error}; what is in force now is not known to the next supervisor")
-        return self.policies
+        return _Reading(said=said, wanted=wanted)
 
     def _said(self, project: Project) -> Wanted:
         """What the file says was checked when it was read."""
@@ -139,15 +180,49 @@ class Live:
         documents = {name: self._means.document(policy) for name, policy in policies.items()}
         return Wanted(documents=documents, policies=policies)
 
-    def _take(self, wanted: Wanted, moved: tuple[str, ...]) -> None:
+    async def _accepted(
+        self, reading: _Reading, project: Project, serving: Serving
+    ) -> tuple[Wanted, RefusedPolicyError | None]:
+        """What Envoy takes, and what it had against the rest."""
+        wanted: Wanted = reading.wanted
+        refusal: RefusedPolicyError | None = None
+        while True:
+            try:
+                await serving.offer(wanted.policies)
+                return wanted, refusal
+            except RefusedPolicyError as error:
+                if not wanted.policies:  # whatever it is, it is no policy
+                    return wanted, refusal or error
+                if refusal is None and self.revision:
+                    wanted = self._fitting(self.documents, _NOTHING, project)
+                else:
+                    wanted = _without(wanted, error)
+                refusal = refusal or error
+
+    def _taken_of(self, wanted: Wanted, *, refused: bool) -> Documents:
+        if not refused:
+            return self.file
+        if self.revision:
+            return self._taken
+        return {name: document for name, document in self.file.items() if wanted.documents.get(name) == document}
+
+    def _take(self, wanted: Wanted, taken: Documents) -> None:
+        try:
+            self._noted(wanted, taken)
+        except SandboxError as error:  # a full disk keeps no project from running
+            self.documents, self.policies = wanted.documents, wanted.policies
+            self._warn(f"{error}; what is in force now is not known to the next supervisor")
+        self._taken = taken
+
+    def _noted(self, wanted: Wanted, taken: Documents) -> None:
         first = self.store.newest() is None
         if first or wanted.documents != self.documents:
-            what = "as the file says" if first else ""
-            self._keep(wanted, Commit(origin=Origin.FILE, what=what, notes=lambda number: {_FILE: self.file}))
+            what = "as the file says" if first and taken == self.file else ""
+            self._keep(wanted, Commit(origin=Origin.FILE, what=what, notes=lambda number: {_FILE: taken}))
             return
         self.policies = wanted.policies
-        if moved:
-            self.store.note(**{_FILE: self.file})
+        if taken != self._taken:
+            self.store.note(**{_FILE: taken})
 
     def _fitting(self, documents: Documents, said: Wanted, project: Project) -> Wanted:
         """Live policies that no longer fit the project, as when their version is gone, give way to the file's."""
@@ -172,6 +247,17 @@ class Live:
         except ConfigError:
             return False
         return True
+
+
+def _without(wanted: Wanted, refusal: RefusedPolicyError) -> Wanted:
+    """Without the policy that it is about; without any when that is not known."""
+    service = service_of(refusal)
+    if service not in wanted.policies:
+        return _NOTHING
+    return Wanted(
+        documents={name: one for name, one in wanted.documents.items() if name != service},
+        policies={name: one for name, one in wanted.policies.items() if name != service},
+    )
 
 
 def changed(before: Documents, after: Documents) -> tuple[str, ...]:

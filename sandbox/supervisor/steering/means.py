@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from sandbox.control import Document, GoldenSignals
 from sandbox.events import Bus
@@ -14,6 +15,19 @@ from sandbox.traffic.whatif import Recorded
 
 Documents = Mapping[str, Document]
 Policies = Mapping[str, TrafficPolicy]
+
+
+class Serving(Protocol):
+    """The proxy, with what else the project that was read asks of it."""
+
+    def publish(self, policies: Policies) -> None:
+        """Without waiting for the proxy."""
+        ...
+
+    async def offer(self, policies: Policies) -> None:
+        """Returns when the proxy serves them, or can't be asked. ProxyError when it refuses them; it then serves what
+        it served before, all of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from sandbox.control import Change, ChangeResult, Document, Edit, EditAction, Origin, RampRequest
-from sandbox.errors import SandboxError, UsageError
+from sandbox.errors import PreconditionError, SandboxError, UsageError
 from sandbox.tui.cockpit import Cockpit
 from sandbox.tui.rules import weights
 from sandbox.tui.steering import FORMS, MENU, Form, edit, filled, preset, weighed
@@ -55,6 +55,7 @@ class SteeringDialog(ModalScreen[str | None]):
         super().__init__()
         self.cockpit = cockpit
         self.service = service
+        self._seen: int | None = None  # the revision that what is shown is the difference from
 
     def wanted(self) -> Edit:
         """UsageError for what means nothing."""
@@ -71,14 +72,18 @@ class SteeringDialog(ModalScreen[str | None]):
         return traffic.policies.get(self.service, {}) if traffic else {}
 
     def _change(self, *, dry_run: bool) -> Change:
-        return Change(edits=(self.wanted(),), origin=Origin.TUI, dry_run=dry_run)
+        """It is made only if nothing has changed since it was shown."""
+        seen = self._seen if not dry_run else None
+        return Change(edits=(self.wanted(),), origin=Origin.TUI, dry_run=dry_run, if_revision=seen)
 
     @work(exclusive=True, group="preview")
     async def look_ahead(self) -> None:
         """Say what would change."""
         preview = self.query_one(Preview)
         try:
-            preview.result(await self.cockpit.control.traffic.change(self._change(dry_run=True)))
+            result = await self.cockpit.control.traffic.change(self._change(dry_run=True))
+            self._seen = result.against or None
+            preview.result(result)
         except SandboxError as error:
             preview.error(error)
 
@@ -93,6 +98,10 @@ class SteeringDialog(ModalScreen[str | None]):
     async def _do(self, order: Callable[[], Awaitable[str]]) -> None:
         try:
             said = await order()
+        except PreconditionError:
+            self.notify("something else was changed meanwhile: this is the difference now", severity="warning")
+            self.look_ahead()
+            return
         except SandboxError as error:
             self.query_one(Preview).error(error)
             return

@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.config.traffic.document import document
 from sandbox.config.traffic.policies import parse_policies
 from sandbox.control import Change, ChangeResult, Edit, EditAction, GoldenSignals, Origin
-from sandbox.errors import ProxyError
+from sandbox.errors import ProxyError, RefusedPolicyError
 from sandbox.events import Bus
 from sandbox.model import Project
 from sandbox.supervisor.steering.control import Steering
@@ -43,6 +43,8 @@ class Stage:
         self.project = project
         self.served: Policies = {}  # by the proxy
         self.remark = ""
+        self.refused_at = "traffic"
+        self.refusal: ProxyError | None = None  # of what the file said when the supervisor began
         self.refuses: Callable[[Policies], bool] = lambda policies: False
         self.ready = {name: frozenset({"v1", "v2"}) for name in project.services}
         self.signals: dict[tuple[str, str | None], GoldenSignals] = {}
@@ -54,7 +56,7 @@ class Stage:
         self._begin()
 
     def _begin(self) -> None:
-        self.tasks = Tasks()
+        self.tasks, self.begun = Tasks(), False
         self.store = RevisionStore(self.folder / "traffic.db", self.said.append)
         self.steering = Steering(self._means(), self.store, self.tasks)
 
@@ -75,9 +77,17 @@ class Stage:
     async def _enforce(self, policies: Policies) -> str:
         await asyncio.sleep(0)
         if self.refuses(policies):
-            raise ProxyError("refused it: bad", place="Envoy")
+            raise RefusedPolicyError("Envoy refuses it: bad", place=self.refused_at)
         self.served = policies
         return self.remark
+
+    # --- supervisor.steering.means.Serving
+
+    def publish(self, policies: Policies) -> None:
+        self.served = policies
+
+    async def offer(self, policies: Policies) -> None:
+        await self._enforce(policies)
 
     async def _golden(self, service: str, version: str | None, since: float) -> GoldenSignals | None:
         return self.signals.get((service, version))
@@ -89,7 +99,10 @@ class Stage:
     async def read(self, project: Project | None = None) -> None:
         """As the daemon does whenever the file was read."""
         self.project = project or self.project
-        self.served = await self.steering.read(self.project)
+        if self.begun:
+            await self.steering.read(self.project, self)
+        else:
+            self.begun, self.refusal = True, await self.steering.begin(self.project, self)
 
     async def dies(self) -> None:
         await self.tasks.close()

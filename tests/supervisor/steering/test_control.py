@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sandbox.control import Change, EditAction, Origin, RequestHead
-from sandbox.errors import ConfigError, ConflictError, NotFoundError, ProxyError, UsageError
+from sandbox.control import Change, EditAction, Origin, RampRequest, RequestHead
+from sandbox.errors import ConfigError, ConflictError, NotFoundError, PreconditionError, RefusedPolicyError, UsageError
 from sandbox.traffic.whatif import Recorded
 from tests.supervisor.build import a_project, a_service
 from tests.supervisor.steering.stage import RETRIES, Stage, an_edit, street
@@ -70,7 +71,7 @@ async def test_edits_of_several_services_are_made_together_or_not_at_all(stage: 
 async def test_what_the_proxy_refuses_changes_nothing(stage: Stage) -> None:
     stage.refuses = lambda policies: "steamer" in policies
 
-    with pytest.raises(ProxyError, match="refused it"):
+    with pytest.raises(RefusedPolicyError, match="Envoy refuses it"):
         await stage.change("steamer", EditAction.ROUTE, version="v2")
 
     assert stage.documents == {"pantry": RETRIES}
@@ -97,9 +98,25 @@ async def test_a_proxy_that_does_not_serve_yet_is_said(stage: Stage) -> None:
 async def test_a_change_that_expects_another_revision_is_refused(stage: Stage) -> None:
     edits = (an_edit("steamer", EditAction.ROUTE, version="v2"),)
 
-    with pytest.raises(ConflictError, match="revision 1 is in force, not 7"):
+    with pytest.raises(PreconditionError, match="revision 1 is in force, not 7"):
         await stage.steering.change(Change(edits=edits, if_revision=7))
     await stage.steering.change(Change(edits=edits, if_revision=1))
+
+
+async def test_so_are_a_rollback_a_trial_and_a_ramp(stage: Stage) -> None:
+    await stage.change("steamer", EditAction.ROUTE, version="v1")
+    ramp = RampRequest(service="steamer", version="v2", steps=(50, 100), every=30, if_revision=1)
+    trial = Change(edits=(an_edit("orders", EditAction.LIMIT, concurrency=3),), if_revision=1)
+
+    for attempt in (
+        stage.steering.rollback(1, if_revision=1),
+        stage.steering.start_trial(trial, 60.0),
+        stage.steering.start_ramp(ramp),
+    ):
+        with pytest.raises(PreconditionError, match="revision 2 is in force, not 1"):
+            await attempt
+
+    assert (await stage.steering.rollback(1, if_revision=2)).against == 2
 
 
 async def test_of_changes_at_the_same_time_one_meets_its_condition(stage: Stage) -> None:
@@ -110,7 +127,7 @@ async def test_of_changes_at_the_same_time_one_meets_its_condition(stage: Stage)
         *(stage.steering.change(wish(version)) for version in ("v1", "v2")), return_exceptions=True
     )
 
-    assert sorted(type(one).__name__ for one in outcomes) == ["ChangeResult", "ConflictError"]
+    assert sorted(type(one).__name__ for one in outcomes) == ["ChangeResult", "PreconditionError"]
 
 
 async def test_a_dry_run_tells_and_changes_nothing(stage: Stage) -> None:
@@ -240,6 +257,93 @@ async def test_a_service_that_is_gone_too(stage: Stage) -> None:
     await stage.read(a_project(a_service("shop", public=True)))
 
     assert stage.documents == {}
+
+
+# --- a file that Envoy refuses ----------------------------------------------------------------------------------------
+
+
+async def test_a_file_that_envoy_refuses_is_no_revision(stage: Stage) -> None:
+    stage.refuses, stage.refused_at = lambda policies: "steamer" in policies, "traffic.steamer.rules[0]"
+
+    with pytest.raises(RefusedPolicyError):
+        await stage.read(street(pantry={"concurrency": 1}, steamer=V2))
+
+    state = await stage.steering.state()
+    assert stage.documents == {"pantry": RETRIES}
+    assert (state.revision, state.policies, state.drift) == (1, {"pantry": RETRIES}, ("pantry", "steamer"))
+    assert state.refused == "traffic.steamer.rules[0]: Envoy refuses it: bad"
+    assert [one.number for one in await stage.steering.history()] == [1]
+    with pytest.raises(ConflictError, match="would be lost"):
+        await stage.steering.save()
+    assert (await stage.steering.save(["steamer"])).services == ("steamer",)
+    assert "+steamer" not in await stage.steering.drift() and "-steamer" in await stage.steering.drift()
+
+
+async def test_it_is_tried_again_whenever_it_is_read(stage: Stage) -> None:
+    refused = street(pantry=RETRIES, steamer=V2)
+    stage.refuses = lambda policies: "steamer" in policies
+    with pytest.raises(RefusedPolicyError):
+        await stage.read(refused)
+    with pytest.raises(RefusedPolicyError):
+        await stage.read(refused)
+
+    stage.refuses = lambda policies: False
+    await stage.read(refused)
+
+    assert stage.documents == {"pantry": RETRIES, "steamer": V2}
+    state = await stage.steering.state()
+    assert (state.revision, state.drift, state.refused) == (2, (), "")
+
+
+async def test_a_file_that_is_mended_says_what_is_in_force_already(stage: Stage) -> None:
+    stage.refuses = lambda policies: "steamer" in policies
+    with pytest.raises(RefusedPolicyError):
+        await stage.read(street(pantry=RETRIES, steamer=V2))
+
+    await stage.read(street(pantry=RETRIES))
+
+    state = await stage.steering.state()
+    assert (state.revision, state.drift, state.refused) == (1, (), "")
+
+
+async def test_a_supervisor_that_begins_with_it_keeps_what_was_in_force(stage: Stage) -> None:
+    await stage.change("orders", EditAction.LIMIT, concurrency=3)
+    stage.project = street(pantry=RETRIES, steamer=V2)
+    stage.refuses = lambda policies: "steamer" in policies
+
+    await stage.lives_again()
+
+    state = await stage.steering.state()
+    assert stage.refusal is not None and state.refused == str(stage.refusal)
+    assert (state.revision, state.drift) == (2, ("orders", "steamer"))
+    assert stage.documents == {"orders": {"concurrency": 3}, "pantry": RETRIES}
+    stage.refuses = lambda policies: False
+    await stage.read(stage.project)
+    assert "steamer" in stage.documents
+
+
+async def test_a_first_start_goes_without_the_policies_that_envoy_refuses(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, street(pantry=RETRIES, steamer=V2, orders={"concurrency": 3}))
+    stage.refuses, stage.refused_at = lambda policies: "steamer" in policies, "traffic.steamer.rules[0]"
+
+    await stage.read()
+
+    state = await stage.steering.state()
+    assert stage.documents == {"orders": {"concurrency": 3}, "pantry": RETRIES}
+    assert (state.revision, state.drift) == (1, ("steamer",))
+    assert "steamer" not in (await stage.steering.history())[0].services
+    await stage.dies()
+
+
+async def test_where_envoy_does_not_say_which_it_goes_without_any(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, street(pantry=RETRIES, steamer=V2))
+    stage.refuses = bool
+
+    await stage.read()
+
+    state = await stage.steering.state()
+    assert (stage.documents, state.revision, state.drift) == ({}, 1, ("pantry", "steamer"))
+    await stage.dies()
 
 
 async def test_save_writes_what_is_in_force(stage: Stage) -> None:

@@ -21,9 +21,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def share(stage: Stage) -> int | None:
-    """Of v2, in thousandths."""
+    """Of v2, in per cent."""
     rules = stage.documents.get("steamer", {}).get("rules", [])
-    refs = {ref["version"]: ref.get("weight", 1000) for ref in rules[-1]["backendRefs"]} if rules else {}
+    refs = {ref["version"]: ref.get("weight", 100) for ref in rules[-1]["backendRefs"]} if rules else {}
     return refs.get("v2", 0) if refs else None
 
 
@@ -37,13 +37,13 @@ async def test_from_step_to_step_to_the_end(stage: Stage) -> None:
     stage.signals["steamer", "v2"] = GOOD
 
     await stage.steering.start_ramp(ASKED)
-    assert share(stage) == 100
+    assert share(stage) == 10
     stage.now += 30
-    await stage.until(lambda: share(stage) == 1000)
+    await stage.until(lambda: share(stage) == 100)
     stage.now += 30
     await stage.until(lambda: any("is done" in said for said in stage.happened()))
 
-    assert (await now(stage)).state is RampState.DONE and share(stage) == 1000
+    assert (await now(stage)).state is RampState.DONE and share(stage) == 100
 
 
 async def test_errors_send_everything_back(stage: Stage) -> None:
@@ -95,7 +95,7 @@ async def test_only_some_requests(stage: Stage) -> None:
 
     (mine,) = stage.documents["steamer"]["rules"]
     assert mine["matches"] == [{"headers": {"x-user": "me"}}]
-    assert mine["backendRefs"] == [{"version": "v1", "weight": 900}, {"version": "v2", "weight": 100}]
+    assert mine["backendRefs"] == [{"version": "v1", "weight": 90}, {"version": "v2", "weight": 10}]
 
 
 async def test_a_new_supervisor_goes_on_with_it(stage: Stage) -> None:
@@ -103,9 +103,9 @@ async def test_a_new_supervisor_goes_on_with_it(stage: Stage) -> None:
     await stage.steering.start_ramp(ASKED)
 
     await stage.lives_again()
-    assert share(stage) == 100 and (await now(stage)).state is RampState.RUNNING
+    assert share(stage) == 10 and (await now(stage)).state is RampState.RUNNING
     stage.now += 30
-    await stage.until(lambda: share(stage) == 1000)
+    await stage.until(lambda: share(stage) == 100)
 
 
 async def test_a_proxy_that_refuses_a_step_is_asked_again(stage: Stage) -> None:
@@ -116,7 +116,7 @@ async def test_a_proxy_that_refuses_a_step_is_asked_again(stage: Stage) -> None:
     await stage.until(lambda: any("the ramp of steamer waits" in said for said in stage.happened()))
 
     stage.refuses = lambda policies: False
-    await stage.until(lambda: share(stage) == 1000)
+    await stage.until(lambda: share(stage) == 100)
 
 
 async def test_a_first_step_that_is_refused_is_no_ramp(stage: Stage) -> None:
