@@ -111,7 +111,7 @@ class ControlPlane:
         """
         async with self._writer:
             if self._refusal is not None and self._refused == topology:
-                await self._move(self._last_good(endpoints))
+                await self._serve_last_good(topology, endpoints)
                 raise self._refusal
             try:
                 await self._move(self._builder.build(topology, endpoints))
@@ -131,14 +131,16 @@ class ControlPlane:
     async def _fall_back(self, topology: Topology, endpoints: Endpoints, error: ProxyError) -> None:
         self._refusal = error
         self._refused = None if isinstance(error, AddressTakenError) else topology
-        try:
-            await self._move(self._last_good(endpoints))
-        except _Refusal as refusal:
-            log.error("Envoy refused the way back to the last good configuration: %s", refusal.error.message)
+        await self._serve_last_good(topology, endpoints)
 
-    def _last_good(self, endpoints: Endpoints) -> Snapshot:
+    async def _serve_last_good(self, refused: Topology, endpoints: Endpoints) -> None:
+        """Where nothing better is known, Envoy serves what it has taken of the refused one."""
         good = self._confirmed or self._good
-        return self._builder.build(good, endpoints) if good is not None else EMPTY
+        try:
+            await self._move(self._builder.build(good, endpoints) if good is not None else EMPTY)
+        except _Refusal as refusal:
+            if good != refused:
+                log.error("Envoy refused the way back to the last good configuration: %s", refusal.error.message)
 
     async def _move(self, snapshot: Snapshot) -> None:
         before, self._served = self._served, snapshot

@@ -152,7 +152,7 @@ class Subscription:
             return None
         self._forget_rejections(versions)
         rejection = Rejection(self.kind, error, versions) if error is not None else None
-        if rejection is not None:
+        if rejection is not None and not self._is_late(rejection):
             self.rejections.append(rejection)
         for name, version in versions.items():
             if self._held.get(name) != version:
@@ -163,6 +163,10 @@ class Subscription:
                 del self._held[name]
         self._check(versions)
         return rejection
+
+    def _is_late(self, rejection: Rejection) -> bool:
+        """Whether something of it has been replaced since, which may be what was wrong: then the rest is sent again."""
+        return any(version != self._target_version(name) for name, version in rejection.versions.items())
 
     def _forget_rejections(self, names: Iterable[str]) -> None:
         left = [rejection.without(names) for rejection in self.rejections]

@@ -118,6 +118,18 @@ def test_after_a_refusal_the_way_back_is_sent_whole() -> None:
     assert clusters.settled
 
 
+def test_a_refusal_that_comes_late_is_none_of_what_has_taken_its_place() -> None:
+    clusters = Subscription(Kind.CLUSTER, Aim(resources(a="bad", b="1")))
+    clusters.receive(Request())
+    response = clusters.respond()
+    assert response is not None
+    clusters.aim(Aim(resources(a="good", b="1")))
+    clusters.receive(Request(nonce=response.nonce, error="no"))
+    assert clusters.rejections == []
+    assert accept(clusters) == ({"a": "good", "b": "1"}, ())
+    assert clusters.settled
+
+
 def test_an_answer_to_nothing_of_ours_is_ignored() -> None:
     clusters = Subscription(Kind.CLUSTER, Aim(resources(a="1")))
     clusters.receive(Request(nonce="stale", error="no"))
