@@ -236,6 +236,10 @@ def test_a_saved_file_that_envoy_refuses_is_no_revision(street: Street) -> None:
     again = street.sandbox.run("up", street.folder, "-d", check=1)
     assert "sandbox.yaml:" in again.stderr and "Envoy refuses it" in again.stderr
 
+    kill(supervisor_pid(street.sandbox))
+    eventually(lambda: street.state()["refused"])  # the next one is refused it as well
+    assert (street.state()["revision"], street.answers(ORDERS, 3)) == (before, {"orders-v1": 3})
+
     file.write_text(text)
     eventually(lambda: not street.state()["refused"])
     assert (street.state()["revision"], street.state()["drift"]) == (before, [])
