@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
@@ -20,7 +20,7 @@ from sandbox.model import AppProtocol, TrafficPolicy
 from sandbox.proxy.authorization import refuses, refuses_all
 from sandbox.proxy.egress import lead_outside
 from sandbox.proxy.faults import breaks_off
-from sandbox.proxy.gates import counts_together, gate_sockets
+from sandbox.proxy.gates import Gate, counts_together, gates
 from sandbox.proxy.inbound import passes_inbound
 from sandbox.proxy.names import ALL_VERSIONS, OUTBOUND, OUTSIDE, broken_name, denied_name, endpoints_name
 from sandbox.proxy.protections import balance, breakers, most_requests, protect
@@ -120,7 +120,7 @@ def _guarded(target: Target, version: str, protocol: AppProtocol) -> Resource:
     cluster = _template(target.cluster(version, guarded=True), protocol, TrafficPolicy())
     cluster.circuit_breakers.CopyFrom(breakers(target.policy))
     callee = target.callee
-    return _to_listener(cluster, target, version, callee.around.inbound_socket, gate_sockets(callee))
+    return _to_listener(cluster, target, version, callee.around.inbound_socket, gates(callee))
 
 
 def _answering(target: Target, protocol: AppProtocol) -> tuple[Resource, ...]:
@@ -138,10 +138,10 @@ def _answering(target: Target, protocol: AppProtocol) -> tuple[Resource, ...]:
 
 
 def _to_listener(
-    cluster: Cluster, target: Target, version: str, socket: Path, gates: Mapping[str, Path] | None = None
+    cluster: Cluster, target: Target, version: str, socket: Path, through: Sequence[Gate] = ()
 ) -> Resource:
-    if gates:
-        lead_to_sockets(cluster, socket, gates)
+    if through:
+        lead_to_sockets(cluster, socket, {gate.name: gate.socket for gate in through})
     else:
         lead_to_socket(cluster, socket)
     cluster.metadata.CopyFrom(_who(target, version))

@@ -1,9 +1,10 @@
 """Gates: where requests are counted that a limit counts together, whoever sends them. Pure.
 
 Envoy makes a token bucket anew, full, with the routes or the listener that it stands in, whatever changed there. So
-each rate limit has a listener of its own, in front of the inbound one, that changes with nothing but the limit: not
-with instances, other services, other rules, weights or faults. Behind all gates of a service stands one cluster, whose
-breaker counts what is under way where instances are in more than one cluster (`concurrency`).
+each rate limit has a listener of its own, in front of the inbound one, that is called by its content: another one takes
+its place when the limit changes, and nothing else does that, not instances, other services, other rules, weights or
+faults. (Changed in place, connections that are open would keep the old bucket.) Behind all gates of a service stands
+one cluster, whose breaker counts what is under way where instances are in more than one cluster (`concurrency`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from sandbox.model import AppProtocol, HeaderMatch, RateLimit, Rule
+from sandbox.model import AppProtocol, HeaderMatch, RateLimit
 from sandbox.proxy import cors, limits
 from sandbox.proxy.answers import EVERY_REQUEST, answers_itself
 from sandbox.proxy.authorization import SAYS_HEADER
@@ -30,28 +31,41 @@ from sandbox.proxy.matches import header_matcher
 from sandbox.proxy.names import gate_name, limit_name
 from sandbox.proxy.protections import breakers
 from sandbox.proxy.resource import Resource, pack, resource
-from sandbox.proxy.target import Around, Callee, Numbered, numbered
+from sandbox.proxy.target import Callee, Numbered, numbered
 from sandbox.proxy.upstreams import lead_to_socket, pass_on
 from sandbox.proxy.values import metadata
+
+WHOLE = "all"
+"""The key of a service's own gate."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gate:
-    """What the listener of a gate is made of."""
+    callee: Callee
+    key: str  # of the one rule's requests, or WHOLE
+    limit: RateLimit | None  # None: only for the cluster behind
+    passing: tuple[Numbered, ...]  # rules whose requests pass
 
-    name: str
-    says: str  # to whom it refuses, in Envoy's format
-    filters: dict[str, Message]
-    routes: RouteConfiguration
+    @property
+    def name(self) -> str:
+        pages = [(_keys(one), one.rule.cors) for one in self.passing if one.rule.cors is not None]
+        return gate_name(self.callee.service.name, self.key, _digest(repr((self.limit, pages)), 4))
+
+    @property
+    def socket(self) -> Path:
+        """The same for whatever takes its place."""
+        digest = _digest(gate_name(self.callee.service.name, self.key), 3)
+        return self.callee.around.inbound_socket.with_name(f"g{digest}.sock")
 
 
-def gate_of(rule: Rule, callee: Callee) -> str | None:
-    """The name of the gate that the rule's requests pass; None: they pass none."""
-    if rule.rate_limit is not None:
-        return gate_name(callee.service.name, _key(rule))
-    if callee.service.policy.rate_limit is not None or counts_together(callee):
-        return gate_name(callee.service.name)
-    return None
+def gate_of(one: Numbered, callee: Callee) -> Gate | None:
+    """None: the rule's requests pass none."""
+    policy = callee.service.policy
+    if one.rule.rate_limit is not None:
+        return Gate(callee, _digest(repr(one.rule.matches), 6), one.rule.rate_limit, (one,))
+    if policy.rate_limit is None and not counts_together(callee):
+        return None
+    return Gate(callee, WHOLE, policy.rate_limit, tuple(x for x in numbered(policy) if x.rule.rate_limit is None))
 
 
 def counts_together(callee: Callee) -> bool:
@@ -61,15 +75,9 @@ def counts_together(callee: Callee) -> bool:
     return service.policy.concurrency is not None and ways > 1
 
 
-def gate_sockets(callee: Callee) -> dict[str, Path]:
-    """Of all gates of the service, by name."""
-    return {name: _socket(name, callee.around) for name in _passing(callee)}
-
-
-def gates(callee: Callee) -> Iterator[tuple[Gate, Path]]:
-    for name, passing in _passing(callee).items():
-        limit = passing[0].rule.rate_limit or callee.service.policy.rate_limit
-        yield _gate(name, limit, passing, callee), _socket(name, callee.around)
+def gates(callee: Callee) -> tuple[Gate, ...]:
+    found = (gate_of(one, callee) for one in numbered(callee.service.policy))
+    return tuple({gate.key: gate for gate in found if gate is not None}.values())
 
 
 def gate_cluster(callee: Callee) -> Resource:
@@ -82,53 +90,50 @@ def gate_cluster(callee: Callee) -> Resource:
     return resource(cluster.name, cluster)
 
 
-def _passing(callee: Callee) -> dict[str, list[Numbered]]:
-    """The rules whose requests pass a gate, by the gate's name."""
-    found: dict[str, list[Numbered]] = {}
-    for one in numbered(callee.service.policy):
-        if (name := gate_of(one.rule, callee)) is not None:
-            found.setdefault(name, []).append(one)
-    return found
+def gate_routes(gate: Gate) -> RouteConfiguration:
+    """All on to the cluster behind."""
+    pages = (page for one in gate.passing if gate.limit is not None for page in _pages(one, gate.callee))
+    host = VirtualHost(name=gate.name, domains=["*"], routes=[*pages, _onwards(gate.callee)])
+    return RouteConfiguration(name=gate.name, virtual_hosts=[host], validate_clusters=BoolValue(value=False))
 
 
-def _gate(name: str, limit: RateLimit | None, passing: list[Numbered], callee: Callee) -> Gate:
-    routes = RouteConfiguration(name=name, validate_clusters=BoolValue(value=False))
-    ways = [route for one in passing for route in _with_cors(one, callee)] if limit is not None else []
-    routes.virtual_hosts.append(VirtualHost(name=name, domains=["*"], routes=[*ways, _on(callee)]))
-    if limit is None:
-        return Gate(name, "", {}, routes)
-    filters: dict[str, Message] = {
-        cors.FILTER: CorsFilter(),
-        limits.FILTER: limits.bucket_filter(limit, limit_name(name)),
-    }
-    takes = limits.describe(limit).replace("%", "%%")
-    says = f"%REQ({SAYS_HEADER})% takes {takes}. Try: sandbox traffic get {callee.service.name}"
-    return Gate(name, says, filters, routes)
+def gate_filters(gate: Gate) -> dict[str, Message]:
+    if gate.limit is None:
+        return {}
+    name = limit_name(gate.callee.service.name, gate.key if gate.key != WHOLE else "")
+    return {cors.FILTER: CorsFilter(), limits.FILTER: limits.bucket_filter(gate.limit, name)}
 
 
-def _with_cors(one: Numbered, callee: Callee) -> Iterator[Route]:
+def too_many(gate: Gate) -> str:
+    """What is said to whom it refuses, in Envoy's format; empty: it refuses nobody."""
+    if gate.limit is None:
+        return ""
+    takes = limits.describe(gate.limit).replace("%", "%%")
+    return f"%REQ({SAYS_HEADER})% takes {takes}. Try: sandbox traffic get {gate.callee.service.name}"
+
+
+def _pages(one: Numbered, callee: Callee) -> Iterator[Route]:
     """A page must be able to read that there were too many, and what only asks whether it may is not counted."""
-    if one.rule.cors is None:
-        return
-    matches = len(one.rule.matches or EVERY_REQUEST)
-    for key in [rule_key(one, index) for index in range(matches)] if answers_itself(one.rule) else [rule_key(one)]:
-        route = _on(callee)
+    for key in _keys(one) if one.rule.cors is not None else ():
+        assert one.rule.cors is not None
+        route = _onwards(callee)
         route.match.headers.append(header_matcher(HeaderMatch(name=RULE_HEADER, value=key)))
         route.typed_per_filter_config[cors.FILTER].CopyFrom(pack(cors.cors_policy(one.rule.cors)))
         yield route
 
 
-def _on(callee: Callee) -> Route:
+def _keys(one: Numbered) -> list[str]:
+    """By which the rule's requests are known."""
+    if not answers_itself(one.rule):
+        return [rule_key(one)]
+    return [rule_key(one, index) for index in range(len(one.rule.matches or EVERY_REQUEST))]
+
+
+def _onwards(callee: Callee) -> Route:
     words = metadata({"service": callee.service.name, "rule": callee.service.name})
     action = RouteAction(cluster=gate_name(callee.service.name), timeout=Duration())
     return Route(match=RouteMatch(prefix="/"), route=action, metadata=words)
 
 
-def _key(rule: Rule) -> str:
-    """Of the requests that the rule takes, so that it stays what it is when a rule comes before it."""
-    return hashlib.blake2b(repr(rule.matches).encode(), digest_size=6).hexdigest()
-
-
-def _socket(name: str, around: Around) -> Path:
-    digest = hashlib.blake2b(name.encode(), digest_size=3).hexdigest()
-    return around.inbound_socket.with_name(f"g{digest}.sock")
+def _digest(text: str, size: int) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()

@@ -35,7 +35,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from sandbox.proxy import cors, faults, managers, protections, sessions
 from sandbox.proxy.endpoints import socket_address
-from sandbox.proxy.gates import Gate
+from sandbox.proxy.gates import Gate, gate_filters, gate_routes, too_many
 from sandbox.proxy.managers import ROUTER, UpgradeConfig, early, network_filter
 from sandbox.proxy.names import BREAKING, INBOUND, OUTBOUND, OUTSIDE
 from sandbox.proxy.outcomes import BY_CHAIN, BY_PORT, calls
@@ -153,14 +153,14 @@ def inbound_listener(socket: Path) -> Resource:
     )
 
 
-def gate_listener(gate: Gate, socket: Path) -> Resource:
+def gate_listener(gate: Gate) -> Resource:
     """Its routes are its own: it changes with nothing but the gate."""
     made = managers.inner_manager("gate")
-    made.local_reply_config.CopyFrom(gate_replies(gate.says))
-    made.route_config.CopyFrom(gate.routes)
+    made.local_reply_config.CopyFrom(gate_replies(too_many(gate)))
+    made.route_config.CopyFrom(gate_routes(gate))
     del made.http_filters[:]
-    made.http_filters.extend([*_filters(gate.filters), ROUTER])
-    return resource(gate.name, _listener(gate.name, _pipe(socket), [_chain(network_filter(made), None)]))
+    made.http_filters.extend([*_filters(gate_filters(gate)), ROUTER])
+    return resource(gate.name, _listener(gate.name, _pipe(gate.socket), [_chain(network_filter(made), None)]))
 
 
 def breaking_listener(socket: Path) -> Resource:

@@ -93,15 +93,14 @@ def route_name(service: str, rule: int | None) -> str:
     return f"{service} default" if rule is None else f"{service} rule {rule}"
 
 
-def gate_name(service: str, key: str = "") -> str:
-    """Of the listener where requests are counted: with a `key` those of one rule, without one those of the service as a
-    whole, and that of the cluster behind all of them too."""
-    return SEPARATOR.join((GATE, service, key)) if key else SEPARATOR.join((GATE, service))
+def gate_name(service: str, *parts: str) -> str:
+    """Of the listener where requests are counted; without parts that of the cluster behind all of a service's."""
+    return SEPARATOR.join((GATE, service, *parts))
 
 
-def limit_name(gate: str) -> str:
-    """What a gate's rate limit is counted by: `NAME.http_local_rate_limit.rate_limited`."""
-    return f"limit{gate.removeprefix(GATE)}"
+def limit_name(service: str, key: str) -> str:
+    """What a rate limit is counted by: `NAME.http_local_rate_limit.rate_limited`."""
+    return f"limit|{service}|{key}" if key else f"limit|{service}"
 
 
 def edge_name(caller: str, callee: str, port: int) -> str:

@@ -203,7 +203,7 @@ def by_name_part(callee: Callee, callers: Sequence[Proxied]) -> ByName:
 
 
 def inbound_service(callee: Callee) -> Inbound:
-    found = tuple(listeners.gate_listener(gate, socket) for gate, socket in gates(callee))
+    found = tuple(listeners.gate_listener(gate) for gate in gates(callee))
     passed = (gate_cluster(callee),) if found else ()
     return Inbound((*inbound_clusters(callee), *passed), inbound_host(callee), found)
 

@@ -166,8 +166,8 @@ def _forward(step: Step, weights: Mapping[str, int], part: Part) -> Route:
 
 
 def _through_gate(action: RouteAction, step: Step) -> None:
-    if (gate := gate_of(step.rule, step.target.callee)) is not None:
-        action.metadata_match.CopyFrom(by_way(gate))
+    if (gate := gate_of(step.of, step.target.callee)) is not None:
+        action.metadata_match.CopyFrom(by_way(gate.name))
 
 
 def _finished(route: Route, match: RouteMatch, step: Step, key: str = "") -> Route:

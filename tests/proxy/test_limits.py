@@ -122,6 +122,15 @@ async def test_a_bucket_stays_as_empty_as_it_is_whatever_else_changes(mesh: Mesh
     assert (await stage.ask(headers={"x-user": "anna"})).status == 429
 
 
+async def test_another_limit_holds_from_the_next_request_on(mesh: Mesh) -> None:
+    """Also on connections that are open, whose last requests had the old one."""
+    stage = await steered(mesh, TrafficPolicy(rate_limit=RateLimit(requests=1, per=3600)))
+    assert await stage.statuses(50, at_once=8) == {200: 1, 429: 49}
+    await stage.set(TrafficPolicy(rate_limit=RateLimit(requests=30, per=3600)))
+    assert await stage.statuses(30, at_once=8) == {200: 30}
+    assert await stage.statuses(8, at_once=8) == {429: 8}
+
+
 async def test_a_limit_comes_and_goes(mesh: Mesh) -> None:
     stage = await steered(mesh)
     for _ in range(3):
