@@ -6,17 +6,19 @@ import asyncio
 import gzip
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
 
-from sandbox.control import TraceQuery
+from sandbox.control import LogLevel, TraceQuery
 from sandbox.errors import NotFoundError, UsageError
 from sandbox.model import OtlpExport
+from sandbox.runtime.logformat import recognise
+from sandbox.telemetry import otlp_logs as logs
 from sandbox.telemetry.otlp import OtlpReceiver
 from sandbox.telemetry.otlp_schema import new
 from sandbox.telemetry.traces import export, ingest, rebuilt
@@ -48,14 +50,52 @@ print(f"{span.get_span_context().trace_id:032x}")
 """
 
 
+LOGS = """
+import logging
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.trace import TracerProvider
+provider = LoggerProvider()
+provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+logging.getLogger().addHandler(LoggingHandler(logger_provider=provider))
+with TracerProvider().get_tracer("bakery").start_as_current_span("bake") as span:
+    logging.getLogger("oven").error("no %s", "flour", extra={"buns": 3})
+provider.shutdown()
+print(f"{span.get_span_context().trace_id:032x}")
+"""
+
+
 @pytest.fixture
 async def door(desk: Desk) -> AsyncIterator[str]:
-    receiver = OtlpReceiver(KEY, keep=desk.service.arrived)
+    async with receiving(OtlpReceiver(KEY, keep=desk.service.arrived)) as url:
+        yield url
+
+
+@asynccontextmanager
+async def receiving(receiver: OtlpReceiver) -> AsyncIterator[str]:
     with closing(socket.socket()) as sock:
         sock.bind(("127.0.0.1", 0))
         await receiver.start(sock)
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
         await receiver.close()
+
+
+async def of_the_sdk(program: str, door: str, factory: pytest.TempPathFactory, **variables: str) -> str:
+    """What a program with the real SDK prints; installed once for all of this module."""
+    folder = factory.getbasetemp() / "otel-sdk"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        await asyncio.to_thread(sdk.install, folder)
+    environment = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": door,
+        "OTEL_EXPORTER_OTLP_HEADERS": f"x-sandbox-key={KEY}",
+        "OTEL_SERVICE_NAME": "oven",
+        "PYTHONWARNINGS": "ignore",  # the SDK's logs are still to be declared stable
+        **variables,
+    }
+    return await asyncio.to_thread(sdk.run, python, program, environment)
 
 
 def request(count: int, trace: str = TRACE) -> Any:
@@ -79,17 +119,7 @@ async def post(door: str, body: bytes, headers: dict[str, str]) -> tuple[int, by
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
 async def test_the_real_sdk(desk: Desk, door: str, tmp_path_factory: pytest.TempPathFactory, compression: str) -> None:
-    folder = tmp_path_factory.getbasetemp() / "otel-sdk"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        await asyncio.to_thread(sdk.install, folder)
-    environment = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": door,
-        "OTEL_EXPORTER_OTLP_HEADERS": f"x-sandbox-key={KEY}",
-        "OTEL_EXPORTER_OTLP_COMPRESSION": compression,
-        "OTEL_SERVICE_NAME": "oven",
-    }
-    said = await asyncio.to_thread(sdk.run, python, PROGRAM, environment)
+    said = await of_the_sdk(PROGRAM, door, tmp_path_factory, OTEL_EXPORTER_OTLP_COMPRESSION=compression)
     found = await desk.trace(said.strip(), 2)
     bake, knead = found.spans
     assert (bake.service, bake.name, knead.parent, knead.kind) == ("oven", "bake", bake.id, "client")
@@ -100,6 +130,25 @@ async def test_the_real_sdk(desk: Desk, door: str, tmp_path_factory: pytest.Temp
     }
     assert (bake.error, knead.error) == (False, True)
     assert knead.events[0][1] == "exception: ValueError: no flour"
+
+
+async def test_the_real_sdks_logs_are_lines_of_their_service(tmp_path_factory: pytest.TempPathFactory) -> None:
+    lines: list[tuple[str, str, str]] = []
+
+    def take(service: str, version: str, found: Sequence[str]) -> bool:
+        lines.extend((service, version, line) for line in found)
+        return True
+
+    receiver = OtlpReceiver(KEY, keep=lambda arrival: logs.kept(arrival, take))
+    async with receiving(receiver) as door:
+        resource = "service.version=v2"
+        trace = await of_the_sdk(LOGS, door, tmp_path_factory, OTEL_RESOURCE_ATTRIBUTES=resource)
+
+    [(service, version, line)] = lines
+    recognised = recognise(line)
+    assert (service, version) == ("oven", "v2")
+    assert (recognised.level, recognised.trace, recognised.message) == (LogLevel.ERROR, trace.strip(), "no flour")
+    assert json.loads(line)["buns"] == "3"
 
 
 async def test_a_raw_client_in_json_and_packed(desk: Desk, door: str) -> None:
