@@ -55,9 +55,9 @@ def network_filter(made: HttpConnectionManager) -> Filter:
     return Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(made))
 
 
-def early(name: str, mutation: HeaderMutation) -> TypedExtensionConfig:
+def early(name: str, *mutations: HeaderMutation) -> TypedExtensionConfig:
     """Before the route is chosen."""
-    return TypedExtensionConfig(name=name, typed_config=pack(EarlyHeaderMutation(mutations=[mutation])))
+    return TypedExtensionConfig(name=name, typed_config=pack(EarlyHeaderMutation(mutations=mutations)))
 
 
 def _template() -> HttpConnectionManager:
@@ -86,7 +86,7 @@ def _template() -> HttpConnectionManager:
         local_reply_config=local_replies(),
         tracing=tracing(),
         access_log=[access_log()],
-        early_header_mutation_extensions=[early("trace", honours_callers())],
+        early_header_mutation_extensions=[early("trace", *honours_callers())],
     )
 
 

@@ -48,6 +48,9 @@ MILLION = 1_000_000
 _TRACER_DRAWS = 10_000
 _NEVER = Percent(value=0)
 _B3 = ("x-b3-traceid", "x-b3-spanid", "b3")
+_B3_SAMPLED = "request.headers['x-b3-sampled'] == '1' || request.headers['b3'].endsWith('-1')"
+"""https://github.com/openzipkin/b3-propagation. Each word more costs every listener a kilobyte; what is missing has no
+value, and then the whole has none."""
 
 
 def reports() -> GrpcService:
@@ -73,14 +76,17 @@ def tracing() -> HttpConnectionManager.Tracing:
     )
 
 
-def honours_callers() -> HeaderMutation:
-    """Before a request is drawn or not."""
-    return HeaderMutation(
-        append=HeaderValueOption(
-            header=HeaderValue(key=FORCED, value="%REQ(TRACEPARENT)%"),
-            append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-        )
+def honours_callers() -> tuple[HeaderMutation, ...]:
+    """Before a request is drawn or not. Of B3's flags only "sampled" says something: its callers' other requests are
+    drawn as everybody's."""
+    return (
+        _forced("%REQ(TRACEPARENT)%", HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD),
+        _forced(f"%CEL(({_B3_SAMPLED}) ? 'b3' : '')%", HeaderValueOption.ADD_IF_ABSENT),
     )
+
+
+def _forced(value: str, how: HeaderValueOption.HeaderAppendAction.ValueType) -> HeaderMutation:
+    return HeaderMutation(append=HeaderValueOption(header=HeaderValue(key=FORCED, value=value), append_action=how))
 
 
 def runtime(shares: Mapping[str, float], slow_ms: int) -> Resource:

@@ -160,6 +160,19 @@ async def test_what_a_caller_decided_holds_on_every_hop(shop: Shop) -> None:
     assert ids == {"1" * 32, "3" * 32}  # the first has no request id to draw by, and Envoy then draws nothing
 
 
+async def test_a_b3_caller_that_says_sampled_is_traced_and_no_other(shop: Shop) -> None:
+    shop.share(0.0)
+    await shop.in_force()
+    ids = {"x_b3_spanid": PARENT, "x_b3_traceid": "9" * 32}
+    for sampled in ({"x_b3_sampled": "0", **ids}, ids, {"b3": "0"}, {"b3": f"{'8' * 32}-{PARENT}-0"}, {}):
+        await shop.buy(**sampled)
+    await shop.buy(b3=f"{'1' * 32}-{PARENT}-1")
+    await shop.buy(x_b3_sampled="1", x_b3_spanid=PARENT, x_b3_traceid="2" * 32)
+    for trace in ("1" * 32, "2" * 32):
+        await shop.desk.trace(trace, 1)
+    assert {one.id for one in await shop.desk.service.search(TraceQuery())} == {"1" * 32, "2" * 32}
+
+
 async def test_of_what_was_not_drawn_failures_are_told_with_their_way(shop: Shop) -> None:
     shop.share(0.0)
     await shop.in_force()
