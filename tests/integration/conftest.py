@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.docker_engine import RealEngine
-from tests.integration.containers import LAYOUTS, Cluster, cluster, shop
+from tests.integration.containers import LANE, LAYOUTS, Cluster, cluster, lane, shop
 from tests.integration.harness import Sandbox, make_shop, newcomer
+from tests.integration.outside import outside
 from tests.integration.saved import Saved
 
 
@@ -47,8 +48,9 @@ def empty(sandbox: Sandbox, engine: RealEngine) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module", params=LAYOUTS)
 def mesh(request: pytest.FixtureRequest, engine: RealEngine) -> Iterator[Cluster]:
-    """The shop in containers, up and running; one for all tests of a module that leave it as it is."""
-    with newcomer() as user, cluster(user, engine) as made:
-        made.write(shop(), docker={"proxy": request.param})
+    """The shop and the lane in containers, up and running; for all tests of a module that leave them as they are."""
+    with newcomer() as user, outside(engine, user.home) as host, cluster(user, engine) as made:
+        user.environment["SSL_CERT_FILE"] = str(host.bundle)
+        made.write({**shop(), **lane(host.url)}, docker={"proxy": request.param}, traffic=LANE)
         made.up()
         yield made

@@ -18,6 +18,7 @@ from sandbox.paths import ProjectPaths, project_id
 from sandbox.runtime.docker.sweep import sweep_containers
 from tests.docker_engine import RealEngine
 from tests.integration.harness import SERVICE, Sandbox, free_port
+from tests.integration.street import APP
 
 PROXY = "envoy"
 """What the proxy's container is called among the instances."""
@@ -59,6 +60,50 @@ def shop() -> dict[str, Any]:
     }
 
 
+def lane(outside: str) -> dict[str, Any]:
+    """`till` is public and calls `orders`, which has two versions, and those `pantry`; `bank` is a host outside."""
+    fast = {"http": "/healthz", "interval": "200ms"}
+
+    def one(**keys: Any) -> dict[str, Any]:
+        files = {"command": ["python3", "-u", "/street.py"], "volumes": ["./street.py:/street.py:ro"]}
+        return {**peer(**files), "healthcheck": fast, **keys}
+
+    return {
+        "till": one(public=True, depends_on=["orders", "pantry", "bank"]),
+        "orders": one(depends_on=["pantry"], versions={"v1": {}, "v2": {}}),
+        "pantry": one(),
+        "bank": {"external": outside},
+    }
+
+
+LANE: Mapping[str, Any] = {
+    "orders": {
+        "rules": [
+            {"matches": [{"path": "/shared"}], "backendRefs": [{"version": "v1"}, {"version": "v2"}]},
+            {
+                "matches": [{"path": "/copied"}],
+                "backendRefs": [{"version": "v1"}],
+                "filters": [{"requestMirror": {"backendRef": {"version": "v2"}}}],
+            },
+            {"matches": [{"headers": {"x-to": "v2"}}], "backendRefs": [{"version": "v2"}]},
+            {"backendRefs": [{"version": "v1"}]},
+        ]
+    },
+    "pantry": {
+        "rules": [
+            {"matches": [{"path": "/out", "headers": {"x-user": "me"}}], "fault": {"abort": {"httpStatus": 503}}},
+            {"matches": [{"path": "/late", "from": ["orders"]}], "fault": {"delay": {"fixedDelay": "400ms"}}},
+            {"matches": [{"path": "/flaky"}], "retry": {"attempts": 1, "codes": [503]}},
+            {"matches": [{"path": "/slow"}], "timeouts": {"request": "100ms"}},
+            {"matches": [{"path": "/scarce"}], "rateLimit": {"requests": 3, "per": "1h"}},
+        ],
+        "authorization": [{"action": "DENY", "from": ["orders"], "paths": ["/private*"]}],
+    },
+    "bank": {"rules": [{"matches": [{"path": "/closed"}], "fault": {"abort": {"httpStatus": 503}}}]},
+}
+"""How requests travel along the lane: a sample of the vocabulary."""
+
+
 @dataclass
 class Cluster:
     """A project of containers, its user, and the engine it runs in."""
@@ -70,6 +115,7 @@ class Cluster:
     def write(self, services: Mapping[str, Any], **keys: Any) -> None:
         """The project's file. Ports that people know are free ones, unless `keys` say otherwise."""
         (self.folder / "peer.py").write_text(SERVICE)
+        (self.folder / "street.py").write_text(APP)
         document = {"name": self.folder.name, "services": dict(services), **self._front(), **keys}
         (self.folder / "sandbox.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
 

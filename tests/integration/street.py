@@ -117,6 +117,7 @@ class Street:
     sandbox: Sandbox
     folder: Path
     gateway: int
+    host: str = ""  # that requests name; none: the first public service
 
     def traffic(self, *words: str, check: int | None = 0) -> Done:
         return self.sandbox.run("traffic", *words, cwd=self.folder, check=check)
@@ -127,6 +128,7 @@ class Street:
     def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
         """Through the gateway to the shop. Names of headers with _ for -."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent |= {"Host": self.host} if self.host else {}
         request = urllib.request.Request(f"http://127.0.0.1:{self.gateway}{path}", method=method, headers=sent)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

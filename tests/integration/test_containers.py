@@ -10,6 +10,7 @@ import select
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +23,7 @@ from sandbox.api.client import Client
 from sandbox.paths import ProjectPaths
 from tests.integration.containers import DIAL, Cluster, execute, held_off, peer, stranger
 from tests.integration.harness import eventually, get, instances
+from tests.integration.street import Street
 
 POST = """
 import os, sys, urllib.error, urllib.request
@@ -72,6 +74,67 @@ def test_calls_by_url_and_by_plain_name_go_through_envoy(mesh: Cluster) -> None:
 
     eventually(lambda: counted(mesh, "web", "stock") == 10)
     assert counted(mesh, "gateway", "web") >= 10
+
+
+# --- steering, a sample of what tests/integration/test_traffic.py has of processes ------------------------------------
+
+
+@pytest.fixture
+def lane(mesh: Cluster) -> Street:
+    """Its requests go to the till."""
+    return Street(mesh.user, mesh.folder, int(mesh.ps()["gateway"].rpartition(":")[2]), host="till.localhost")
+
+
+def test_versions_share_requests_and_get_copies(lane: Street) -> None:
+    answered = lane.answers("/via/orders/shared", 60)
+    assert answered.total() == 60 and min(answered["orders-v1"], answered["orders-v2"]) >= 10, answered
+
+    before = lane.seen("v2")
+    assert lane.answers("/via/orders/copied", 5) == {"orders-v1": 5}
+    eventually(lambda: lane.seen("v2") == before + 5)
+
+
+def test_faults_hit_those_that_a_header_or_the_caller_names(lane: Street) -> None:
+    assert lane.answers("/via/pantry/out", 3, x_user="me") == {"503": 3}
+    assert lane.answers("/via/pantry/out", 3) == {"pantry-v1": 3}
+
+    began = time.monotonic()
+    assert lane.answers("/via/orders/via/pantry/late", 1) == {"pantry-v1": 1}
+    assert time.monotonic() - began >= 0.4
+    told = lane.traffic("explain", "GET http://pantry/late", "--from", "till").stdout
+    assert "→ pantry v1" in told and "400 ms" not in told
+
+
+def test_what_fails_is_tried_again_what_is_slow_ends_and_what_is_too_much_is_refused(lane: Street) -> None:
+    assert lane.answers("/via/pantry/flaky", 6) == {"pantry-v1": 6}
+    assert lane.answers("/via/pantry/slow", 2) == {"504": 2}
+    assert lane.answers("/via/pantry/scarce", 5) == {"pantry-v1": 3, "429": 2}
+
+
+def test_who_may_not_call_is_refused_and_named(lane: Street) -> None:
+    refused = lane.get("/via/orders/via/pantry/private")
+
+    assert refused.status == 403 and "orders may not send this to pantry" in refused.body["error"]
+    assert lane.answers("/via/pantry/private", 2) == {"pantry-v1": 2}
+
+
+def test_a_host_outside_is_called_over_tls_that_envoy_speaks(lane: Street) -> None:
+    answer = lane.get("/via/bank/rates")
+
+    assert (answer.status, answer.me, answer.body["path"]) == (200, "outside", "/rates"), answer
+    assert answer.body["host"].rpartition(":")[0].count(".") == 3  # its own name, not `bank`
+    assert lane.answers("/via/bank/closed", 2) == {"503": 2}
+
+
+def test_a_change_is_in_force_at_once_and_taken_back(lane: Street) -> None:
+    lane.traffic("route", "orders", "v2")
+    assert lane.answers("/via/orders/", 5) == {"orders-v2": 5}
+
+    lane.traffic("rollback")
+    assert lane.answers("/via/orders/", 5) == {"orders-v1": 5}
+
+
+# --- calls and isolation ----------------------------------------------------------------------------------------------
 
 
 def test_requests_go_to_every_replica(mesh: Cluster) -> None:
