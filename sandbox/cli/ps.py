@@ -12,9 +12,10 @@ from datetime import datetime
 
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
-from sandbox.cli.table import display_width, render, terminal_width
+from sandbox.cli.table import display_width, render
 from sandbox.cli.times import age
 from sandbox.cli.watch import held_back
+from sandbox.cli.wrap import width_of
 from sandbox.control import Control, InstanceStatus, ProjectStatus, ServiceStatus, Status, WatchState
 
 STATUS_COLOURS: Mapping[str, str] = {
@@ -46,7 +47,9 @@ def _text(status: ProjectStatus, options: Namespace) -> str:
         import yaml
 
         return yaml.safe_dump(json.loads(json.dumps(asdict(status))), sort_keys=False, allow_unicode=True)
-    return as_table(status, time.time(), with_instances=options.all, width=terminal_width(), style=Style.of(sys.stdout))
+    return as_table(
+        status, time.time(), with_instances=options.all, width=width_of(sys.stdout) or None, style=Style.of(sys.stdout)
+    )
 
 
 def as_table(status: ProjectStatus, now: float, *, with_instances: bool, width: int | None, style: Style) -> str:

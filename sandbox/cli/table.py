@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from textwrap import wrap
@@ -27,11 +25,11 @@ def render(
     return ["  ".join(line).rstrip() for line in (_padded(names, widths), *painted)]
 
 
-def fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, wraps: Sequence[str]) -> list[str]:
-    """As `render`, within `width` cells (None: no limit) where that can be: the columns in `wraps` are broken into
+def fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, wraps: Sequence[str]) -> list[str]:
+    """As `render`, within `width` cells (0: no limit) where that can be: the columns in `wraps` are broken into
     lines, the widest first."""
     widths = {name: max(map(display_width, texts)) for name, *texts in zip(columns, *rows, strict=True) if any(texts)}
-    excess = sum(widths.values()) + 2 * (len(widths) - 1) - width if width is not None else 0
+    excess = sum(widths.values()) + 2 * (len(widths) - 1) - width if width else 0
     limits = {name: widths[name] for name in wraps if name in widths}
     while excess > 0 and any(limit > _NARROWEST for limit in limits.values()):
         limits[max(limits, key=lambda name: limits[name])] -= 1
@@ -57,8 +55,3 @@ def display_width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
-
-
-def terminal_width() -> int | None:
-    """Of standard output; None when that is no terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -29,7 +29,7 @@ def test_what_is_too_wide_is_broken_into_lines() -> None:
         "   in many words",
         "2  little",
     ]
-    assert fitted(("N", "WHAT", "WHY"), rows, None, ("WHAT", "WHY")) == render(("N", "WHAT", "WHY"), rows)
+    assert fitted(("N", "WHAT", "WHY"), rows, 0, ("WHAT", "WHY")) == render(("N", "WHAT", "WHY"), rows)
 
 
 words = st.lists(st.sampled_from(("a", "of", "bun", "steamer")), max_size=20).map(" ".join)

@@ -13,6 +13,7 @@ from sandbox.cli.style import Style
 from sandbox.cli.times import age
 from sandbox.cli.traffic.edits import FORMS
 from sandbox.cli.traffic.policyfile import PolicyFile, read_policies, said
+from sandbox.cli.wrap import width_of, wrapped
 from sandbox.control import Change, ChangeResult, Control, Finding, Origin, Rerouted
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "grey"}
@@ -77,20 +78,23 @@ def show(result: ChangeResult, options: Namespace, *, dry_run: bool = False) -> 
     if options.output == "json":
         print(json.dumps(asdict(result), indent=2, ensure_ascii=False))
         return
-    print("\n".join(_lines(result, Style.of(sys.stdout), dry_run=dry_run)))
+    lines = _lines(result, Style.of(sys.stdout), width_of(sys.stdout), dry_run=dry_run)
+    print("\n".join(lines))
 
 
-def _lines(result: ChangeResult, style: Style, *, dry_run: bool) -> Iterator[str]:
+def _lines(result: ChangeResult, style: Style, width: int, *, dry_run: bool) -> Iterator[str]:
     if not result.changed:
         yield "nothing changes: this is in force already"
         return
     if result.revision is not None:
-        yield f"{style.paint('✓', 'green', bold=True)} revision {result.revision.number}: {result.revision.summary}"
+        tick = style.paint("✓", "green", bold=True)
+        yield from wrapped(f"{tick} revision {result.revision.number}: {result.revision.summary}", width, "  ")
     if dry_run:
         yield from (_coloured(line, style) for line in result.diff.splitlines())
     if result.what_if is not None and result.what_if.requests:
-        yield f"  {_rerouted(result.what_if, dry_run=dry_run)}"
-    yield from (finding_line(finding, style) for finding in result.findings)
+        yield from wrapped(f"  {_rerouted(result.what_if, dry_run=dry_run)}", width, "    ")
+    for finding in result.findings:
+        yield from wrapped(finding_line(finding, style), width, "    ")
     if dry_run:
         yield "  nothing was changed (--dry-run)"
         yield f"  {style.paint(f'just this, and nothing else meanwhile: --if-revision {result.against}', 'grey')}"

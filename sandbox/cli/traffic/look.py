@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
-from sandbox.cli.table import fitted, terminal_width
+from sandbox.cli.table import fitted
 from sandbox.cli.times import age
 from sandbox.cli.traffic.change import diff_lines, finding_line
 from sandbox.cli.wrap import width_of, wrapped
@@ -48,7 +48,7 @@ def _state_lines(state: TrafficState, names: Sequence[str], now: float, style: S
     yield f"revision {state.revision}" + (f", not as in the file: {', '.join(state.drift)}" if state.drift else "")
     rows = [row for name in names for row in _rows(name, state.shown.get(name, ()))]
     columns = ("SERVICE", "RULE", "REQUESTS", "GO TO", "AND")
-    yield from fitted(columns, rows, terminal_width(), columns[2:])
+    yield from fitted(columns, rows, width_of(sys.stdout), columns[2:])
     if plain := [name for name in names if not state.shown.get(name)]:
         yield f"without a policy: {', '.join(plain)}"
     if state.trial is not None and state.trial.ended is None:
@@ -72,7 +72,8 @@ def trial_line(trial: Trial, now: float) -> str:
 
 
 def ramp_line(ramp: Ramp, now: float) -> str:
-    left = f", next step in {age(ramp.next_at - now)}" if ramp.next_at is not None and ramp.next_at > now else ""
+    what = "done" if ramp.step + 1 == len(ramp.steps) else "next step"
+    left = f", {what} in {age(ramp.next_at - now)}" if ramp.next_at is not None and ramp.next_at > now else ""
     share = f"step {ramp.step + 1} of {len(ramp.steps)} ({ramp.steps[ramp.step]} %)"
     return f"ramp of {ramp.service} {ramp.version}: {ramp.state}, {share}{left}: {ramp.reason}"
 
@@ -84,7 +85,9 @@ def history(options: Namespace) -> int:
             print_as(options.output, [asdict(one) for one in revisions])
             return 0
         rows = [_revision_row(one) for one in revisions]
-        print("\n".join(fitted(("REVISION", "WHEN", "FROM", "WHAT", "WHY"), rows, terminal_width(), ("WHAT", "WHY"))))
+        print(
+            "\n".join(fitted(("REVISION", "WHEN", "FROM", "WHAT", "WHY"), rows, width_of(sys.stdout), ("WHAT", "WHY")))
+        )
         return 0
 
     return talk(options, conversation)
