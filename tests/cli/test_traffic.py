@@ -34,6 +34,7 @@ from sandbox.control import (
     Trial,
 )
 from sandbox.errors import ConfigError, ConflictError, Location, Problem
+from tests.cli.conftest import Place
 from tests.fakes.control import FakeControl
 
 Output = pytest.CaptureFixture[str]
@@ -330,6 +331,20 @@ def test_what_was_looked_at_is_what_is_changed(bakery: FakeControl, line: str, m
     assert traffic(line) == 0
     ((called, asked, *_),) = bakery.traffic.calls
     assert (called, asked.if_revision) == (method, 7)
+
+
+def test_a_file_beside_the_projects_own_is_found_from_anywhere(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    control = place.running("bakery")
+    (place.apps / "bakery" / "tame.yaml").write_text("pantry: {concurrency: 5}\n")
+    monkeypatch.chdir(place.apps)
+
+    assert traffic("apply -f tame.yaml") == 0
+    assert traffic("try tame.yaml --for 1s -d") == 0
+    assert [call[0] for call in control.traffic.calls] == ["change", "start_trial"]
+    assert traffic("apply -f none.yaml") == 1
+    assert "none.yaml: can't be read" in capsys.readouterr().err
 
 
 def test_history_diff_and_rollback(bakery: FakeControl, capsys: Output) -> None:

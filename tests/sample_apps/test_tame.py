@@ -47,7 +47,7 @@ def test_a_trial_shows_that_policy_alone_tames_the_pantry_and_the_mill(sandbox: 
     with Buyers(int(gateway.rsplit(":", 1)[1])) as buyers:
         while len(buyers.statuses) < 60:
             time.sleep(0.05)
-        done = sandbox.run("traffic", "try", app / "tame.yaml", "--for", "6s", "-o", "json", cwd=app)
+        done = sandbox.run("traffic", "try", "tame.yaml", "--for", "6s", "-o", "json")
     trial = json.loads(done.stdout)
 
     assert trial["ended"] == "reverted: its time was over"

@@ -12,7 +12,7 @@ from sandbox.cli.project import talk
 from sandbox.cli.style import Style
 from sandbox.cli.times import age
 from sandbox.cli.traffic.edits import FORMS
-from sandbox.cli.traffic.policyfile import PolicyFile, read_policies, said
+from sandbox.cli.traffic.policyfile import PolicyFile, policies_of, said
 from sandbox.cli.wrap import width_of, wrapped
 from sandbox.control import Change, ChangeResult, Control, Finding, Origin, Rerouted
 
@@ -45,7 +45,7 @@ set = _form("set")
 
 
 def apply(options: Namespace) -> int:
-    return _change(options, read_policies(options.policy))
+    return _change(options, policies_of(options.policy, options))
 
 
 def rollback(options: Namespace) -> int:

@@ -57,6 +57,16 @@ def said(form: str, options: Namespace) -> PolicyFile:
     return PolicyFile((edit_of(form, options),), {}, command=f"sandbox traffic {form} {options.service}")
 
 
+def policies_of(name: str, options: Namespace) -> PolicyFile:
+    """As `read_policies`; a file that is not here is looked for beside the file of the project that it is about."""
+    from sandbox.cli.project import find_project
+
+    if name != "-" and not Path(name).is_absolute() and not Path(name).exists():
+        beside = [file.parent / name for file in find_project(options).files[:1]]
+        name = next((str(path) for path in beside if path.is_file()), name)
+    return read_policies(name)
+
+
 def read_policies(name: str) -> PolicyFile:
     """ "-" is standard input. ConfigError, with places in the file, for what does not fit the vocabulary."""
     from sandbox.config.traffic.files import documents_in

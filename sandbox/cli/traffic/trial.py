@@ -16,7 +16,7 @@ from sandbox.cli.style import Style
 from sandbox.cli.table import render
 from sandbox.cli.times import age, duration
 from sandbox.cli.traffic.edits import FORMS
-from sandbox.cli.traffic.policyfile import PolicyFile, read_policies, said
+from sandbox.cli.traffic.policyfile import PolicyFile, policies_of, said
 from sandbox.control import Change, Control, GoldenSignals, Origin, Trial
 from sandbox.errors import UsageError
 
@@ -61,7 +61,7 @@ def _wish(options: Namespace) -> PolicyFile:
     if words[0] in FORMS:
         return _short_form(_taken(words, options), options)
     _options_behind(words, options)
-    return read_policies(words[0])
+    return policies_of(words[0], options)
 
 
 def _options_behind(words: Sequence[str], options: Namespace) -> None:
