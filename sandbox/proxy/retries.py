@@ -23,6 +23,7 @@ from sandbox.proxy.values import duration
 IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE")
 # Hosts are drawn by lot: with two of them, one draw in a thousand finds none but the one that has just failed.
 _HOST_ATTEMPTS = 10
+_ENVOYS_BACK_OFF = 0.025  # and ten times that at most
 _DEFAULT_RETRY = Retry(attempts=2)
 _NEVER_REACHED = "connect-failure,refused-stream,reset-before-request"
 _BROKEN = frozenset({"reset", "connect-failure", "refused-stream", "reset-before-request", "5xx", "gateway-error"})
@@ -54,7 +55,6 @@ def parts(match: Match, rule: Rule) -> Iterator[Part]:
 def retry_policy(rule: Rule, *, repeatable: bool, guarded: bool) -> RetryPolicy:
     """`guarded`: instances are behind the inbound listener."""
     retry = rule.retry or _DEFAULT_RETRY
-    base = max(0.001, retry.backoff)
     conditions = _conditions(retry, guarded=guarded) if repeatable else _NEVER_REACHED
     policy = RetryPolicy(
         retry_on=conditions,
@@ -63,7 +63,7 @@ def retry_policy(rule: Rule, *, repeatable: bool, guarded: bool) -> RetryPolicy:
         retriable_headers=_INBOUND_BROKE if "retriable-headers" in conditions and guarded else (),
         retry_host_predicate=[] if guarded else [_OTHER_HOST],
         host_selection_retry_max_attempts=0 if guarded else _HOST_ATTEMPTS,
-        retry_back_off=RetryPolicy.RetryBackOff(base_interval=duration(base), max_interval=duration(base * 10)),
+        retry_back_off=_back_off(retry.backoff),
     )
     if rule.retry is not None and rule.timeouts.backend_request:
         policy.per_try_timeout.CopyFrom(duration(rule.timeouts.backend_request))
@@ -78,7 +78,6 @@ def inbound_retry_policy() -> RetryPolicy:
         num_retries=UInt32Value(value=_DEFAULT_RETRY.attempts),
         retry_host_predicate=[_OTHER_HOST],
         host_selection_retry_max_attempts=_HOST_ATTEMPTS,
-        retry_back_off=RetryPolicy.RetryBackOff(base_interval=duration(0.025), max_interval=duration(0.25)),
     )
 
 
@@ -95,6 +94,14 @@ def _conditions(retry: Retry, *, guarded: bool) -> str:
     if guarded and _BROKEN.intersection(chosen) and "retriable-headers" not in chosen:
         chosen.append("retriable-headers")
     return ",".join(chosen)
+
+
+def _back_off(seconds: float) -> RetryPolicy.RetryBackOff | None:
+    """None where it is what Envoy does by itself: said in every route, it would cost a service 1.3 KB."""
+    if seconds == _ENVOYS_BACK_OFF:
+        return None
+    base = max(0.001, seconds)
+    return RetryPolicy.RetryBackOff(base_interval=duration(base), max_interval=duration(base * 10))
 
 
 def _not(method: str) -> HeaderMatcher:
