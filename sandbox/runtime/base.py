@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sandbox.control import ExecSpec
-from sandbox.model import Port, Version
+from sandbox.model import Mount, Port, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class Artifact:
     cwd: Path
     environment: Mapping[str, str] = field(default_factory=dict)  # what the runtime adds, such as PATH and VIRTUAL_ENV
     image: str | None = None  # the image's id
+    mounts: tuple[Mount, ...] = ()  # what the runtime adds (docker)
     overlay: Path | None = None  # a tar archive of files, by their paths from the root, that are newer than the image
     origin: str = ""  # where the command came from, for people: "command", "Procfile", "app.py"
 

@@ -32,7 +32,7 @@ from sandbox.supervisor.plan import Action, next_deadline, plan
 from sandbox.supervisor.probes import Probes
 from sandbox.supervisor.rollout import Target
 from sandbox.supervisor.state import ClusterState, Fact, InstanceState
-from sandbox.supervisor.surroundings import Place, environment, own
+from sandbox.supervisor.surroundings import Place, environment, own, with_theirs
 from sandbox.supervisor.wiring import DOCKER
 from sandbox.tasks import Tasks
 
@@ -258,8 +258,7 @@ class Cluster:
             artifact=artifact,
             environment={
                 **place.inherited,
-                **artifact.environment,
-                **self._environment(instance.service, version),
+                **with_theirs(artifact.environment, self._environment(instance.service, version)),
                 **own(project.name, instance.service, instance.version, instance.id, place.listens_on, ports),
             },
             log_max_bytes=project.settings.log_max_bytes,

@@ -11,16 +11,12 @@ from sandbox.supervisor.wiring import DOCKER, Ground
 
 def remarks(project: Project, ground: Ground) -> tuple[str, ...]:
     """Sentences: what is not as safe as it could be, and what a runtime leaves out."""
-    return (*_of_project(project, ground), *_of_services(project, ground))
+    return (*_of_project(project), *_of_services(project, ground))
 
 
-def _of_project(project: Project, ground: Ground) -> Iterator[str]:
+def _of_project(project: Project) -> Iterator[str]:
     if project.settings.telemetry.auto:
-        runtimes = {ground.runtime_of(name) for name in project.services}
-        if runtimes - {DOCKER}:
-            yield "telemetry.auto is on, so services start cold: instrumented libraries can't be forked"
-        if DOCKER in runtimes:
-            yield "telemetry.auto is for processes; containers bring their own instrumentation"
+        yield "telemetry.auto is on, so Python services start cold: instrumented libraries can't be forked"
 
 
 def _of_services(project: Project, ground: Ground) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from sandbox.supervisor.wiring import DOCKER, OTLP_NAME, Ground, otlp_port_in_me
 
 _SCHEMES = {AppProtocol.HTTP: "http", AppProtocol.GRPC: "grpc", AppProtocol.TCP: "tcp"}
 
+_PYTHONPATH = "PYTHONPATH"
 _EVERYWHERE = "0.0.0.0"  # inside a container, whose network nobody but the proxy reaches
 
 
@@ -100,6 +102,12 @@ def _callees(project: Project, place: Place, first: Mapping[str, EdgeListener]) 
         variables[f"{prefix}_HOST"] = address.host
         variables[f"{prefix}_PORT"] = str(address.port)
     return variables
+
+
+def with_theirs(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
+    """What the runtime adds, and what the file says, which wins; of PYTHONPATH both hold: ours has only a hook."""
+    paths = [one[_PYTHONPATH] for one in (ours, theirs) if one.get(_PYTHONPATH)]
+    return {**ours, **theirs, **({_PYTHONPATH: os.pathsep.join(paths)} if paths else {})}
 
 
 def _url(project: Project, edge: EdgeListener, address: Address) -> str:

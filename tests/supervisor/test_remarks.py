@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sandbox.model import Limits, Mount, MountKind, TelemetrySettings, Version
 from sandbox.supervisor.remarks import remarks
 from sandbox.supervisor.wiring import DOCKER, Ground
@@ -45,10 +47,9 @@ def test_a_plain_service_needs_no_words() -> None:
     assert said(a_version(), CONTAINED) == said(a_version(), Ground()) == ()
 
 
-def test_instrumentation_costs_the_warm_start_and_is_for_processes() -> None:
+@pytest.mark.parametrize("ground", [Ground(), CONTAINED])
+def test_instrumentation_costs_the_warm_start(ground: Ground) -> None:
     project = a_project(a_service("db", a_version()))
     auto = replace(project, settings=replace(project.settings, telemetry=TelemetrySettings(auto=True)))
-    (cold,) = remarks(auto, Ground())
-    assert cold.startswith("telemetry.auto is on, so services start cold")
-    (none,) = remarks(auto, CONTAINED)
-    assert none.startswith("telemetry.auto is for processes")
+    (cold,) = remarks(auto, ground)
+    assert cold.startswith("telemetry.auto is on, so Python services start cold")

@@ -8,7 +8,7 @@ from pathlib import Path
 from sandbox.model import AppProtocol, CalleeRef, External, MeshSettings, Port, Project, Service, Template
 from sandbox.proxy.topology import Address, Topology
 from sandbox.runtime.docker.layout import CONTAINER, HOST, Layout, Mesh
-from sandbox.supervisor.surroundings import Otlp, environment, own, places
+from sandbox.supervisor.surroundings import Otlp, environment, own, places, with_theirs
 from sandbox.supervisor.wiring import DOCKER, Ground, Ingress, moved_edges, parent_proxy, topology
 from tests.supervisor.build import a_project, a_service, a_version
 
@@ -219,3 +219,11 @@ def test_hosts_outside_and_what_the_mesh_says_reach_the_proxy() -> None:
     wired = wire(project)
     assert [one.external for one in wired.services] == [None, bank]
     assert wired.mesh == MeshSettings(declared_only=True, egress=False)
+
+
+def test_of_the_import_path_what_the_runtime_adds_and_what_the_file_says_both_hold() -> None:
+    ours, theirs = {"PATH": "/bin", "PYTHONPATH": "/hook"}, {"PYTHONPATH": "/app", "PATH": "/theirs"}
+
+    assert with_theirs(ours, theirs) == {"PATH": "/theirs", "PYTHONPATH": "/hook:/app"}
+    assert with_theirs(ours, {}) == ours
+    assert with_theirs({}, {"A": "b"}) == {"A": "b"}

@@ -41,8 +41,8 @@ PACKAGES = (
     *(f"opentelemetry-instrumentation-{name}" for name in INSTRUMENTED),
 )
 
-_FORMAT = "1"
-_SETTINGS = {
+_FORMAT = "2"
+SETTINGS: Mapping[str, str] = {
     "OTEL_TRACES_EXPORTER": "otlp",
     "OTEL_METRICS_EXPORTER": "none",
     "OTEL_LOGS_EXPORTER": "none",
@@ -61,15 +61,20 @@ class AutoTrace:
 
     async def environment(self, service: str, output: Output) -> dict[str, str]:
         """What a Python service needs in addition. RuntimeFailure when the packages can't be had."""
+        return {**SETTINGS, LIBRARIES: str(await self.place(service, output)), "PYTHONPATH": str(HOOK)}
+
+    async def place(self, service: str, output: Output) -> Path:
+        """Where the packages are. RuntimeFailure when they can't be had."""
         async with self._building:
             if not self._place.is_dir():
                 await self._install(service, output)
-        return {**_SETTINGS, LIBRARIES: str(self._place), "PYTHONPATH": str(HOOK)}
+        return self._place
 
     async def _install(self, service: str, output: Output) -> None:
         temporary = self._place.with_name(f".{self._place.name}.{os.getpid()}")
         self._place.parent.mkdir(parents=True, exist_ok=True)
-        command = (find_uv(), "pip", "install", "--python", base_python(), "--target", str(temporary), *PACKAGES)
+        where = ("--python", base_python(), "--target", str(temporary))
+        command = (find_uv(), "pip", "install", "--compile-bytecode", *where, *PACKAGES)
         variables = {**uv_environment(self._host), "UV_CACHE_DIR": str(self._cache)}
         try:
             done = await run_tool((*command, "--offline"), self._place.parent, variables, lambda _line: None)
@@ -82,6 +87,14 @@ class AutoTrace:
                     place=service,
                     hint="check the network, or take telemetry.auto out",
                 )
+            await asyncio.to_thread(_readable, temporary)
             temporary.rename(self._place)
         finally:
             await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
+
+
+def _readable(folder: Path) -> None:
+    """By the users of containers, whatever this user's umask is."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))

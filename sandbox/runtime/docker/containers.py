@@ -54,7 +54,7 @@ def payload(spec: InstanceSpec, frame: Frame, attachment: Attachment) -> dict[st
             **_limits(version, frame.memory),
             **hardening(version),
             "Init": True,
-            "Mounts": [_mount(one, frame) for one in version.mounts if one.selinux is None],
+            "Mounts": [_mount(one, frame) for one in (*version.mounts, *spec.artifact.mounts) if one.selinux is None],
             "Binds": [_relabelled(one) for one in version.mounts if one.selinux is not None],
             "ExtraHosts": extra_hosts(frame.names, attachment.proxy),
             "LogConfig": {"Type": _LOG["type"], "Config": _LOG["config"]},

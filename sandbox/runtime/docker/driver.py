@@ -19,6 +19,7 @@ from sandbox.model import Project, Version
 from sandbox.paths import ProjectPaths, make_private
 from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Usage, Workload
 from sandbox.runtime.docker import labels
+from sandbox.runtime.docker.autotrace import Brought, ContainerAutoTrace
 from sandbox.runtime.docker.builds import Builder
 from sandbox.runtime.docker.builds.pull import find_image
 from sandbox.runtime.docker.containers import Frame, payload, to_create
@@ -95,6 +96,7 @@ class DockerDriver:
             self._engine.endpoint, self._streams, self._paths.id, self._hear, self._lost, self._returned
         )
         self._maker = Maker(self._engine, self._paths.id)
+        self._autotrace = ContainerAutoTrace(self._engine, self._paths, self._host)
         self._lives = Lives(self._engine, self._watch, self._records, self._logs, self._discard)
         self._standbys = Standbys(
             self._engine, self._streams, self._maker, self.networks, self._records, self._body, self._lock
@@ -166,11 +168,16 @@ class DockerDriver:
         await self._watch.there.wait()
         built = await self._builder.prepare(workload, output)
         self._prune_soon()
+        brought = Brought()
+        if workload.auto:
+            brought = await self._autotrace.brought(workload, built.image, built.argv, output)
         return Artifact(
-            fingerprint=_fingerprint(built.contents, built.argv, workload.version),
+            fingerprint=_fingerprint(built.contents, built.argv, workload.version, brought),
             argv=built.argv,
             cwd=Path("/"),
+            environment=brought.environment,
             image=built.image,
+            mounts=brought.mounts,
             overlay=built.overlay,
             origin=built.origin,
         )
@@ -418,7 +425,7 @@ def _filters_bridges() -> bool | None:
         return None
 
 
-def _fingerprint(contents: str, argv: tuple[str, ...], version: Version) -> str:
+def _fingerprint(contents: str, argv: tuple[str, ...], version: Version, brought: Brought) -> str:
     """Of all that a container is made from, but for its environment."""
     told = (
         contents,
@@ -430,6 +437,7 @@ def _fingerprint(contents: str, argv: tuple[str, ...], version: Version) -> str:
         version.limits,
         sorted(version.labels.items()),
         (version.read_only, version.cap_add, version.hardened, version.stop_signal),
+        *((brought,) if brought.mounts else ()),
     )
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
