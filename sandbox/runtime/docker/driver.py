@@ -101,7 +101,6 @@ class DockerDriver:
         self._standbys = Standbys(
             self._engine, self._streams, self._maker, self.networks, self._records, self._body, self._lock
         )
-        await self._watch.open()
 
     def is_of(self, host: Mapping[str, str]) -> bool:
         """Whether this user's environment leads to the engine that is in use."""
@@ -122,7 +121,7 @@ class DockerDriver:
 
     async def configure(self, project: Project, services: Collection[str], names: Mapping[str, str]) -> Mesh:
         """Have networks for the services that run in containers. `names`: host names for all of them to know, each
-        with "proxy" or an address. The first time, take over what runs."""
+        with "proxy" or an address. The first time, hear what happens from now on, and take over what runs."""
         first = self._frame is None
         await asyncio.to_thread(make_private, self._paths.docker)
         settings = project.settings.docker
@@ -132,7 +131,8 @@ class DockerDriver:
             if name in services
         }
         demand = Demand(ports=ports, proxy=settings.proxy, pools=settings.address_pools)
-        mesh = await self.networks.prepare(demand, self.facts)
+        preparing = self.networks.prepare(demand, self.facts)
+        mesh, _ = await asyncio.gather(preparing, self._watch.open()) if first else (await preparing, None)
         self._frame = Frame(id=self._paths.id, project=project, memory=self.facts.memory, names=names)
         self._log_limit = project.settings.log_max_bytes
         self._builder = Builder(

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
-import aiohttp
-
 from sandbox.errors import RuntimeFailure
 from sandbox.runtime.docker.engine import Engine, EngineGone
 from sandbox.runtime.docker.program import REFUSED, missing
@@ -56,7 +54,7 @@ class Inside:
         try:
             async for output, message in self._streams.execute(made):
                 heard.take(output, message)
-        except (OSError, aiohttp.ClientError) as error:
+        except OSError as error:
             raise EngineGone(f"the command was cut off: {error}", place=self._place) from error
         return await self._exit_code(made)
 

@@ -11,11 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
-
 from sandbox.runtime.base import Running
 from sandbox.runtime.docker.logsink import Sink, position
-from sandbox.runtime.docker.stream import Streams
+from sandbox.runtime.docker.stream import StreamRefused, Streams
 from sandbox.tasks import Tasks
 
 _LAST_WORDS = 2.0
@@ -97,9 +95,9 @@ class Logs:
                     read += len(message)
                     if read > _MUCH:
                         patience.reschedule(clock() + _SILENCE)
-        except aiohttp.ClientResponseError as error:
+        except StreamRefused as error:
             return error.status in _GONE
-        except (OSError, aiohttp.ClientError):  # TimeoutError among them
+        except OSError:  # TimeoutError among them
             return False
         return last
 

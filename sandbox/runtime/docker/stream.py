@@ -1,17 +1,21 @@
 """The engine's endless answers (events, logs, what commands write), read on the event loop.
 
-The library would take a thread for each and could not be interrupted.
+The library would take a thread for each and could not be interrupted. aiohttp is imported when the first one is asked
+for, by a thread: it takes a while, in which the engine can be asked other things.
 """
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
+if TYPE_CHECKING:
+    import aiohttp
 
 _LONGEST_EVENT = 1024 * 1024
 _FRAME_HEADER = 8
@@ -24,33 +28,44 @@ Message = tuple[int, bytes]
 STDOUT, STDERR = 1, 2
 
 
+class StreamBroken(OSError):
+    """The engine broke it off, or does not speak HTTP."""
+
+
+class StreamRefused(StreamBroken):
+    """The engine answered with an error: `status` is HTTP's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class Streams:
-    """Raises OSError or aiohttp.ClientError when the engine goes away. `version` is the API's: newer engines refuse the
-    older ones."""
+    """Raises OSError, the two above among them, when the engine goes away. `version` is the API's: newer engines refuse
+    the older ones."""
 
     def __init__(self, socket: Path, version: str) -> None:
         self._url = f"http://docker/v{version}"
-        self._connector = aiohttp.UnixConnector(str(socket), limit=0)
-        self._session = aiohttp.ClientSession(
-            connector=self._connector, timeout=aiohttp.ClientTimeout(total=None, connect=5), read_bufsize=256 * 1024
-        )
+        self._socket = socket
+        self._opened: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
 
     async def close(self) -> None:
-        await self._session.close()
+        async with self._opening:
+            if self._opened is not None:
+                await self._opened.close()
 
     @asynccontextmanager
     async def events(self, filters: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Every event from now on: none that comes after entering is missed."""
         query = {"filters": json.dumps(filters)}
-        async with self._session.get(f"{self._url}/events", params=query) as response:
-            response.raise_for_status()
+        async with self._ask("GET", "/events", params=query) as response:
             yield _events(response)
 
     async def execute(self, made: str) -> AsyncIterator[Message]:
         """Run a command that was made before: each message it writes, until it ends."""
         start = {"Detach": False, "Tty": False}
-        async with self._session.post(f"{self._url}/exec/{made}/start", json=start) as response:
-            response.raise_for_status()
+        async with self._ask("POST", f"/exec/{made}/start", json=start) as response:
             async for message in _messages(response):
                 yield message
 
@@ -59,21 +74,53 @@ class Streams:
         container when it is to follow it, else with what there is."""
         query = {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow))}
         query |= {"since": since} if since else {}
-        async with self._session.get(f"{self._url}/containers/{container}/logs", params=query) as response:
-            response.raise_for_status()
+        async with self._ask("GET", f"/containers/{container}/logs", params=query) as response:
             async for _, message in _messages(response):
                 yield message
+
+    @asynccontextmanager
+    async def _ask(self, method: str, path: str, **more: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        session = await self._session()
+        with _as_broken():
+            async with session.request(method, f"{self._url}{path}", **more) as response:
+                response.raise_for_status()
+                yield response
+
+    async def _session(self) -> aiohttp.ClientSession:
+        async with self._opening:
+            if self._opened is None:
+                library = await asyncio.to_thread(importlib.import_module, "aiohttp")
+                self._opened = library.ClientSession(
+                    connector=library.UnixConnector(str(self._socket), limit=0),
+                    timeout=library.ClientTimeout(total=None, connect=5),
+                    read_bufsize=256 * 1024,
+                )
+            return self._opened
+
+
+@contextmanager
+def _as_broken() -> Iterator[None]:
+    """aiohttp's errors as ours, so that nobody else has to know the library."""
+    import aiohttp
+
+    try:
+        yield
+    except aiohttp.ClientResponseError as error:
+        raise StreamRefused(error.status, str(error)) from error
+    except aiohttp.ClientError as error:
+        raise StreamBroken(str(error)) from error
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
     rest = b""
-    async for chunk in response.content.iter_any():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield json.loads(line)
-        if len(rest) > _LONGEST_EVENT:
-            raise aiohttp.ClientPayloadError("an event without an end")
+    with _as_broken():
+        async for chunk in response.content.iter_any():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    yield json.loads(line)
+            if len(rest) > _LONGEST_EVENT:
+                raise StreamBroken("an event without an end")
 
 
 async def _messages(response: aiohttp.ClientResponse) -> AsyncIterator[Message]:

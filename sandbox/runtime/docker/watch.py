@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
-import aiohttp
-
 from sandbox.errors import RuntimeFailure
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.endpoint import Endpoint, ping
@@ -62,7 +60,7 @@ class EngineWatch:
         listening = AsyncExitStack()
         try:
             events = await listening.enter_async_context(self._streams.events(self._filters))
-        except (OSError, aiohttp.ClientError) as error:
+        except OSError as error:
             hint = "see: docker events"
             raise RuntimeFailure(f"it does not tell what happens: {error}", place="docker", hint=hint) from error
         self.there.set()
@@ -104,7 +102,7 @@ class EngineWatch:
                     self.there.set()
                     await self._on_return()
                     return await self._hear_all(events)
-            except (OSError, aiohttp.ClientError, RuntimeFailure) as error:
+            except (OSError, RuntimeFailure) as error:
                 log.info("no engine yet: %s", error)
                 self.there.clear()
             await asyncio.sleep(_LOOK_AGAIN)
@@ -114,7 +112,7 @@ class EngineWatch:
         try:
             async for event in events:
                 self._hear(str(event.get("Action")), event.get("Actor") or {})
-        except (OSError, aiohttp.ClientError, ValueError) as error:
+        except (OSError, ValueError) as error:
             log.warning("the engine's events ended: %s", error)
         self.there.clear()
         try:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from typing import IO, Any
-
-import aiohttp
+from typing import IO, TYPE_CHECKING, Any
 
 from sandbox.errors import RuntimeFailure
 from sandbox.runtime.docker.engine import Engine, EngineGone, hint_for, refusal
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _SILENCE = 600
 """Seconds an engine may say nothing: a compiler or a slow registry is silent for minutes."""
@@ -32,6 +33,8 @@ async def answers(
 ) -> AsyncIterator[dict[str, Any]]:
     """Raises RuntimeFailure, NotThere and EngineGone as `Engine.call` does; what an answer itself says of errors is the
     reader's."""
+    import aiohttp  # slow to import; where everything is built already, no service has to wait for it
+
     timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=_SILENCE)
     connector = aiohttp.UnixConnector(str(engine.endpoint.socket))
     try:
