@@ -25,9 +25,9 @@ from sandbox.cli.down import bring_down, kill
 from sandbox.cli.ending import jobs, should_go_on
 from sandbox.cli.project import known_projects
 from sandbox.cli.wait import is_healthy, wait_for
-from sandbox.config.loader import load
 from sandbox.config.locate import find_project_file, resolve_app
 from sandbox.config.profiles import absolute
+from sandbox.config.recall import Read, recall_or_load
 from sandbox.control import Status, UpRequest
 from sandbox.daemon.handover import hand_over
 from sandbox.daemon.launch import launch_daemon
@@ -47,12 +47,15 @@ _POLL = 0.02
 class Plan:
     """What is to be brought up."""
 
-    project: Project
+    read: Read
     request: UpRequest
     paths: ProjectPaths
     again: str  # the command that shows it again
     which: str  # what other commands need to find it from here
-    began: float  # to read the files; seconds since the epoch
+
+    @property
+    def project(self) -> Project:
+        return self.read.project
 
 
 def run(options: Namespace) -> int:
@@ -68,8 +71,15 @@ def run(options: Namespace) -> int:
 
 def _plan(options: Namespace) -> Plan:
     """ConfigError or UsageError when it can't be brought up at all; nothing is started before this is known."""
-    files, began = _files(options), time.time()
-    project = load(files, profiles=options.profiles, environment=os.environ, project=options.project)
+    files = _files(options)
+    read = recall_or_load(
+        sandbox_home() / "cache" / "config",
+        files,
+        profiles=options.profiles,
+        environment=os.environ,
+        project=options.project,
+    )
+    project = read.project
     runtime = options.runtime or os.environ.get(VARIABLE) or None
     asyncio.run(choose(runtime or project.settings.runtime, os.environ))
     request = UpRequest(
@@ -83,7 +93,7 @@ def _plan(options: Namespace) -> Plan:
     paths = ProjectPaths(home=sandbox_home(), id=project_id(project.name, project.root))
     others_run = any(other.running and other.paths.id != paths.id for other in known_projects(paths.home))
     needed = which(project, Path.cwd(), others_run=others_run)
-    return Plan(project, request, paths, again=up_again(options), which=needed, began=began)
+    return Plan(read, request, paths, again=up_again(options), which=needed)
 
 
 def _files(options: Namespace) -> list[Path]:
@@ -158,7 +168,7 @@ async def _start_supervisor(plan: Plan) -> bool:
     """Whether this command started it; when another was quicker, that one is given the request."""
     plan.paths.create()
     save_request(plan.paths, plan.request)
-    hand_over(plan.paths, plan.project, plan.began)
+    hand_over(plan.paths, plan.read)
     started = await launch_daemon(plan.paths)
     if not started:
         await _supervisor_took(plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError
@@ -27,14 +27,20 @@ def with_dotenv(root: Path, environment: Mapping[str, str], problems: Problems) 
 
 
 def read_env_files(
-    spec: ProjectSpec, tree: Entries, root: Path, environment: Mapping[str, str], problems: Problems
+    spec: ProjectSpec,
+    tree: Entries,
+    root: Path,
+    environment: Mapping[str, str],
+    problems: Problems,
+    look: Callable[[Path], object] = lambda file: None,
 ) -> dict[str, Variables]:
-    """What every env_file of the project holds, by its path as written."""
+    """What every env_file of the project holds, by its path as written. look: told of each before it is read."""
     found: dict[str, Variables] = {}
     for file, location in _named(spec, tree):
         if file.path in found:
             continue
         path = under(root, file.path)
+        look(path)
         if path.is_file():
             found[file.path] = _variables(path, environment, problems)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -36,25 +36,33 @@ def load(
     profiles: Sequence[str] = (),
     environment: Mapping[str, str],
     project: str | None = None,
+    look: Callable[[Path], object] = lambda file: None,
 ) -> Project:
     """The project that the files describe, merged in their order over the profiles' settings.
 
     profiles: names or paths, later ones win; `standard` when there are none. environment: what `${VAR}` reads, before
-    `.env` beside the first file. project: overrides the name. Raises ConfigError with all that is wrong.
+    `.env` beside the first file. project: overrides the name. look: told of each file before it is read, also of those
+    that may be there and are not. Raises ConfigError with all that is wrong.
     """
     if not files:
         raise ValueError("a project has at least one file")
-    return _Load(files, profiles or (DEFAULT,), environment, project).run()
+    return _Load(files, profiles or (DEFAULT,), environment, project, look).run()
 
 
 class _Load:
     def __init__(
-        self, files: Sequence[Path], profiles: Sequence[str], environment: Mapping[str, str], name: str | None
+        self,
+        files: Sequence[Path],
+        profiles: Sequence[str],
+        environment: Mapping[str, str],
+        name: str | None,
+        look: Callable[[Path], object],
     ) -> None:
         self._files = files
         self._profiles = profiles
         self._environment = environment
         self._name = name
+        self._look = look
         self._root = files[0].absolute().parent.resolve()
         self._problems = Problems()
         self._read: list[Path] = []
@@ -62,12 +70,13 @@ class _Load:
     def run(self) -> Project:
         own = [self._tree(file) for file in self._files]
         settings = [self._profile(name) for name in self._profiles]
+        self._look(self._root / ".env")
         variables = with_dotenv(self._root, self._environment, self._problems)
         self._stop_if_wrong()
         merged = merge_files(_merged(settings), _merged(own))
         tree = inherit(interpolate(merged, variables, self._problems))
         spec = self._valid(tree, variables)
-        env_files = read_env_files(spec, tree, self._root, variables, self._problems)
+        env_files = read_env_files(spec, tree, self._root, variables, self._problems, self._look)
         self._stop_if_wrong()
         project = Resolver(self._root, variables, env_files).project(
             spec, self._project_name(spec), self._all_files(env_files)
@@ -78,6 +87,7 @@ class _Load:
 
     def _tree(self, file: Path) -> Entries | None:
         self._read.append(file)
+        self._look(file.absolute())
         text = read(file, self._problems)
         tree = None if text is None else parse(text, shown(file), self._problems)
         return None if tree is None else expand(tree, self._problems)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sandbox.config.loader import load
+from sandbox.config import stamps
+from sandbox.config.recall import Read, recall_or_load
 from sandbox.control import UpRequest
 from sandbox.daemon.handover import hand_over, handed_over
 from sandbox.daemon.request import save_request
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
-
-LATER = 3600.0  # seconds: the files below were written long before
 
 
 @pytest.fixture
@@ -28,22 +26,24 @@ def paths(tmp_path: Path) -> ProjectPaths:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Of files that were saved long ago."""
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "app.env").write_text("COLOUR=red\n")
     file = tmp_path / "sandbox.yaml"
     file.write_text("name: shop\nservices:\n  web: {build: ./web, ports: ['8000'], env_file: web/app.env}\n")
-    return load([file], environment={})
+    monkeypatch.setattr(stamps, "_COARSEST_CLOCK", -3600.0)
+    return recall_or_load(tmp_path / "cache", [file], environment={})
 
 
-def test_it_is_the_project_that_was_read(paths: ProjectPaths, project: Project) -> None:
-    hand_over(paths, project, time.time() + LATER)
+def test_it_is_the_project_that_was_read(paths: ProjectPaths, read: Read) -> None:
+    hand_over(paths, read)
 
-    assert handed_over(paths) == project
+    assert handed_over(paths) == read.project
 
 
-def test_only_the_first_supervisor_has_it(paths: ProjectPaths, project: Project) -> None:
-    hand_over(paths, project, time.time() + LATER)
+def test_only_the_first_supervisor_has_it(paths: ProjectPaths, read: Read) -> None:
+    hand_over(paths, read)
     handed_over(paths)
 
     assert handed_over(paths) is None
@@ -80,38 +80,39 @@ def a_file_removed(project: Project) -> None:
     "change",
     [saved_in_place, replaced_by_one_as_old, variables_saved, variables_that_were_not_there, a_file_removed],
 )
-def test_what_changed_since_is_read_again(
-    paths: ProjectPaths, project: Project, change: Callable[[Project], None]
+def test_what_changed_since_is_read_again(paths: ProjectPaths, read: Read, change: Callable[[Project], None]) -> None:
+    hand_over(paths, read)
+    change(read.project)
+
+    assert handed_over(paths) is None
+
+
+def test_what_was_saved_a_moment_ago_is_read_again(
+    paths: ProjectPaths, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hand_over(paths, project, time.time() + LATER)
-    change(project)
+    monkeypatch.setattr(stamps, "_COARSEST_CLOCK", 3600.0)
+    hand_over(paths, read)
 
     assert handed_over(paths) is None
 
 
-def test_what_is_saved_while_it_is_read_is_read_again(paths: ProjectPaths, project: Project) -> None:
-    hand_over(paths, project, (project.root / "sandbox.yaml").stat().st_mtime)
-
-    assert handed_over(paths) is None
-
-
-def test_it_is_for_the_request_it_was_read_for(paths: ProjectPaths, project: Project) -> None:
-    hand_over(paths, project, time.time() + LATER)
+def test_it_is_for_the_request_it_was_read_for(paths: ProjectPaths, read: Read) -> None:
+    hand_over(paths, read)
     save_request(paths, UpRequest(files=("sandbox.yaml",), profiles=("lite",)))
 
     assert handed_over(paths) is None
 
 
-def test_what_is_damaged_is_nothing(paths: ProjectPaths, project: Project) -> None:
-    hand_over(paths, project, time.time() + LATER)
+def test_what_is_damaged_is_nothing(paths: ProjectPaths, read: Read) -> None:
+    hand_over(paths, read)
     (handed,) = paths.state.glob("handover*")
     handed.write_bytes(handed.read_bytes()[:-20])
 
     assert handed_over(paths) is None
 
 
-def test_nobody_else_can_read_it(paths: ProjectPaths, project: Project) -> None:
-    hand_over(paths, project, time.time() + LATER)
+def test_nobody_else_can_read_it(paths: ProjectPaths, read: Read) -> None:
+    hand_over(paths, read)
     (handed,) = paths.state.glob("handover*")
 
     assert handed.stat().st_mode & 0o077 == 0
