@@ -114,6 +114,9 @@ def _condition(
     about = next((alert for alert in alerts if service.name in alert.subject.split()), None)
     if about is not None and service.status is Status.HEALTHY:
         return Condition(Severity.ALERTED, "▲ alert", Tone.BUSY, reason=about.message)
+    if service.passed_over and service.status is Status.HEALTHY:
+        first = service.passed_over[0]
+        return Condition(Severity.ALERTED, f"▲ no {first.versions[0]}", Tone.BUSY, reason=first.sentence)
     return Condition(Severity.FINE, text, tone)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.control import Edge, ProjectStatus, Status, TelemetrySnapshot, TrafficState
+from sandbox.control import Edge, PassedOver, ProjectStatus, Status, TelemetrySnapshot, TrafficState
 from sandbox.tui.condition import Condition, Severity, conditions, detail
 from sandbox.tui.table import rows
 from sandbox.tui.words import Tone
@@ -52,6 +52,16 @@ def test_of_services_that_fail_together_the_one_that_fails_by_itself_stands_firs
     assert found["pantry"].text == "✗ failing 80 %"
     assert found["storefront"].text == "▲ failing 70 %"
     assert found["storefront"].reason == "70 % of its requests fail, and so do its calls to orders"
+
+
+def test_a_version_that_gets_no_requests_is_told() -> None:
+    sentence = "rule 1 of pantry: v2 has no ready instance; v1 takes its share"
+    one = PassedOver(rule=1, versions=("v2",), instead=("v1",), sentence=sentence)
+    pantry = replace(data.service("pantry"), passed_over=(one,))
+    found = conditions(data.project(pantry), None)["pantry"]
+
+    assert (found.severity, found.text, found.reason) == (Severity.ALERTED, "▲ no v2", sentence)
+    assert detail(pantry, None, found)[0].endswith(f"{sentence} · y tells why")
 
 
 def test_a_caller_that_fails_much_more_than_its_calls_fails_by_itself() -> None:

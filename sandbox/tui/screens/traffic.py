@@ -95,7 +95,10 @@ class TrafficScreen(CockpitScreen):
     @on(Grid.Chosen, "#policies")
     def _describe(self) -> None:
         if self._drift is not None:
+            traffic = self.cockpit.picture.traffic
+            refused = [(f"✗ {traffic.refused}", Tone.BAD)] if traffic and traffic.refused else []
             lines = diff_lines(self._drift) or [("the rules in force are those of sandbox.yaml", Tone.GOOD)]
+            lines = [*refused, *lines]
             self.query_one(Detail).say("sandbox.yaml → in force · d shows the rules again", lines)
             return
         if (name := self.target) is None:
