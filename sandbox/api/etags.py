@@ -14,6 +14,9 @@ from sandbox.api.shapes import RollbackRequest, TrialRequest
 from sandbox.control import Change, RampRequest, TrafficState
 from sandbox.errors import UsageError
 
+DEPENDING = (Change, TrialRequest, RollbackRequest, RampRequest)
+"""Bodies that `If-Match` makes depend on a revision."""
+
 
 def tagged(response: web.Response, answer: object) -> web.Response:
     if isinstance(answer, TrafficState):

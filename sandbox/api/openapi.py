@@ -10,11 +10,19 @@ import msgspec
 
 from sandbox import __version__
 from sandbox.api.errors import ErrorAnswer
+from sandbox.api.etags import DEPENDING
 from sandbox.api.routes import Route, Signature, signature
 from sandbox.api.shapes import INTENT_HEADER
 
 _REFERENCE = "#/components/schemas/{name}"
 _INTENT = {"$ref": "#/components/parameters/Intent"}
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of /api/traffic; 412 when another revision is in force",
+    "schema": {"type": "string"},
+}
 _ERROR = {"$ref": "#/components/responses/Error"}
 
 
@@ -66,6 +74,8 @@ def _parameters(route: Route, shape: Signature) -> Iterator[dict[str, Any]]:
         (_,), components = msgspec.json.schema_components([shape.query], ref_template=_REFERENCE)
         for name, schema in components[shape.query.__name__]["properties"].items():
             yield {"name": name, "in": "query", "required": False, "schema": schema}
+    if shape.body in DEPENDING:
+        yield _IF_MATCH
     if route.method != "GET":
         yield _INTENT
 

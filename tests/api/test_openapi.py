@@ -29,6 +29,16 @@ def test_every_route_is_described(described: dict[str, Any], route: Any) -> None
     assert all(f"{{{name}}}" in route.path for name in in_path)
 
 
+def test_what_may_depend_on_a_revision_says_so(described: dict[str, Any]) -> None:
+    depending = [
+        path
+        for path, operations in described["paths"].items()
+        for operation in operations.values()
+        if any(one.get("name") == "If-Match" for one in operation["parameters"])
+    ]
+    assert depending == ["/api/traffic/changes", "/api/traffic/rollback", "/api/traffic/trial", "/api/traffic/ramps"]
+
+
 def test_operations_have_names_of_their_own(described: dict[str, Any]) -> None:
     names = [operation["operationId"] for path in described["paths"].values() for operation in path.values()]
     assert len(names) == len(set(names)) == len(ROUTES)
