@@ -7,8 +7,9 @@ import time
 from collections import Counter
 from dataclasses import replace
 
+import grpc
 import pytest
-from aiohttp import web
+from aiohttp import WSServerHandshakeError, web
 
 from sandbox.model import (
     Cors,
@@ -23,7 +24,9 @@ from sandbox.model import (
     Rule,
     TrafficPolicy,
 )
-from tests.proxy.mesh import Mesh, a_service, eventually
+from sandbox.proxy.topology import Address
+from tests.proxy.mesh import Mesh, a_caller, a_service, eventually
+from tests.proxy.peers import GRPC, greet
 from tests.proxy.steered import Steered, only, steered
 
 ANNA = Match(headers=(HeaderMatch(name="x-user", value="anna"),))
@@ -179,6 +182,37 @@ async def _empty(stage: Steered) -> int:
     while (got := await stage.statuses(10))[429] == 0:
         passed += got[200]
     return passed + got[200]
+
+
+async def test_grpc_calls_beyond_a_limit_are_told_so_in_their_own_words(mesh: Mesh, greeter: Address) -> None:
+    policy = TrafficPolicy(rate_limit=RateLimit(requests=2, per=3600), concurrency=100)
+    service = a_service("greeter", versions=("v1", "v2"), ports=GRPC, policy=policy)
+    mesh.declare(service, callers=(a_caller("store", service),))
+    mesh.instances("greeter", greeter, port=50051)
+    await mesh.apply()
+    edge = mesh.edge("store", "greeter", 50051)
+    assert [await greet(edge) for _ in range(2)] == [b"hello you"] * 2
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await greet(edge)
+    assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_websockets_are_counted_when_they_begin(mesh: Mesh) -> None:
+    async def echo(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(message.data)
+        return socket
+
+    stage = await steered(mesh, TrafficPolicy(rate_limit=RateLimit(requests=1, per=3600)), handlers={"v1": echo})
+    where = f"ws://{stage.where()}/"
+    async with mesh.http.ws_connect(where) as socket:
+        for word in ("one", "two", "three"):
+            await socket.send_str(word)
+            assert await socket.receive_str() == word
+    with pytest.raises(WSServerHandshakeError, match="429"):
+        await mesh.http.ws_connect(where)
 
 
 async def test_a_burst_is_what_may_come_at_once(mesh: Mesh) -> None:
