@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, cast
 
 import msgspec
@@ -128,12 +128,13 @@ class Streams:
     async def _send(self, request: web.Request, pump: Pump) -> web.StreamResponse:
         response = web.StreamResponse()
         response.content_type = "application/x-ndjson"
-        await response.prepare(request)
-        while (lines := await pump.take(self._keep_alive)) is not None:
-            await response.write(lines)
-        if pump.error is not None:
-            await response.write(msgspec.json.encode(to_answer(pump.error)) + b"\n")
-        await response.write_eof()
+        with suppress(ConnectionError):  # the reader has left, as readers of what never ends do
+            await response.prepare(request)
+            while (lines := await pump.take(self._keep_alive)) is not None:
+                await response.write(lines)
+            if pump.error is not None:
+                await response.write(msgspec.json.encode(to_answer(pump.error)) + b"\n")
+            await response.write_eof()
         return response
 
     def end(self) -> None:

@@ -96,6 +96,22 @@ async def test_a_client_that_leaves_is_noticed_at_once(paths: ProjectPaths, cont
     await server.close()
 
 
+async def test_nobody_is_told_of_a_client_that_leaves(
+    paths: ProjectPaths, control: FakeControl, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = ApiServer(control, project_paths=paths, keep_alive=3600)
+    await server.start_unix(paths.api_socket)
+    reader, writer = await asyncio.open_unix_connection(paths.api_socket)
+    writer.write(FOLLOW)
+    await reader.readuntil(b"\r\n\r\n")
+    writer.transport.abort()
+    await until(lambda: control.following == 0)
+    async with asyncio.timeout(5):
+        await server.close()
+
+    assert caplog.messages == []
+
+
 async def test_there_is_a_limit_to_streams(doors: Doors, control: FakeControl) -> None:
     writers = []
     for number in range(3):  # the limit of these doors
