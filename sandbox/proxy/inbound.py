@@ -76,6 +76,11 @@ def to_cluster(target: Target, version: str) -> HeaderValueOption:
     return header(CLUSTER_HEADER, target.inbound(version))
 
 
+def nowhere() -> HeaderValueOption:
+    """In the place of what a caller may have written there, where the rule itself answers."""
+    return header(CLUSTER_HEADER, "-")
+
+
 def passes_inbound(callee: Callee) -> bool:
     """Some of its requests may. What once did goes on having its clusters: a request that is between the two listeners
     when the policy changes would find nothing."""

@@ -22,7 +22,7 @@ from sandbox.proxy.egress import external_host
 from sandbox.proxy.faults import breaking_route, breaks_off
 from sandbox.proxy.gates import gate_of
 from sandbox.proxy.guard import is_guarded
-from sandbox.proxy.inbound import OURS, guarded_headers, rule_key, to_cluster
+from sandbox.proxy.inbound import OURS, guarded_headers, nowhere, rule_key, to_cluster
 from sandbox.proxy.matches import concerns, own_requests, route_match
 from sandbox.proxy.names import route_name
 from sandbox.proxy.protections import hash_policies
@@ -133,7 +133,8 @@ def _answer(step: Step) -> Route:
         return _finished(own_answer(step.rule, step.match), step.matching(), step)
     action = RouteAction(cluster=step.target.cluster(step.target.callee.ready[0], guarded=True), timeout=duration(0))
     _through_gate(action, step)
-    return _finished(Route(route=action), step.matching(), step, rule_key(step.of, step.index))
+    route = Route(route=action, request_headers_to_add=[nowhere()])
+    return _finished(route, step.matching(), step, rule_key(step.of, step.index))
 
 
 def _forwarding(step: Step, weights: Mapping[str, int], *extra: HeaderMatcher) -> Iterator[Route]:
