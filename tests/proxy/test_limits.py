@@ -119,6 +119,9 @@ async def test_a_bucket_stays_as_empty_as_it_is_whatever_else_changes(mesh: Mesh
     mesh.topology = replace(mesh.topology, services=(mesh.topology.services[0], replace(other, policy=TrafficPolicy())))
     await mesh.apply()
     assert await spent()
+    await mesh.new_plane()
+    await mesh.apply()
+    assert await spent()
 
     await stage.set(TrafficPolicy(rules=(limited, free), rate_limit=replace(limit, requests=2)))
     assert [(await stage.ask()).status for _ in range(3)] == [200, 200, 429]
