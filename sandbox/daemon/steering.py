@@ -20,7 +20,7 @@ from sandbox.control import (
 )
 from sandbox.daemon.notices import Notices
 from sandbox.errors import ProxyError, RefusedPolicyError, SandboxError
-from sandbox.events import Bus
+from sandbox.events import Bus, Kind
 from sandbox.model import Project
 from sandbox.model.records import RequestRecord
 from sandbox.paths import ProjectPaths
@@ -57,6 +57,13 @@ class SteeredProxy:
     def policies(self) -> Policies:
         """In force."""
         return self._policies
+
+    async def refusal(self) -> RefusedPolicyError | None:
+        """As `late.Refusal`."""
+        if not await self._keeper.confirmed(_IN_FORCE_WITHIN):
+            return None
+        refusal = self._keeper.refusal
+        return refusal if isinstance(refusal, RefusedPolicyError) else None
 
     def publish(self, wired: Topology, policies: Policies) -> None:
         self._wired, self._policies = wired, policies
@@ -148,6 +155,7 @@ class TrafficSide:
     """`begin` once, `serve` whenever the project was read; `measure` once there are metrics."""
 
     def __init__(self, around: Around) -> None:
+        self._bus, self._tasks = around.bus, around.tasks
         self._proxy = SteeredProxy(around.keeper)
         self._numbers = Numbers()
         self._store = _store(around.paths, around.notices)
@@ -168,7 +176,15 @@ class TrafficSide:
 
     async def begin(self, project: Project, wired: Topology) -> RefusedPolicyError | None:
         """What Envoy refuses of the file's policies, if anything; the rest is in force."""
-        return await self._steering.begin(project, _Wiring(self._proxy, wired))
+        refusal = await self._steering.begin(project, _Wiring(self._proxy, wired))
+        self._tasks.spawn(self._hear_of_refusals(), name="hear of late refusals")
+        return refusal
+
+    async def _hear_of_refusals(self) -> None:
+        with self._bus.subscribe() as subscription:
+            async for event in subscription:
+                if event.kind is Kind.PROXY_REFUSED:
+                    await self._steering.refused(self._proxy.refusal)
 
     async def serve(self, project: Project, wired: Topology) -> None:
         """ProxyError when Envoy refuses that: nothing has changed."""

@@ -10,7 +10,7 @@ import pytest
 from sandbox.control import RequestHead
 from sandbox.daemon.notices import Notices
 from sandbox.daemon.steering import SteeredProxy, _store, recorded_heads
-from sandbox.errors import ProxyError
+from sandbox.errors import ProxyError, RefusedPolicyError
 from sandbox.events import Bus
 from sandbox.model import TrafficPolicy
 from sandbox.model.records import RequestRecord
@@ -98,6 +98,19 @@ async def test_a_port_that_is_taken_is_no_fault_of_the_policies(proxy: SteeredPr
     assert await proxy.offer(replace(WIRED, gateway=Address("127.0.0.1", 8081)), {"mill": POLICY}) == ""
 
     assert keeper.published[-1] == POLICY
+
+
+async def test_what_is_refused_late_is_known_once_envoy_has_answered(
+    proxy: SteeredProxy, keeper: ScriptedKeeper
+) -> None:
+    keeper.settles = False
+    await proxy.enforce({"mill": POLICY})
+    keeper.refuses, keeper.error = True, RefusedPolicyError("Envoy refuses it", place="traffic.mill")
+    assert await proxy.refusal() is None
+
+    keeper.settles = True
+
+    assert await proxy.refusal() is keeper.error
 
 
 async def test_a_proxy_that_does_not_answer_is_said(proxy: SteeredProxy, keeper: ScriptedKeeper) -> None:

@@ -26,6 +26,7 @@ from sandbox.control import (
 from sandbox.errors import ConflictError, NotFoundError, PreconditionError, RefusedPolicyError, UsageError
 from sandbox.events import Event, Kind
 from sandbox.model import GATEWAY, Project, Service, TrafficPolicy
+from sandbox.supervisor.steering.late import LateRefusals, Refusal
 from sandbox.supervisor.steering.live import Commit, Live, Wanted, changed
 from sandbox.supervisor.steering.means import Documents, Means, Policies, Serving
 from sandbox.supervisor.steering.ramps import Ramps
@@ -50,6 +51,7 @@ class Steering(TrafficControl):
         self._lock = asyncio.Lock()
         self._trials = Trials(means, self._live, self._lock, tasks)
         self._ramps = Ramps(means, self._live, self._lock, tasks)
+        self._late = LateRefusals(means, self._live)
         self._begun = asyncio.Event()
         self._live.restore()
 
@@ -74,6 +76,11 @@ class Steering(TrafficControl):
         """Put in force what the file has changed. ProxyError when Envoy refuses it: nothing has changed."""
         async with self._lock:
             await self._live.read(project, serving)
+
+    async def refused(self, refusal: Refusal) -> None:
+        """Envoy has refused something; what of that is in force by our word, if anything, gives way."""
+        async with self._lock:
+            await self._late.look(refusal)
 
     # --- what is in force -------------------------------------------------------------------------------------------
 

@@ -196,7 +196,7 @@ class Live:
                 if refusal is None and self.revision:
                     wanted = self._fitting(self.documents, _NOTHING, project)
                 else:
-                    wanted = _without(wanted, error)
+                    wanted = without(wanted, error)
                 refusal = refusal or error
 
     def _taken_of(self, wanted: Wanted, *, refused: bool) -> Documents:
@@ -249,7 +249,7 @@ class Live:
         return True
 
 
-def _without(wanted: Wanted, refusal: RefusedPolicyError) -> Wanted:
+def without(wanted: Wanted, refusal: RefusedPolicyError) -> Wanted:
     """Without the policy that it is about; without any when that is not known."""
     service = service_of(refusal)
     if service not in wanted.policies:
