@@ -163,13 +163,17 @@ class ProxyKeeper:
 
     async def _bring_up(self, delay: float, *, adopted: bool) -> None:
         await asyncio.sleep(delay)
+        process = self._process
         try:
             if not adopted:
                 if self._status is not Status.FAILED:
                     self._set(Status.STARTING, "starts")
                 self._process = await self._host.start()
+            process = self._process
             await self._plane.wait_connected(CONNECTS_WITHIN)
         except (SandboxError, OSError) as error:
+            if isinstance(error, TimeoutError) and process is not self._process:
+                return
             if isinstance(error, TimeoutError):
                 self._set(Status.UNHEALTHY, f"did not ask for its configuration within {CONNECTS_WITHIN:g} s")
                 self._say(Kind.NOTICE, f"Envoy {self._reason}", Severity.ERROR)
@@ -177,6 +181,8 @@ class ProxyKeeper:
                 return
             self._failed(error)
             await self._moved_on()
+            return
+        if process is not self._process:  # it has ended, and another one that was started since has connected
             return
         self.publish()
         self._first = min(self._first, self._published)

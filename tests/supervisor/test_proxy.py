@@ -81,6 +81,11 @@ class Stage:
     async def healthy(self) -> None:
         await self.until(lambda: self.keeper.status().status is Status.HEALTHY)
 
+    async def started(self, times: int) -> None:
+        async with asyncio.timeout(30):
+            while self.keeper.pid != 100 + times:
+                await asyncio.sleep(0.005)
+
     def said(self, kind: Kind) -> list[str]:
         return [event.message for event in self.bus.history() if event.kind is kind]
 
@@ -163,6 +168,19 @@ async def test_a_dead_envoy_is_replaced_and_given_everything_again(stage: Stage)
     assert stage.envoy.starts == 2
     assert len(stage.plane.applied) > before
     assert "SIGKILL" in stage.said(Kind.PROXY_EXITED)[0]
+
+
+async def test_of_several_that_end_at_once_only_the_one_that_serves_is_told(stage: Stage) -> None:
+    stage.plane.connected.clear()
+    stage.keeper.publish(topology=TOPOLOGY)
+    stage.keeper.open(None)
+    await stage.started(1)
+    stage.keeper.exited(stage.keeper.pid, "exit code 1")
+    await stage.started(2)
+    stage.plane.connected.set()
+    await stage.healthy()
+
+    assert len(stage.said(Kind.PROXY_STARTED)) == 1
 
 
 async def test_the_end_of_an_earlier_envoy_is_old_news(stage: Stage) -> None:
