@@ -19,7 +19,7 @@ class EdgeNumbers:
     values: Mapping[Metric, float | None] = field(default_factory=dict)  # rates per second, latencies milliseconds
     flags: Mapping[str, float] = field(default_factory=dict)
     """Envoy's response flags → requests per second. Several of one request are one key: "UC,URX"."""
-    codes: Mapping[str, float] = field(default_factory=dict)  # status codes, "503" or "5xx" → requests per second
+    codes: Mapping[str, float] = field(default_factory=dict)  # status codes, "503", "0" for none → requests per second
 
     def rate(self, metric: Metric) -> float:
         return self.values.get(metric) or 0.0

@@ -26,6 +26,8 @@ def counted(rate: float, what: str) -> str:
 
 
 def ago(seconds: float) -> str:
+    if seconds < 1:
+        return "just now"
     if seconds < 90:
         return f"{max(0, round(seconds))} s ago"
     return f"{round(seconds / 60)} minutes ago" if seconds < 5400 else f"{round(seconds / 3600)} hours ago"

@@ -112,7 +112,7 @@ def _of_outcome(cluster: str, code: str, own: str, inbound: str, details: str) -
     if cluster.startswith("broken|"):
         yield "faults"
     if code == "0" and not cluster.startswith(_REFUSED):
-        yield CANCELLED
+        yield from (CANCELLED, f"{CODE}0")
     elif not cluster or cluster.startswith(_REFUSED):
         yield from _of_answer(code if code != "0" else "502")
 

@@ -28,11 +28,16 @@ def service(name: str, status: Status = Status.HEALTHY, reason: str | None = Non
 
 
 def edge(
-    caller: str, callee: str, requests: float = 10.0, flags: dict[str, float] | None = None, **rates: Any
+    caller: str,
+    callee: str,
+    requests: float = 10.0,
+    flags: dict[str, float] | None = None,
+    codes: dict[str, float] | None = None,
+    **rates: Any,
 ) -> EdgeNumbers:
     known = {Metric.ERRORS: 0.0, Metric.FAULTS: 0.0, Metric.P99: 20.0}
     values = {Metric.REQUESTS: requests, **known, **{Metric(name): rate for name, rate in rates.items()}}
-    return EdgeNumbers(caller=caller, callee=callee, values=values, flags=flags or {})
+    return EdgeNumbers(caller=caller, callee=callee, values=values, flags=flags or {}, codes=codes or {})
 
 
 def quiet() -> tuple[EdgeNumbers, ...]:

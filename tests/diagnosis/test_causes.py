@@ -73,7 +73,7 @@ def test_a_crash_names_the_exception_and_its_line() -> None:
 
     assert found.kind == "crash"
     assert found.message == "pantry crashed: app.py:3: KeyError: 'x'; it has no ready instance"
-    assert found.facts[1] == "it ended 3 times in the last 2 minutes, last 4 s ago"
+    assert found.facts[1] == "it ended 3 times in the last 2 minutes, the last time 4 s ago"
 
 
 def test_a_crash_that_is_over_still_explains_for_a_while() -> None:
@@ -83,6 +83,19 @@ def test_a_crash_that_is_over_still_explains_for_a_while() -> None:
 
     assert (first(recent).kind, first(recent).message) == ("recovered", "pantry crashed, and runs again")
     assert old.healthy
+
+
+def test_a_new_instance_that_did_not_come_up_was_no_crash_of_the_service() -> None:
+    """The old ones served on; the save is told as one, as long as it is not mended."""
+    ended = event(Kind.INSTANCE_BACKOFF, "pantry-v1-2 ended: app.py:2: SyntaxError: x", "pantry", before=20)
+    failed = event(Kind.RELOAD_FAILED, "pantry failed to reload", "pantry", before=19)
+    mended = event(Kind.SERVICE_RELOADED, "pantry reloaded", "pantry", before=5)
+
+    assert why("storefront", events=(ended, failed, mended)).healthy
+
+
+def test_a_caller_that_leaves_amid_an_answer_has_had_one() -> None:
+    assert why("storefront", edge("steamer", "pantry", flags={"DC": 1.0}, codes={"200": 10.0})).healthy
 
 
 def test_out_of_memory_is_told_before_the_crash_that_it_is() -> None:
@@ -372,7 +385,7 @@ def test_a_trace_that_failed_names_the_innermost_failure_and_then_why() -> None:
 
     assert [cause.kind for cause in found.causes] == ["unhealthy", "trace_failed"]
     assert found.causes[1].message == "pantry failed at GET /: no ready instance (UH)"
-    assert found.causes[1].facts == ("after 20 ms, for 10 ms", "rule 1, try 2")
+    assert found.causes[1].facts == ("20 ms after the request began; it took 10 ms", "rule 1, try 2")
 
 
 def test_a_slow_trace_names_who_spent_the_time_himself() -> None:
@@ -394,7 +407,7 @@ def test_a_trace_without_anything_wrong() -> None:
 
 
 def test_a_caller_that_leaves_before_the_answer() -> None:
-    hung = [edge(a, b, flags={"DC": 1.0}) for a, b in (("orders", "steamer"), ("steamer", "pantry"))]
+    hung = [edge(a, b, flags={"DC": 1.0}, codes={"0": 1.0}) for a, b in (("orders", "steamer"), ("steamer", "pantry"))]
     found = why("storefront", *hung)
 
     assert [(cause.kind, cause.service) for cause in found.causes] == [("no_answer", "pantry")]

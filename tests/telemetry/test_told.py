@@ -46,7 +46,7 @@ def test_what_led_to_no_instance_is_a_request_too() -> None:
 def test_who_left_before_an_answer_is_counted_apart() -> None:
     told = outcome("edge|orders|steamer|v1|8000", 0, "DC", "downstream_remote_disconnect")
 
-    assert told == Told(STEAMER, ("out.0.DC.downstream_remote_disconnect", "flag.DC", "cancelled"))
+    assert told == Told(STEAMER, ("out.0.DC.downstream_remote_disconnect", "flag.DC", "cancelled", "code.0"))
 
 
 @pytest.mark.parametrize("flags", ["UT", "DC,UT", "SI"])

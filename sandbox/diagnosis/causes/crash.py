@@ -11,6 +11,9 @@ from sandbox.events import Event, Kind
 
 _PLACE = re.compile(r"[\w./-]+\.\w+:\d+: ")
 _OUT_OF_MEMORY = "out of memory"
+_TOLD_WITHIN = 5.0
+"""Seconds after such an end in which a reload is told to have failed."""
+
 _RECENT = 120.0
 """Seconds in which an end still explains errors of a service that is ready again."""
 
@@ -40,6 +43,8 @@ def crash(evidence: Evidence, service: ServiceStatus) -> Cause | None:
     reason = next((one.reason for one in service.instances if one.reason and "ended" in one.reason), None)
     if event is None and (reason is None or service.ready):
         return None
+    if event is not None and service.ready and _was_of_a_reload(evidence, event):
+        return None
     words = reason or (event.message if event else "")
     ends = [one for one in evidence.events if _ended(one, service.name) and evidence.at - one.at <= _RECENT]
     how = f"{len(ends)} times in the last {_RECENT / 60:.0f} minutes" if len(ends) > 1 else "once"
@@ -49,7 +54,7 @@ def crash(evidence: Evidence, service: ServiceStatus) -> Cause | None:
         kind="recovered" if service.ready else "crash",
         service=service.name,
         message=f"{service.name} crashed{': ' + _exception(words) if place else ''}{again}",
-        facts=(words, *([f"it ended {how}, last {ago(evidence.at - ends[-1].at)}"] if ends else [])),
+        facts=(words, *([f"it ended {how}, the last time {ago(evidence.at - ends[-1].at)}"] if ends else [])),
         command=f"sandbox logs {service.name} --tail 20",
         confidence=Confidence.CERTAIN,
         at=event.at if event else None,
@@ -66,6 +71,12 @@ def _exception(words: str) -> str:
 def _last_end(evidence: Evidence, service: ServiceStatus) -> Event | None:
     event = evidence.newest(Kind.INSTANCE_BACKOFF, Kind.INSTANCE_FAILED, service=service.name)
     return event if event is not None and (not service.ready or evidence.at - event.at <= _RECENT) else None
+
+
+def _was_of_a_reload(evidence: Evidence, end: Event) -> bool:
+    """What was to replace others and did not come up: those never stopped serving."""
+    failed = evidence.newest(Kind.RELOAD_FAILED, service=end.service)
+    return failed is not None and 0 <= failed.at - end.at <= _TOLD_WITHIN
 
 
 def _ended(event: Event, service: str) -> bool:

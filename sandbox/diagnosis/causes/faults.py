@@ -27,7 +27,7 @@ def fault_injected(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
         facts=(
             *(f"{name} of its traffic policy has the fault: {what}" for name, what in found),
             *([f"it hits {requests(hit)} from {edge.caller}"] if hit else []),
-            *([f"{event.message}, {ago(evidence.at - event.at)}"] if event else []),
+            *([f"it was injected {ago(evidence.at - event.at)}"] if event else []),
         ),
         command=f"sandbox traffic clear {edge.callee} fault",
         confidence=Confidence.CERTAIN if hit else Confidence.LIKELY,

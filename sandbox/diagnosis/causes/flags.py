@@ -10,17 +10,18 @@ from sandbox.model.flags import flag_words
 _BROKEN = ("UF", "UC", "UR", "LR", "UPE")
 
 
-_LEFT = "DC"
+_LEFT, _UNANSWERED = "DC", "0"
 WORTH_TELLING = 0.01
 
 
 def no_answer(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
-    """The caller left before there was any: what never ends is in no latency."""
-    left, asked = edge.flagged(_LEFT), edge.rate(Metric.REQUESTS)
+    """The caller left before there was any: what never ends is in no latency. One that left amid an answer, as those
+    of streams do, has had enough of it."""
+    left, asked = _left(edge), edge.rate(Metric.REQUESTS)
     service = evidence.service(edge.callee)
     if service is None or not service.ready or not left or left < WORTH_TELLING * asked:
         return None
-    if any(one.flagged(_LEFT) >= left / 2 for one in evidence.out_of(edge.callee)):
+    if any(_left(one) >= left / 2 for one in evidence.out_of(edge.callee)):
         return None  # it waits itself
     waiting = edge.values.get(Metric.ACTIVE)
     return Cause(
@@ -34,6 +35,10 @@ def no_answer(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
         command=f"sandbox logs {edge.callee} --tail 20",
         confidence=Confidence.CERTAIN,
     )
+
+
+def _left(edge: EdgeNumbers) -> float:
+    return min(edge.flagged(_LEFT), edge.codes.get(_UNANSWERED, 0.0))
 
 
 def broken_connections(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:

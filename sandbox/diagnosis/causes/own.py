@@ -33,8 +33,8 @@ def own_errors(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
         service=edge.callee,
         message=f"{edge.callee} itself answers with errors: {percent(own / asked)} of {edge.caller}'s requests",
         facts=(
-            f"{requests(own)} fail{f' with {codes}' if codes else ''}, without what Envoy answered in its stead",
-            "nothing that it calls fails" if evidence.out_of(edge.callee) else "it called nobody",
+            f"{requests(own)} fail{f' with {codes}' if codes else ''}, not counting the proxy's own answers",
+            "nothing that it calls fails" if evidence.out_of(edge.callee) else "it calls nobody who could be to blame",
             *([f"the newest error in its output: {error}"] if error else []),
         ),
         command=f"sandbox logs {edge.callee} --tail 20",

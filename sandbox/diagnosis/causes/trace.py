@@ -24,12 +24,13 @@ def failure(trace: Trace) -> Cause | None:
     if not innermost:
         return None
     span = next((one for one in innermost if _flag(one)), max(innermost, key=lambda one: one.start))
+    began = max(0.0, span.start - trace.spans[0].start)
     return Cause(
         kind="trace_failed",
         service=span.service,
         message=f"{span.service} failed at {span.name}: {_words(span)}",
         facts=(
-            f"after {seconds(max(0.0, span.start - trace.spans[0].start))}, for {seconds(span.duration)}",
+            f"{seconds(began)} after the request began; it took {seconds(span.duration)}",
             *([span.story] if span.story else []),
             *(what for _, what in span.events[:3]),
         ),
