@@ -40,6 +40,7 @@ from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
 from sandbox.ports import LOOPBACK, Ports
+from sandbox.proxy.envoy import DRAINS_WITHIN
 from sandbox.reload.change import Change
 from sandbox.runtime.choice import Choice
 from sandbox.runtime.client import ShimClient, ShimLost
@@ -69,6 +70,9 @@ log = logging.getLogger(__name__)
 
 _STATUS_PATIENCE = 0.5
 """Seconds an answer about the status waits for an ailing proxy."""
+
+_DRAINED_AFTER = DRAINS_WITHIN + 2.0
+"""Seconds after which a listener that was removed is gone."""
 
 _SHUTDOWN_GRACE = 3.0
 """Seconds the shim gives what is left at the very end; all services have ended by then."""
@@ -358,6 +362,7 @@ class Daemon:
         if self._envoy.fit(ports_of(wired.topology, ground)):
             await self._envoy.stop()  # its keeper starts it anew
         await self._traffic.serve(project, wired.topology)
+        self._tasks.spawn(self._give_back(self._addresses.leaving()), name="give ports back")
         save_request(self._paths, request)
         self._keep(project)
         self._request, self._choice = request, choice
@@ -369,6 +374,12 @@ class Daemon:
         self._reloading.follow(project)
         self._reloading.watch(request.watch)
         self._bus.publish(Event(kind=Kind.POLICY_APPLIED, message="the configuration was read again"))
+
+    async def _give_back(self, wiring: int) -> None:
+        """The ports of listeners that have left, when their connections have, too."""
+        if await self._proxy.settled(_DRAINED_AFTER):
+            await asyncio.sleep(_DRAINED_AFTER)
+            self._addresses.give_back(wiring)
 
     async def _ground_for(self, project: Project, request: UpRequest) -> tuple[Choice, Ground]:
         before = dict(os.environ)

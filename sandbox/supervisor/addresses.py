@@ -26,6 +26,10 @@ class Addresses:
     def __init__(self, ports: Ports, *, proxy_runs: bool) -> None:
         self._ports = ports
         self._served = set(ports.remembered) if proxy_runs else set()
+        self._claimed: set[str] = set()  # for the proxy, at any time
+        self._wanted: set[str] = set()  # by what was wired last
+        self._left: dict[str, int] = {}  # no longer wanted, and since which wiring
+        self._wirings = 0
 
     @property
     def remembered(self) -> dict[str, int]:
@@ -45,7 +49,8 @@ class Addresses:
         )
 
     def ingress(self, project: Project) -> tuple[Ingress, Mapping[str, Claim]]:
-        """The gateway's and the published ports, and those of them that had to move, by name."""
+        """The gateway's and the published ports, and those of them that had to move, by name. Wiring begins with it."""
+        self._wanted = set()
         gateway = self._claim(f"gateway:{project.settings.gateway_port}", project.settings.gateway_port)
         claims = {"gateway": gateway}
         published = {}
@@ -77,10 +82,28 @@ class Addresses:
                 self._ports.release(purpose)
                 self._served.add(purpose)
 
+    def leaving(self) -> int:
+        """What was wired last is in force: the number for `give_back`, once the proxy is through with the rest."""
+        self._wirings += 1
+        left = self._claimed - self._wanted
+        self._left = {purpose: self._left.get(purpose, self._wirings) for purpose in left}
+        return self._wirings
+
+    def give_back(self, wiring: int) -> None:
+        """The proxy listens no more on what had left by then. Others may take the ports; whoever comes back for one
+        finds it, if nobody has."""
+        for purpose in [purpose for purpose, since in self._left.items() if since <= wiring]:
+            self._ports.release(purpose)
+            self._served.discard(purpose)
+            self._claimed.discard(purpose)
+            del self._left[purpose]
+
     def close(self) -> None:
         self._ports.close()
 
     def _claim(self, purpose: str, preferred: int | None) -> Claim:
+        self._claimed.add(purpose)
+        self._wanted.add(purpose)
         running = purpose in self._served
         return self._ports.claim(purpose, preferred=preferred, running=running)
 
