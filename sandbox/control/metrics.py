@@ -54,7 +54,9 @@ class MetricsQuery:
     caller: str | None = None  # a service, or "gateway"
     version: str | None = None
     instance: str | None = None  # of CPU, MEMORY, OPEN_FILES, RESTARTS
-    by: tuple[str, ...] = ()  # callee | caller | version | instance | code | flag | route (of the gateway)
+    by: tuple[str, ...] = ()
+    """callee | caller | version | instance | code | flag | route. By code and flag there are REQUESTS only; by route,
+    which is a rule of the gateway's by name, also ERRORS, ERROR_RATIO and quantiles."""
     since: float | None = None  # seconds since the epoch; None: 15 minutes ago
     until: float | None = None
     step: float | None = None  # seconds; None: about 120 points
