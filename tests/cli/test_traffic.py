@@ -217,7 +217,7 @@ def test_a_policy_that_is_not_valid(bakery: FakeControl, capsys: Output) -> None
 
     assert traffic("route steamer v9") == 2
     assert capsys.readouterr().err.splitlines() == [
-        "error: traffic.steamer.rules[0]: steamer has no version v9",
+        "error: sandbox traffic route steamer: steamer has no version v9",
         "hint: versions: v1, v2",
     ]
 
@@ -455,6 +455,11 @@ def test_trying_a_short_form_until_it_has_ended(bakery: FakeControl, capsys: Out
         "steamer  since   12.5        0.0%    4 ms  230 ms",
         "reverted: its time was over",
     ]
+
+
+def test_a_trial_that_nobody_took_part_in_says_so(bakery: FakeControl, capsys: Output) -> None:
+    assert traffic("try route steamer v2 -d") == 0
+    assert "nobody sent requests; a little traffic: sandbox load --trickle on" in capsys.readouterr().out
 
 
 def test_trying_a_file_with_the_time_behind_it(bakery: FakeControl, tmp_path: Path, capsys: Output) -> None:

@@ -41,11 +41,14 @@ class PolicyFile:
         except ConfigError as error:
             raise ConfigError([replace(one, location=self._place(one.location)) for one in error.problems]) from None
         except RefusedPolicyError as error:
-            place = self.command or str(self._place(Location(error.place)))
-            raise RefusedPolicyError(error.message, place=place, hint=error.hint) from None
+            raise RefusedPolicyError(
+                error.message, place=str(self._place(Location(error.place))), hint=error.hint
+            ) from None
 
     def _place(self, location: Location) -> Location:
         """Of the nearest thing around it that stands in the file."""
+        if self.command:
+            return Location(self.command)
         path = location.file
         while path and path not in self.places:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]

@@ -148,6 +148,8 @@ def _show(trial: Trial, options: Namespace) -> None:
         print(json.dumps(asdict(trial), indent=2, ensure_ascii=False))
         return
     print("\n".join(table(trial)))
+    if not (trial.before or trial.now):
+        print("nobody sent requests; a little traffic: sandbox load --trickle on")
     if trial.ended is not None:
         colour = "green" if trial.ended.startswith("kept") else "cyan"
         print(Style.of(sys.stdout).paint(trial.ended, colour))
