@@ -20,7 +20,7 @@ _MAKE = f"python3 -m venv {_VENV}"
 _UV = "/opt/uv"
 _SYNC = (
     f"UV_PROJECT_ENVIRONMENT={_VENV} UV_PYTHON_DOWNLOADS=never "
-    f"{_UV}/bin/uv sync --frozen --no-dev --no-install-project --inexact --no-cache"
+    f"{_UV}/bin/uv sync --frozen --no-dev --no-install-project --inexact --no-cache --compile-bytecode"
 )
 _SETUP = home(f"PATH={_VENV}/bin:$PATH", f"VIRTUAL_ENV={_VENV}", "PYTHONUNBUFFERED=1")
 _LOCAL = re.compile(r"^\s*(?:-e\b|--editable\b|\.{0,2}/|file:|\.(?:\[|\s*$))|@\s*file:", re.MULTILINE)
