@@ -139,6 +139,11 @@ class Cluster:
         return self.user.ps(self.folder)
 
     @property
+    def gateway(self) -> int:
+        """The port that the file prefers, and that was free."""
+        return int(yaml.safe_load((self.folder / "sandbox.yaml").read_text())["gateway"]["port"])
+
+    @property
     def id(self) -> str:
         return project_id(self.folder.name, self.folder)
 

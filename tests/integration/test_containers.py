@@ -82,7 +82,7 @@ def test_calls_by_url_and_by_plain_name_go_through_envoy(mesh: Cluster) -> None:
 @pytest.fixture
 def lane(mesh: Cluster) -> Street:
     """Its requests go to the till."""
-    return Street(mesh.user, mesh.folder, int(mesh.ps()["gateway"].rpartition(":")[2]), host="till.localhost")
+    return Street(mesh.user, mesh.folder, mesh.gateway, host="till.localhost")
 
 
 def test_versions_share_requests_and_get_copies(lane: Street) -> None:
@@ -101,8 +101,6 @@ def test_faults_hit_those_that_a_header_or_the_caller_names(lane: Street) -> Non
     began = time.monotonic()
     assert lane.answers("/via/orders/via/pantry/late", 1) == {"pantry-v1": 1}
     assert time.monotonic() - began >= 0.4
-    told = lane.traffic("explain", "GET http://pantry/late", "--from", "till").stdout
-    assert "→ pantry v1" in told and "400 ms" not in told
 
 
 def test_what_fails_is_tried_again_what_is_slow_ends_and_what_is_too_much_is_refused(lane: Street) -> None:
