@@ -87,6 +87,7 @@ from sandbox.control.traffic import (
     TrafficControl,
     TrafficState,
     Trial,
+    was_passing,
 )
 from sandbox.control.viewers import ViewerCommand
 
@@ -169,4 +170,5 @@ __all__ = [
     "WatchState",
     "WatchStatus",
     "markers",
+    "was_passing",
 ]

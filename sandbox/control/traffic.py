@@ -72,6 +72,13 @@ class Revision:
     services: tuple[str, ...]  # whose policy changed
 
 
+def was_passing(revision: Revision, after: Revision) -> bool:
+    """Whether it was a step of a trial or a ramp that went on, or back: nobody means it who does not name it.
+
+    after: the revision that came next."""
+    return {revision.origin, after.origin} <= {Origin.TRIAL, Origin.RAMP}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Something to know about a policy, with the next step."""
@@ -243,7 +250,9 @@ class TrafficControl(Protocol):
         why: str = "",
         if_revision: int | None = None,
     ) -> ChangeResult:
-        """To a revision; None: the one before the one in force. if_revision: as in a `Change`."""
+        """To a revision; None: the newest that says something else than what is in force and was no passing one.
+
+        if_revision: as in a `Change`."""
         ...
 
     async def start_trial(self, change: Change, seconds: float) -> Trial: ...

@@ -22,6 +22,7 @@ from sandbox.control import (
     TrafficControl,
     TrafficState,
     Trial,
+    was_passing,
 )
 from sandbox.errors import ConflictError, NotFoundError, PreconditionError, RefusedPolicyError, UsageError
 from sandbox.events import Event, Kind
@@ -148,12 +149,12 @@ class Steering(TrafficControl):
         return kept
 
     def _one_before(self) -> Kept:
-        """The newest that says something else than what is in force."""
-        number = self._live.revision
-        while (kept := self._live.store.before(number)) is not None:
-            if kept.documents != self._live.documents:
+        """The newest that says something else than what is in force and was no passing one."""
+        after = self._live.newest
+        while after is not None and (kept := self._live.store.before(after.number)) is not None:
+            if kept.documents != self._live.documents and not was_passing(kept.revision, after):
                 return kept
-            number = kept.revision.number
+            after = kept.revision
         raise UsageError("there is no earlier revision to go back to", place="traffic")
 
     async def _result(self, wanted: Wanted, commit: Commit, *, dry_run: bool = False) -> ChangeResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import ClassVar
 
 from textual import work
@@ -12,7 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from sandbox.control import Origin, Revision
+from sandbox.control import Origin, Revision, was_passing
 from sandbox.errors import ConflictError, SandboxError
 from sandbox.tui.cockpit import Cockpit
 from sandbox.tui.rules import diff_lines
@@ -69,7 +70,7 @@ class RollbackScreen(ModalScreen[str | None]):
     def _candidates(self, revisions: tuple[Revision, ...]) -> Iterable[Revision]:
         """The nearest first."""
         if self._number is None:
-            return revisions[1:]
+            return [one for after, one in pairwise(revisions) if not was_passing(one, after)]
         return [one for one in revisions if one.number == self._number]
 
     def _say(self, diff: str) -> None:

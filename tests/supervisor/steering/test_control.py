@@ -179,6 +179,28 @@ async def test_there_and_back(stage: Stage) -> None:
         await stage.steering.rollback(99)
 
 
+async def test_the_way_back_leads_to_no_trial_that_is_over(stage: Stage) -> None:
+    trial = Change(edits=(an_edit("steamer", EditAction.ROUTE, version="v2"),))
+    await stage.change("orders", EditAction.LIMIT, concurrency=3)
+    await stage.steering.start_trial(trial, 60.0)
+    await stage.steering.end_trial(keep=False)
+
+    await stage.steering.rollback()
+
+    assert stage.documents == {"pantry": RETRIES}
+
+
+async def test_what_was_tried_and_kept_is_a_way_back(stage: Stage) -> None:
+    trial = Change(edits=(an_edit("steamer", EditAction.ROUTE, version="v2"),))
+    await stage.steering.start_trial(trial, 60.0)
+    await stage.steering.end_trial(keep=True)
+    await stage.change("orders", EditAction.LIMIT, concurrency=3)
+
+    await stage.steering.rollback()
+
+    assert stage.documents == {"pantry": RETRIES, "steamer": V2}
+
+
 async def test_nothing_earlier_to_go_back_to(stage: Stage) -> None:
     with pytest.raises(UsageError, match="no earlier revision"):
         await stage.steering.rollback()
