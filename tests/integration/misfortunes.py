@@ -166,7 +166,7 @@ class Street:
         self.gateway: str = status["gateway"]
         self._socket = ProjectPaths(user.state, status["id"]).api_socket
         self.run("stop", "stopped")
-        self.run("wait", "web", "saved", "--timeout", "60s")
+        self.run("wait", "web", "saved", "--timeout", "140s")
 
     def _document(self) -> dict[str, Any]:
         services = {name: self._service(how, more) for name, (how, more) in MISFORTUNES.items()}
@@ -208,18 +208,18 @@ class Street:
 
         return asyncio.run(ask())
 
-    def named(self, target: str, kind: str) -> Cause:
-        """The cause of that kind, as soon as the numbers tell."""
+    def named(self, target: str, kind: str, words: str = "") -> Cause:
+        """The cause of that kind that says these words, as soon as the numbers tell."""
         found: list[Diagnosis] = []
 
         def look() -> Cause | None:
             found[:] = [self.why(target)]
-            return next((cause for cause in found[0].causes if cause.kind == kind), None)
+            return next((cause for cause in found[0].causes if cause.kind == kind and words in cause.message), None)
 
         try:
             cause = eventually(look)
         except AssertionError:
-            raise AssertionError(f"{kind} of {target} is not among {found}") from None
+            raise AssertionError(f"{kind} of {target} ({words}) is not among {found}") from None
         assert cause is not None
         return cause
 

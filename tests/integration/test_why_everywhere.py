@@ -51,10 +51,9 @@ def street(request: pytest.FixtureRequest) -> Iterator[Street]:
     ],
 )
 def test_the_cause_is_named(street: Street, service: str, kind: str, words: str) -> None:
-    cause = street.named(service, kind)
+    cause = street.named(service, kind, words)
 
     assert cause.service == service
-    assert words in cause.message
     assert cause.facts
     assert cause.command
 
@@ -83,10 +82,8 @@ def test_a_trace_that_failed(street: Street) -> None:
 
 
 def test_a_save_that_broke_it_while_the_old_code_serves(street: Street) -> None:
-    """The last one: it may take a while until a broken start is given up."""
     street.saved_file.write_text(PEER.replace("def main():", "def main(:"))
-    cause = street.named("saved", "bad_save")
+    cause = street.named("saved", "bad_save", "SyntaxError")
 
     assert cause.service == "saved"
-    assert "SyntaxError" in cause.message
     assert cause.message.endswith("what ran before serves on")
