@@ -74,6 +74,8 @@ async def test_who_does_not_take_the_connection_is_waited_for() -> None:
             done, _ = await asyncio.wait([knocking], timeout=0.05)
             assert not done
             knocking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await knocking
         finally:
             for caller in waiting:
                 caller.close()
