@@ -19,9 +19,8 @@ from sandbox.model import (
     Timeouts,
     TrafficPolicy,
 )
-from sandbox.proxy.topology import Address
 from tests.proxy.lots import Share, assert_fair
-from tests.proxy.mesh import LOOPBACK, Handler, Mesh, Upstream, a_caller, a_service, free_port
+from tests.proxy.mesh import Handler, Mesh, Upstream, a_caller, a_service
 
 VERSIONS = ("v1", "v2", "v3")
 
@@ -130,23 +129,6 @@ async def test_codes_are_retried_for_idempotent_methods_only(mesh: Mesh) -> None
     assert upstream.seen == {"GET": 4, "PUT": 4, "POST": 1, "PATCH": 1}
 
 
-async def test_a_broken_connection_repeats_nothing_that_may_have_been_done(mesh: Mesh) -> None:
-    upstream = await handled_by(mesh, hanging_up)
-    for method in ("GET", "POST"):
-        assert (await mesh.request(method, mesh.edge("store", "steamer"))).status == 503
-    assert upstream.seen == {"GET": 3, "POST": 1}
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_dead_instance_is_not_seen_while_another_lives(mesh: Mesh, method: str) -> None:
-    alive = (await steamer(mesh, versions=("v1",)))["v1"]
-    mesh.instances("steamer", Address(LOOPBACK, free_port()), alive)
-    await mesh.apply()
-    for _ in range(20):
-        assert (await mesh.request(method, mesh.edge("store", "steamer"))).status == 200
-    assert alive.seen == {method: 20}
-
-
 async def test_weights_that_are_all_zero_are_explained(mesh: Mesh) -> None:
     await steamer(mesh, Rule(backends=(BackendRef(version="v1", weight=0),)))
     answer = await mesh.get(mesh.edge("store", "steamer"))
@@ -173,9 +155,3 @@ async def forever(request: web.Request) -> web.StreamResponse:
 
 async def failing(request: web.Request) -> web.StreamResponse:
     return web.Response(status=503, text="mine")
-
-
-async def hanging_up(request: web.Request) -> web.StreamResponse:
-    assert request.transport is not None
-    request.transport.close()
-    return web.Response()
