@@ -24,6 +24,7 @@ class Project:
         self.app = app
         self.home = home
         self.variables = {**os.environ, "SANDBOX_HOME": str(home), "SANDBOX_RUNTIME": runtime, "NO_COLOR": "1"}
+        self.variables.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: compiled
 
     def sandbox(self, *words: str) -> str:
         return subprocess.run(
