@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.proxy.envoy import find_envoy
 from tests.integration import vocabulary
-from tests.integration.harness import eventually, kill, newcomer, proxy_pid, supervisor_pid
+from tests.integration.harness import eventually, kill, newcomer, proxy_pid, supervisor_pid, wait_for_line
 from tests.integration.street import Street, make_street
 
 TOO_LARGE = """\
@@ -27,7 +27,7 @@ PANTRY = "/via/orders/via/pantry/"
 @pytest.fixture(scope="module")
 def running() -> Iterator[Street]:
     with newcomer() as user:
-        user.environment["SANDBOX_ENVOY"] = str(stricter_envoy(user.home))
+        user.environment |= {"SANDBOX_ENVOY": str(stricter_envoy(user.home)), "PYTHONUNBUFFERED": "1"}
         street = make_street(user)
         user.up(street.folder)
         yield street
@@ -314,7 +314,7 @@ def test_a_trial_ends_although_supervisor_and_terminal_die(street: Street) -> No
     with street.sandbox.started(
         "traffic", "try", "--for", "4s", "route", "orders", "v2", cwd=street.folder
     ) as terminal:
-        eventually(lambda: street.answers(ORDERS, 1) == {"orders-v2": 1})
+        wait_for_line(terminal, "is in force for 4s")
         kill(terminal.pid)
         kill(supervisor_pid(street.sandbox))
 
