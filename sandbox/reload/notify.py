@@ -1,20 +1,29 @@
-"""Hints from the operating system: something may have happened at these paths. By inotify on Linux, by watchfiles
-elsewhere."""
+"""Hints from the operating system, by watchfiles: something may have happened at these paths."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import os
-import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
+
 from sandbox.errors import SandboxError
-from sandbox.reload.inotify import LONGEST, STEP, Inotify
+
+STEP, STEP_ASLEEP = 5, 10
+"""Milliseconds between two looks for news; there is a hint after one without: one to two steps after the save.
+Looking is all that watching costs, so it is done less often when nobody saves."""
+
+AWAKE = 60_000
+"""Milliseconds after the last news."""
+
+LONGEST = 50
+"""Milliseconds after which news that do not stop are handed on."""
 
 _TRIES = 5
 
@@ -45,29 +54,34 @@ class Source(Protocol):
 Open = Callable[[list[str]], Source]
 
 
-def open_source(folders: list[str]) -> Source:
-    """One watch for each folder, none below: what is ignored costs nothing. OSError when there can't be one."""
-    return Inotify(folders) if sys.platform == "linux" else Watchfiles(folders)
-
-
 class Watchfiles:
-    """Permissions are for the caller to see to: told to pass over them, watchfiles passes over used-up watches, too."""
+    """One watch for each folder, none below: what is ignored costs nothing. OSError when there can't be one.
+
+    Permissions are for the caller to see to: told to pass over them, watchfiles passes over used-up watches, too.
+    """
 
     def __init__(self, folders: list[str]) -> None:
-        from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
-
         self._stop = threading.Event()
+        self._awake = True
         try:
             self._source = RustNotify(folders, False, False, 0, False, False)
         except WatchfilesRustInternalError as error:
             raise OSError(str(error)) from error
 
-    def news(self) -> set[str] | None:
+    def news(self) -> Collection[str] | None:
+        while isinstance(found := self._look(), str):
+            if found != "timeout":
+                return None
+            self._awake = False
+        self._awake = True
+        return {path for _, path in found}
+
+    def _look(self) -> set[tuple[int, str]] | str:
+        step, timeout = (STEP, AWAKE) if self._awake else (STEP_ASLEEP, 0)
         try:
-            found = self._source.watch(int(LONGEST * 1000), int(STEP * 1000), 0, self._stop)
+            return self._source.watch(LONGEST, step, timeout, self._stop)
         except RuntimeError as error:
             raise OSError(str(error)) from error
-        return None if isinstance(found, str) else {path for _, path in found}
 
     def end(self) -> None:
         self._stop.set()
@@ -79,7 +93,7 @@ class Watchfiles:
 class Notifier:
     """Watches a set of folders, each without what lies deeper, and changes the set without missing anything."""
 
-    def __init__(self, hear: Hear, fail: Fail, open_source: Open = open_source) -> None:
+    def __init__(self, hear: Hear, fail: Fail, open_source: Open = Watchfiles) -> None:
         self._hear = hear
         self._fail = fail
         self._open = open_source

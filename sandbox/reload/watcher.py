@@ -19,7 +19,7 @@ from sandbox.reload.ignorefiles import DOCKERIGNORE, GITIGNORE, git_locks
 from sandbox.reload.inbox import Inbox
 from sandbox.reload.lane import Lane
 from sandbox.reload.layout import Built, Layout, lay_out
-from sandbox.reload.notify import Notifier, Open, open_source
+from sandbox.reload.notify import Notifier, Open, Watchfiles
 from sandbox.reload.openfiles import being_written
 
 POLL = 0.3
@@ -52,7 +52,7 @@ class Watcher:
         own: Collection[Path] = (),
         built: Built = _never,
         run_since: Mapping[str, float] | None = None,
-        open_source: Open = open_source,
+        open_source: Open = Watchfiles,
     ) -> None:
         self._tell = tell
         self._warn = warn

@@ -1,30 +1,26 @@
-"""What the operating system tells of folders, by either way of asking it."""
+"""What the operating system tells of folders."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from sandbox.reload.inotify import Inotify
-from sandbox.reload.notify import Source, Watchfiles, open_source
+from sandbox.reload import notify
+from sandbox.reload.notify import Watchfiles
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
-OpenSource = Callable[..., Source]
+OpenSource = Callable[..., Watchfiles]
 
 
-@pytest.fixture(params=[pytest.param(Inotify, marks=on_linux), Watchfiles])
-def source(request: pytest.FixtureRequest) -> Iterator[OpenSource]:
-    """Opens one of the kind, which is closed afterwards."""
-    opened: list[Source] = []
+@pytest.fixture
+def source() -> Iterator[OpenSource]:
+    """Opens one, which is closed afterwards."""
+    opened: list[Watchfiles] = []
 
-    def opens(*folders: Path) -> Source:
-        opened.append(request.param([str(folder) for folder in folders]))
+    def opens(*folders: Path) -> Watchfiles:
+        opened.append(Watchfiles([str(folder) for folder in folders]))
         return opened[-1]
 
     yield opens
@@ -57,54 +53,16 @@ def test_told_to_end_there_is_nothing_more(source: OpenSource, tmp_path: Path) -
     assert watch.news() is None
 
 
-@on_linux
-def test_a_folder_that_goes_is_news_itself(tmp_path: Path) -> None:
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    watch = Inotify([str(folder)])
-    shutil.rmtree(folder)
-    assert watch.news() == {str(folder)}
-    watch.end()
-    watch.close()
+def test_in_a_quiet_time_it_looks_less_often_and_hears_all_the_same(
+    source: OpenSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "AWAKE", 20)
+    watch = source(tmp_path)
+    asleep = threading.Timer(0.2, (tmp_path / "app.py").touch)
+    asleep.start()
+    assert watch.news() == {str(tmp_path / "app.py")}
 
 
-@on_linux
-def test_a_folder_with_two_paths_is_told_by_both(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    watch = Inotify([str(tmp_path / "real"), str(tmp_path / "link")])
-    (tmp_path / "real" / "a.py").touch()
-    assert watch.news() == {str(tmp_path / "real" / "a.py"), str(tmp_path / "link" / "a.py")}
-    watch.end()
-    watch.close()
-
-
-@on_linux
-def test_more_than_the_kernel_keeps_is_news_of_every_folder(tmp_path: Path) -> None:
-    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-    if most > 100_000:
-        pytest.skip("this kernel keeps very many")
-    paths = [tmp_path / "a", tmp_path / "b"]
-    for path in paths:
-        path.touch()
-    watch = Inotify([str(tmp_path)])
-    for _ in range(most // 2 + 10):
-        for path in paths:
-            os.utime(path)
-    news: set[str] = set()
-    while str(tmp_path) not in news:
-        news |= watch.news() or set()
-    watch.end()
-    watch.close()
-
-
-@on_linux
-def test_a_folder_that_is_not_there_is_refused_by_name_and_leaves_nothing_open(tmp_path: Path) -> None:
-    before = open_files()
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        open_source([str(tmp_path), str(tmp_path / "nowhere")])
-    assert open_files() <= before
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        Watchfiles([str(tmp_path), str(tmp_path / "nowhere")])

@@ -18,7 +18,7 @@ from sandbox.model import ReloadSettings, WatchRule
 from sandbox.reload import flaps, ground, lane, settle
 from sandbox.reload.change import Action
 from sandbox.reload.flaps import IN_A_ROW
-from sandbox.reload.notify import open_source
+from sandbox.reload.notify import Watchfiles
 from tests.reload.stage import LONG, Stage, project_of, version, watching
 
 
@@ -143,7 +143,7 @@ async def test_ignored_folders_cost_no_watch(tmp_path: Path) -> None:
 
     def remember(folders: list[str]) -> object:
         opened.append(folders)
-        return open_source(folders)
+        return Watchfiles(folders)
 
     async with watching(project_of(tmp_path, {"web": folder}), open_source=remember) as stage:
         assert stage.watcher.folders == len(opened[-1])
