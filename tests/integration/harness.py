@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -201,11 +203,18 @@ def make_shop(folder: Path, *, name: str = "shop", gateway: int = 0, ui: int = 0
     return folder
 
 
+_PORTS = itertools.cycle(random.SystemRandom().sample(range(10_000, 20_000), k=1_000))
+"""Below those that outgoing connections take, and those that sandbox does: what is free now is so in a moment."""
+
+
 def free_port() -> int:
     import socket
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    for port in _PORTS:
+        with suppress(OSError), socket.socket() as trial:
+            trial.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 def get(url: str, headers: dict[str, str] | None = None) -> Any:
