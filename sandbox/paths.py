@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import SandboxError
+from sandbox.shipped import shipped_sample
 
 # sockaddr_un.sun_path is 108 bytes on Linux and 104 on macOS, with the final NUL.
 _SOCKET_PATH_LIMIT = 103
@@ -37,8 +38,13 @@ def sandbox_home() -> Path:
 
 
 def project_id(name: str, root: Path) -> str:
-    """A name for the project's folder: the same for the same place, different for two copies of one project."""
-    digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:6]
+    """A name for the project's folder: the same for the same place, different for two copies of one project.
+
+    An installed sample app is the same one in every version: an upgrade moves it.
+    """
+    place = root.resolve()
+    sample = shipped_sample(place)
+    digest = hashlib.sha256(os.fsencode(place if sample is None else f"sample:{sample}")).hexdigest()[:6]
     return f"{re.sub(r'[^a-z0-9-]+', '-', name.lower())[:40]}-{digest}"
 
 

@@ -18,3 +18,9 @@ def shipped(kind: str) -> Path:
 def installed() -> Path:
     """The folder of all that ships inside the package; it is not there in a checkout."""
     return Path(str(files("sandbox"))) / "_shipped"
+
+
+def shipped_sample(folder: Path) -> str | None:
+    """The name of the sample app that lies there in an installed package, of this version or of another."""
+    *_, package, inside, kind, name = ("",) * 4 + folder.parts
+    return name if (package, inside, kind) == ("sandbox", "_shipped", SAMPLE_APPS) else None

@@ -16,6 +16,16 @@ def test_two_copies_of_a_project_have_different_folders(tmp_path: Path) -> None:
     assert project_id("bakery", tmp_path / "a") == project_id("bakery", tmp_path / "a")
 
 
+def test_an_installed_sample_app_keeps_its_id_when_an_upgrade_moves_it(tmp_path: Path) -> None:
+    def installed(version: str, app: str = "hello") -> Path:
+        return tmp_path / version / "lib" / "site-packages" / "sandbox" / "_shipped" / "sample-apps" / app
+
+    assert project_id("hello", installed("1")) == project_id("hello", installed("2"))
+    assert project_id("hello", installed("1")) != project_id("hello", installed("1", "bakery"))
+    assert project_id("hello", installed("1")) != project_id("hello", tmp_path / "sample-apps" / "hello")
+    assert project_id("hello", Path("/")) != project_id("hello", installed("1"))
+
+
 @pytest.mark.parametrize("name", ["Bäckerei & Söhne", "../../etc", "x" * 200, "a b"])
 def test_an_odd_name_makes_a_tame_folder(name: str, tmp_path: Path) -> None:
     folder = project_id(name, tmp_path)
