@@ -6,6 +6,7 @@ Each has two limits, so that a value that hovers around one does not switch an a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 
 from sandbox.control import Metric, ServiceStatus, Status
 from sandbox.events import Event, Kind
@@ -25,6 +26,9 @@ from sandbox.telemetry.alerts.words import milliseconds, per_second, percent, si
 Rule = Callable[[Observation, Project], Iterator[Measured]]
 
 CRASHES, CRASHES_WITHIN = 3, 300.0
+WELL_AFTER, LONGER = 15.0, 1.5
+"""Seconds that a service runs well after an end, and times as long as it ran between its ends, until these are over."""
+
 ERRORS_BAD, ERRORS_GOOD, ERRORS_CRITICAL = 0.05, 0.025, 0.5
 PASSED_ON = 0.8  # of its errors
 FEWEST_REQUESTS = 10
@@ -68,8 +72,10 @@ def _reasons(service: ServiceStatus) -> tuple[str, ...]:
 def crash_loop(seen: Observation, project: Project) -> Iterator[Measured]:
     ends = _ends(seen)
     for service in seen.services:
-        found = ends.get(service.name, [])
-        how = Level.BAD if len(found) >= CRASHES else Level.BETWEEN if found else Level.GOOD
+        every = ends.get(service.name, [])
+        found = _since_reload(seen, service.name, every)
+        over = not found or _runs_well(seen, service, found)
+        how = Level.GOOD if over else Level.BAD if len(found) >= CRASHES else Level.BETWEEN
         yield Measured(
             rule="crash_loop",
             subject=service.name,
@@ -80,7 +86,23 @@ def crash_loop(seen: Observation, project: Project) -> Iterator[Measured]:
             value=float(len(found)),
             threshold=float(CRASHES),
             evidence=tuple(dict.fromkeys(event.message for event in reversed(found)))[:_SHOWN],
+            settled=over and bool(every),
         )
+
+
+def _since_reload(seen: Observation, service: str, ends: list[Event]) -> list[Event]:
+    """What other code has taken the place of ends no more."""
+    reloads = (event.at for event in seen.events if event.kind is Kind.SERVICE_RELOADED and event.service == service)
+    newest = max(reloads, default=0.0)
+    return [event for event in ends if event.at > newest]
+
+
+def _runs_well(seen: Observation, service: ServiceStatus, ends: list[Event]) -> bool:
+    """For a while, and for longer than it ran between its ends."""
+    times = [event.at for event in ends]
+    longest = max((later - earlier for earlier, later in pairwise(times)), default=0.0)
+    healthy = service.status is Status.HEALTHY and service.ready > 0
+    return healthy and seen.at - times[-1] >= max(WELL_AFTER, LONGER * longest)
 
 
 def _ends(seen: Observation) -> Mapping[str, list[Event]]:

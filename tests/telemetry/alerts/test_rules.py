@@ -93,13 +93,38 @@ def test_its_evidence_is_what_the_instances_say() -> None:
     assert found.message == "orders has no ready instance; requests to it are answered with 503"
 
 
-@pytest.mark.parametrize(
-    ("ages", "level"), [([], "good"), ([200], "between"), ([1, 2, 299], "bad"), ([301] * 9, "good")]
-)
+@pytest.mark.parametrize(("ages", "level"), [([], "good"), ([5], "between"), ([299, 2, 1], "bad"), ([301] * 9, "good")])
 def test_a_crash_loop(ages: list[int], level: str) -> None:
-    ends = [Event(kind=Kind.INSTANCE_BACKOFF, message="ended", service="orders", at=NOW - age) for age in ages]
+    assert levels(says("crash_loop", services=(service(),), events=ended(*ages))) == [level]
 
-    assert levels(says("crash_loop", services=(service(),), events=tuple(ends))) == [level]
+
+def ended(*ages: int) -> tuple[Event, ...]:
+    return tuple(Event(kind=Kind.INSTANCE_BACKOFF, message="ended", service="orders", at=NOW - age) for age in ages)
+
+
+@pytest.mark.parametrize(
+    ("ages", "status", "level"),
+    [
+        ((24, 20, 16), service(), "good"),
+        ((24, 20, 16), service(Status.BACKOFF, ready=0), "bad"),
+        ((24, 20, 16), service(Status.BACKOFF, ready=1), "bad"),  # one of several still ends
+        ((100, 60, 20), service(), "bad"),  # it ran as long before
+        ((160, 120, 80), service(), "good"),
+    ],
+)
+def test_a_crash_loop_is_over_when_it_has_run_well_for_longer_than_between_its_ends(
+    ages: tuple[int, ...], status: ServiceStatus, level: str
+) -> None:
+    assert levels(says("crash_loop", services=(status,), events=ended(*ages))) == [level]
+
+
+def test_a_crash_loop_is_over_when_other_code_was_loaded() -> None:
+    mended = Event(kind=Kind.SERVICE_RELOADED, message="reloaded", service="orders", at=NOW - 3)
+    [found] = says("crash_loop", services=(service(),), events=(*ended(20, 12, 4), mended))
+    [again] = says("crash_loop", services=(service(),), events=(*ended(20, 12, 4), mended, *ended(1)))
+
+    assert (found.level, found.settled) == (Level.GOOD, True)
+    assert again.level is Level.BETWEEN
 
 
 @pytest.mark.parametrize(
