@@ -54,11 +54,12 @@ def _opened(url: str) -> bool:
 def view(options: Namespace) -> int:
     """The terminal UI behind a browser, which leaves without a word."""
     from sandbox.api.client import Client
-    from sandbox.tui.app import run_tui
+    from sandbox.tui.app import TuiResult, run_tui
 
     async def show() -> None:
         async with Client(Path(options.socket), looks_only=options.look) as control:
-            await run_tui(control)
+            if await run_tui(control, looks_only=options.look) is TuiResult.DOWN:
+                await control.down()
 
     asyncio.run(show())
     return ExitCode.OK

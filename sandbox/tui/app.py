@@ -67,14 +67,16 @@ class SandboxApp(Going):
         remembered: Remembered | None = None,
         examine: Examine | None = None,
         now: Callable[[], float] = time.time,
+        *,
+        looks_only: bool = False,
     ) -> None:
-        """remembered: also decides whether the tour is shown; without it there is none."""
+        """remembered: also decides whether the tour is shown; without it there is none. looks_only: as in `Cockpit`."""
         super().__init__()
         self._remembered = remembered or Remembered()
         self._tours = remembered is not None and not remembered.preferences.toured
         self._feed = Feed(control, self.post_message)
         self._attention = Attention()
-        self.cockpit = Cockpit(control, self._feed.hurry, examine, now)
+        self.cockpit = Cockpit(control, self._feed.hurry, examine, now, looks_only=looks_only)
         for theme in OWN:
             self.register_theme(theme)
         if self._remembered.preferences.theme in THEMES:
@@ -186,6 +188,12 @@ class SandboxApp(Going):
             self.exit(TuiResult.DOWN)
 
 
-async def run_tui(control: Control, remembered: Remembered | None = None, examine: Examine | None = None) -> TuiResult:
+async def run_tui(
+    control: Control,
+    remembered: Remembered | None = None,
+    examine: Examine | None = None,
+    *,
+    looks_only: bool = False,
+) -> TuiResult:
     """Show the project until the user leaves. Stops nothing itself."""
-    return await SandboxApp(control, remembered, examine).run_async() or TuiResult.QUIT
+    return await SandboxApp(control, remembered, examine, looks_only=looks_only).run_async() or TuiResult.QUIT

@@ -54,7 +54,7 @@ class Remembered:
 class Cockpit:
     """control: the project. picture: what is known of it. hurry: ask for its state now.
 
-    examine: looks at the machine, where whoever opened the screen can do that.
+    examine: looks at the machine, where whoever opened the screen can do that. looks_only: nothing can be changed.
     """
 
     def __init__(
@@ -63,9 +63,11 @@ class Cockpit:
         hurry: Callable[[], None],
         examine: Examine | None = None,
         now: Callable[[], float] = time.time,
+        *,
+        looks_only: bool = False,
     ) -> None:
         self.control = control
-        self.picture = Picture()
+        self.picture = Picture(looks_only=looks_only)
         self.orders = Orders(control)
         self.hurry = hurry
         self.examine = examine

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from sandbox.tui.looking import changes
 from sandbox.tui.picture import Picture
 from sandbox.tui.places import PLACES
 from sandbox.tui.steering import MENU
@@ -24,7 +25,11 @@ class Offer(NamedTuple):
 
 
 def offers(picture: Picture) -> Iterator[Offer]:
-    """What can be done now."""
+    """What can be done now and from here."""
+    return (one for one in _all(picture) if not (picture.looks_only and changes(one.action)))
+
+
+def _all(picture: Picture) -> Iterator[Offer]:
     for place in PLACES:
         yield Offer(f"Go to {place.name}", f"{place.key} · {place.meaning}", f"app.go({place.name!r})", True)
     yield Offer("Why: what is wrong", "y · what it comes from, and what to do", "app.why", True)

@@ -9,6 +9,7 @@ from textual.app import App
 
 from sandbox.control import EditAction
 from sandbox.tui.cockpit import Cockpit
+from sandbox.tui.looking import OF_THE_APP, REFUSED
 from sandbox.tui.messages import (
     OpenEdge,
     OpenLogs,
@@ -51,6 +52,9 @@ class Going(App[Any]):
     """The part of the application that knows the screens. Each place keeps what was opened on top of it."""
 
     cockpit: Cockpit
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not (self.cockpit.picture.looks_only and action in OF_THE_APP)
 
     def add_places(self) -> None:
         for name, screen in SCREENS.items():
@@ -114,6 +118,9 @@ class Going(App[Any]):
 
     @work
     async def on_open_rollback(self, message: OpenRollback) -> None:
+        if self.cockpit.picture.looks_only:
+            self._told(REFUSED)
+            return
         self._told(await self.push_screen_wait(RollbackScreen(self.cockpit, message.number)))
 
     def _told(self, said: str | None) -> None:

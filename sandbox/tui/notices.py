@@ -10,6 +10,9 @@ from sandbox.tui.words import Tone
 
 Said = tuple[str, Tone]
 
+_TRIAL_KEYS = " · K keep · B back now"
+_RAMP_KEYS = " · B ends it"
+
 
 def notices(picture: Picture, now: float) -> dict[str, Said]:
     """By the name of the line; an empty text for what is not the case."""
@@ -19,7 +22,7 @@ def notices(picture: Picture, now: float) -> dict[str, Said]:
         "watch": (words.watch(status.watch) if status else "", Tone.BUSY),
         "warning": (words.warning(status) if status else "", Tone.BUSY),
         "alert": alert_line(picture),
-        "trial": steering_line(picture.traffic, now),
+        "trial": steering_line(picture.traffic, now, looks_only=picture.looks_only),
     }
 
 
@@ -33,7 +36,7 @@ def alert_line(picture: Picture) -> Said:
     found = picture.diagnosis if picture.diagnosis and _is_about(picture.diagnosis, worst) else None
     traffic, because = picture.traffic, because_words(found) if found else ""
     newest = undone_by(traffic.newest if traffic else None, found, picture.telemetry)
-    undo = f" · u undoes revision {newest.number}" if newest else ""
+    undo = f" · u undoes revision {newest.number}" if newest and not picture.looks_only else ""
     return f"✗ {count}{worst.subject}: {worst.message}{because} · y why{undo}", Tone.BAD
 
 
@@ -54,20 +57,22 @@ def because_words(diagnosis: Diagnosis) -> str:
     return ""
 
 
-def steering_line(traffic: TrafficState | None, now: float) -> Said:
-    """What is being tried or ramped: how long still, what was before and what is now."""
+def steering_line(traffic: TrafficState | None, now: float, *, looks_only: bool = False) -> Said:
+    """What is being tried or ramped: how long still, what was before and what is now, and the keys that end it."""
     if traffic is None:
         return "", Tone.PLAIN
     if traffic.trial and traffic.trial.ended is None:
-        return trial_words(traffic.trial, now), Tone.BUSY
+        return trial_words(traffic.trial, now) + ("" if looks_only else _TRIAL_KEYS), Tone.BUSY
     running = [ramp for ramp in traffic.ramps if ramp.state is RampState.RUNNING]
-    return (ramp_words(running[0], now), Tone.BUSY) if running else ("", Tone.PLAIN)
+    if not running:
+        return "", Tone.PLAIN
+    return ramp_words(running[0], now) + ("" if looks_only else _RAMP_KEYS), Tone.BUSY
 
 
 def trial_words(trial: Trial, now: float) -> str:
     left = words.seconds(trial.ends_at - now)
     effect = "; ".join(_before_and_after(name, trial.before.get(name), trial.now.get(name)) for name in trial.services)
-    return f"◔ try of {', '.join(trial.services)}: {left} left · {effect} · K keep · B back now"
+    return f"◔ try of {', '.join(trial.services)}: {left} left · {effect}"
 
 
 def _before_and_after(name: str, before: GoldenSignals | None, after: GoldenSignals | None) -> str:
@@ -85,4 +90,4 @@ def ramp_words(ramp: Ramp, now: float) -> str:
     state = (
         f" · errors {words.percent(ramp.now.error_ratio)}%, p99 {words.milliseconds(ramp.now.p99)}" if ramp.now else ""
     )
-    return f"◔ ramp of {ramp.service} {ramp.version}: {steps} · {following}{state} · B ends it"
+    return f"◔ ramp of {ramp.service} {ramp.version}: {steps} · {following}{state}"

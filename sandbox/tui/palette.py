@@ -14,10 +14,11 @@ TONE_CSS = """
     & > .tone--good { color: $text-success; }
     & > .tone--busy { color: $text-warning; }
     & > .tone--bad { color: $text-error; text-style: bold; }
-    & > .tone--off { color: $text-muted; }
+    & > .tone--off { color: $foreground; text-style: dim; }
     & > .tone--strong { color: $foreground; text-style: bold; }
 """
-"""To be put into a widget's DEFAULT_CSS, inside its rule."""
+"""To be put into a widget's DEFAULT_CSS, inside its rule. `$text-muted` would be plain white here: it is a degree of
+transparency, which a style without a background can't have."""
 
 
 def tone_style(widget: Widget, tone: Tone) -> Style:

@@ -22,9 +22,13 @@ _FAILING = 0.01
 
 
 class Picture:
-    """None: not known yet. away: why the supervisor does not answer, empty while it does."""
+    """None: not known yet. away: why the supervisor does not answer, empty while it does.
 
-    def __init__(self) -> None:
+    looks_only: nothing can be changed from here, so that no key that would is offered.
+    """
+
+    def __init__(self, *, looks_only: bool = False) -> None:
+        self.looks_only = looks_only
         self.status: ProjectStatus | None = None
         self.telemetry: TelemetrySnapshot | None = None
         self.traffic: TrafficState | None = None

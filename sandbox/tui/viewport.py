@@ -5,7 +5,7 @@ A line takes one row, or as many as its text needs where it is wrapped; only the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sandbox.tui.logview import LogView
@@ -35,6 +35,31 @@ def in_sight(view: LogView, top: int, height: int, rows: Callable[[int], int]) -
     if cursor <= first or last.number > view.cursor or last == Seen(view.cursor, rows(view.cursor) - 1):
         return found
     return _up_to(view, cursor, height, rows)
+
+
+class Thumb(NamedTuple):
+    """The part of a scroll bar that stands for what is in sight: its first row, and how many it has."""
+
+    top: int
+    size: int
+
+
+def thumb(view: LogView, seen: Sequence[Seen], height: int) -> Thumb | None:
+    """By lines, not by rows, since only the lines in sight are ever measured. None where all is in sight."""
+    shown = view.index(seen[-1].number) - view.index(seen[0].number) + 1 if seen else 0
+    if shown >= len(view):
+        return None
+    size = max(1, round(height * shown / len(view)))
+    if view.following:
+        return Thumb(height - size, size)
+    first = view.index(seen[0].number)
+    return Thumb(round((height - size) * first / (len(view) - shown)), size)
+
+
+def at_thumb(view: LogView, row: int, height: int) -> int:
+    """The number of the line that a row of the scroll bar stands for; the last row stands for the newest."""
+    share = min(max(row / max(1, height - 1), 0.0), 1.0)
+    return view.number(round((len(view) - 1) * share))
 
 
 def _down_from(view: LogView, index: int, height: int, rows: Callable[[int], int]) -> list[Seen]:

@@ -17,7 +17,7 @@ from sandbox.tui.widgets.grid import Grid
 from sandbox.tui.widgets.logpane import LogPane
 from tests.fakes.control import FakeControl
 
-DEADLINE = 20.0
+DEADLINE = 30.0
 """Seconds; beside other tests the cores are busy."""
 
 

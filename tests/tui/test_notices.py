@@ -67,14 +67,16 @@ def test_a_try_tells_what_is_left_of_it_and_what_it_did() -> None:
     trial = scene.traffic(trying=True).trial
     assert trial is not None
 
-    said = trial_words(trial, scene.NOW)
+    said = "◔ try of steamer: 24s left · errors 0% → 10%, p99 18ms → 220ms"
 
-    assert said == "◔ try of steamer: 24s left · errors 0% → 10%, p99 18ms → 220ms · K keep · B back now"
+    assert trial_words(trial, scene.NOW) == said
+    assert steering_line(scene.traffic(trying=True), scene.NOW)[0] == f"{said} · K keep · B back now"
+    assert steering_line(scene.traffic(trying=True), scene.NOW, looks_only=True)[0] == said
     assert "no traffic yet" in trial_words(replace(trial, before={}), scene.NOW)
 
 
 def test_a_ramp_tells_its_step() -> None:
-    assert ramp_words(a_ramp(), scene.NOW) == "◔ ramp of steamer v2: 5% [25%] 100% · next in 12s · B ends it"
+    assert ramp_words(a_ramp(), scene.NOW) == "◔ ramp of steamer v2: 5% [25%] 100% · next in 12s"
 
 
 def test_what_is_over_is_not_told() -> None:

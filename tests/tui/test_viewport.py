@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from sandbox.tui.logfilter import log_filter
 from sandbox.tui.logview import LogView
-from sandbox.tui.viewport import Seen, in_sight
+from sandbox.tui.viewport import Seen, Thumb, at_thumb, in_sight, thumb
 from tests.fakes import data
 
 
@@ -79,3 +79,35 @@ def test_whatever_one_does_the_screen_is_full_and_has_the_cursor(
         assert view.cursor in numbers(rows)
         needed = sum(1 + view.number(index) % each for index in range(len(view)))
         assert len(rows) == min(height, needed)
+
+
+# --- the scroll bar -----------------------------------------------------------------------------------------------
+
+
+def test_the_bar_says_where_one_is() -> None:
+    view = a_view(100)
+    assert thumb(view, in_sight(view, 0, 10, one), 10) == Thumb(9, 1)
+    view.move(-9999)
+    assert thumb(view, in_sight(view, 0, 10, one), 10) == Thumb(0, 1)
+    view.go(50)
+    assert thumb(view, in_sight(view, 45, 10, one), 10) == Thumb(4, 1)
+
+
+def test_where_all_is_in_sight_there_is_no_bar() -> None:
+    assert thumb(a_view(0), [], 10) is None
+    assert thumb(a_view(10), in_sight(a_view(10), 0, 10, one), 10) is None
+
+
+def test_a_row_of_the_bar_stands_for_a_line_that_is_wanted() -> None:
+    view = a_view(101)
+    assert [at_thumb(view, row, 11) for row in (-3, 0, 5, 10, 99)] == [0, 0, 50, 100, 100]
+    view.want(log_filter("7"))
+    assert at_thumb(view, 0, 11) == 7 and at_thumb(view, 10, 11) == 97
+
+
+@given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 300), st.integers(1, 5))
+def test_the_bar_never_leaves_its_track(count: int, height: int, place: int, rows: int) -> None:
+    view = a_view(count)
+    view.go(place)
+    found = thumb(view, in_sight(view, place, height, lambda number: rows), height)
+    assert found is None or (found.top >= 0 and found.size >= 1 and found.top + found.size <= height)

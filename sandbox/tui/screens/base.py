@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 from typing import ClassVar
 
-from textual import work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
@@ -14,10 +14,12 @@ from textual.widgets import Footer
 
 from sandbox.errors import SandboxError
 from sandbox.tui.cockpit import Cockpit
+from sandbox.tui.looking import OF_SCREENS, REFUSED, changing_keys, without
 from sandbox.tui.notices import notices
 from sandbox.tui.questions import Question, Questions
 from sandbox.tui.screens.help import HelpScreen, Keys
 from sandbox.tui.widgets.headline import Headline
+from sandbox.tui.widgets.logpane import LogPane
 from sandbox.tui.widgets.navbar import NavBar
 from sandbox.tui.widgets.notices import Notices
 from sandbox.tui.words import Tone
@@ -72,6 +74,23 @@ class CockpitScreen(Screen[None]):
     def look(self) -> None:
         """The picture has changed, or it is seen again."""
 
+    # --- what may be done ---------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not (self.cockpit.picture.looks_only and action in OF_SCREENS)
+
+    @property
+    def _refused(self) -> frozenset[str]:
+        """Keys that change something, where nothing may be changed."""
+        if not self.cockpit.picture.looks_only:
+            return frozenset()
+        bindings = [binding for kind in type(self).__mro__ for binding in vars(kind).get("BINDINGS", ())]
+        return changing_keys(bindings, self.app.BINDINGS)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in self._refused:
+            self.tell(REFUSED, "warning")
+
     # --- coming and going ---------------------------------------------------------------------------------------
 
     def on_screen_resume(self) -> None:
@@ -91,6 +110,7 @@ class CockpitScreen(Screen[None]):
         self.query_one(Headline).status = picture.status
         self.query_one(Headline).firing = len(picture.firing)
         self.query_one(Headline).failing = picture.failing
+        self.query_one(Headline).looks_only = picture.looks_only
         self.query_one(NavBar).counts = {"alerts": len(picture.firing)}
         self.query_one(Notices).say(notices(picture, self.cockpit.now()))
         self.look()
@@ -120,8 +140,19 @@ class CockpitScreen(Screen[None]):
         self.app.clear_notifications()
         self.notify(text, severity=severity, timeout=8 if severity == "error" else 3, markup=False)
 
+    @on(LogPane.Selected)
+    def copy_lines(self) -> None:
+        """Those marked in the log, or the one under the cursor."""
+        pane = self.query_one(LogPane)
+        if lines := pane.selected:
+            self.app.copy_to_clipboard("\n".join(line.text for line in lines))
+            self.tell(f"copied: {lines[0].text[:60]}" if len(lines) == 1 else f"copied {len(lines)} lines")
+        else:
+            self.tell("there is no log line to copy", "warning")
+
     def show_help(self) -> None:
-        self.app.push_screen(HelpScreen(f"keys of {self.PLACE}", (*self.KEYS, ("", ""), *EVERYWHERE)))
+        keys = without((*self.KEYS, ("", ""), *EVERYWHERE), self._refused)
+        self.app.push_screen(HelpScreen(f"keys of {self.PLACE}", keys))
 
     @property
     def target(self) -> str | None:

@@ -12,6 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import SelectionList, Static
 from textual.widgets.selection_list import Selection
 
+from sandbox.tui.hints import CLOSE, hints
+
 
 class ChooseScreen(ModalScreen[list[str] | None]):
     """None: as before."""
@@ -48,7 +50,9 @@ class ChooseScreen(ModalScreen[list[str] | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = self._question
-            box.border_subtitle = "space changes · a all · n none · enter done · esc"
+            box.border_subtitle = hints(
+                "space changes", ("a all", "all"), ("n none", "none"), ("enter done", "done"), CLOSE
+            )
             yield SelectionList[str](*(Selection(name, name, name in self._chosen) for name in self._names))
             yield Static()
 

@@ -10,6 +10,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from sandbox.tui.hints import hint
+
 
 class ConfirmScreen(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,7 +41,7 @@ class ConfirmScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(self._question, markup=False)
-            yield Static(f"\ny  {self._yes}\nn  no, go back", markup=False)
+            yield Static(f"\n{hint(f'y  {self._yes}', 'answer(True)')}\n{hint('n  no, go back', 'answer(False)')}")
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

@@ -12,6 +12,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from sandbox.tui.hints import CLOSE, hints
+
 Keys = Sequence[tuple[str, str]]
 
 
@@ -52,7 +54,7 @@ class HelpScreen(ModalScreen[None]):
             table.add_row(key, meaning)
         with VerticalScroll() as box:
             box.border_title = self._title
-            box.border_subtitle = "? the tour · esc"
+            box.border_subtitle = hints(("? the tour", "tour"), CLOSE)
             yield Static(table)
 
     async def action_tour(self) -> None:

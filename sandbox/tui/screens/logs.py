@@ -198,14 +198,10 @@ class LogsScreen(CockpitScreen):
             self.tell("this line names no trace; services log its id when they log the header traceparent", "warning")
 
     def action_copy(self) -> None:
+        self.copy_lines()
         pane = self.query_one(LogPane)
-        if lines := pane.selected:
-            self.app.copy_to_clipboard("\n".join(line.text for line in lines))
-            self.tell(f"copied: {lines[0].text[:60]}" if len(lines) == 1 else f"copied {len(lines)} lines")
-            pane.mark = None
-            pane.refresh()
-        else:
-            self.tell("there is no log line to copy", "warning")
+        pane.mark = None
+        pane.refresh()
 
     def action_export(self) -> None:
         view = self.query_one(LogPane).view

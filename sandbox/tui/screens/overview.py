@@ -233,12 +233,11 @@ class OverviewScreen(CockpitScreen):
         self.query_one(Grid).focus()
 
     def action_copy_line(self) -> None:
-        line = self.query_one(LogPane).line
-        if text := self.get_selected_text() or (line.text if line else ""):
+        if text := self.get_selected_text():
             self.app.copy_to_clipboard(text)
             self.tell(f"copied: {text.splitlines()[0][:60]}")
         else:
-            self.tell("there is no log line to copy", "warning")
+            self.copy_lines()
 
     def action_filter(self) -> None:
         self.query_one(FilterLine).ask()

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from sandbox.control import Origin, Revision, was_passing
 from sandbox.errors import ConflictError, SandboxError
 from sandbox.tui.cockpit import Cockpit
+from sandbox.tui.hints import hints
 from sandbox.tui.rules import diff_lines
 from sandbox.tui.screens.steer import DIALOG_CSS, applied
 from sandbox.tui.widgets.preview import Preview
@@ -45,7 +46,7 @@ class RollbackScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "undo the last change" if self._number is None else f"back to revision {self._number}"
-            box.border_subtitle = "enter go back · esc leave it"
+            box.border_subtitle = hints(("enter go back", "apply"), ("esc leave it", "dismiss(None)"))
             yield Static("looking…", id="what", markup=False)
             yield Preview()
 

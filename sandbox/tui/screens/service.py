@@ -35,6 +35,7 @@ TABS = ("instances", "charts", "log", "environment", "rules", "events", "why")
 SPANS = (60.0, 300.0, 900.0, 3600.0)
 """Seconds that charts go back."""
 _EVERY = 3.0
+_STEERING_KEYS = "f fault · v weights · x timeout, retry, limit, mirror and the rest"
 
 
 class ServiceScreen(CockpitScreen):
@@ -47,6 +48,7 @@ class ServiceScreen(CockpitScreen):
         ("+  -", "one replica more or less (of the selected version)"),
         ("<  >", "charts of a shorter or longer time"),
         ("L", "its log on a screen of its own"),
+        ("c", "copy the log line, or the lines marked with the mouse"),
         ("T", "its traces"),
         ("esc", "back"),
     )
@@ -60,6 +62,7 @@ class ServiceScreen(CockpitScreen):
         Binding("less_than_sign,comma", "zoom(-1)", "shorter", show=False),
         Binding("greater_than_sign,full_stop", "zoom(1)", "longer", show=False),
         Binding("L", "logs", "log", show=False),
+        Binding("c", "copy", "copy", show=False),
         Binding("T", "traces", "traces", show=False),
         Binding("escape", "app.back", "back"),
     ]
@@ -171,8 +174,9 @@ class ServiceScreen(CockpitScreen):
         document = traffic.policies.get(self.service, {})
         lines = [(line, Tone.PLAIN) for line in rules.as_written(self.service, document).splitlines()]
         if self.service in traffic.drift:
-            lines.insert(0, ("▲ not what sandbox.yaml says · 3 shows the history, u undoes the last change", Tone.BUSY))
-        lines += [("", Tone.PLAIN), ("f fault · v weights · x timeout, retry, limit, mirror and the rest", Tone.OFF)]
+            lines.insert(0, ("▲ not what sandbox.yaml says · 3 shows the history", Tone.BUSY))
+        if not self.cockpit.picture.looks_only:
+            lines += [("", Tone.PLAIN), (_STEERING_KEYS, Tone.OFF)]
         self.query_one("#rules", Detail).say("", lines)
 
     def _say(self, line: str, text: str, tone: Tone = Tone.PLAIN) -> None:
@@ -249,6 +253,9 @@ class ServiceScreen(CockpitScreen):
 
     def action_logs(self) -> None:
         self.post_message(OpenLogs((self.service,)))
+
+    def action_copy(self) -> None:
+        self.copy_lines()
 
     def action_traces(self) -> None:
         self.post_message(OpenTraces(self.service))

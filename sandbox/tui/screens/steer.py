@@ -16,12 +16,14 @@ from textual.widgets import Input, Static
 from sandbox.control import Change, ChangeResult, Document, Edit, EditAction, Origin, RampRequest
 from sandbox.errors import PreconditionError, SandboxError, UsageError
 from sandbox.tui.cockpit import Cockpit
+from sandbox.tui.hints import CLOSE, hint, hints
 from sandbox.tui.rules import weights
 from sandbox.tui.steering import FORMS, MENU, Form, edit, filled, preset, weighed
 from sandbox.tui.widgets.preview import Preview
 from sandbox.tui.widgets.slider import Slider
 
 TRY_FOR = 60.0
+APPLY, TRY = ("enter apply", "apply"), (f"ctrl+t try {TRY_FOR:.0f} s", "try")
 RAMP = (5, 25, 50, 100)
 RAMP_EVERY = 30.0
 RAMP_ABORT = "errors>5%"
@@ -143,10 +145,10 @@ class FormDialog(SteeringDialog):
         now = filled(self._form, self.document)
         with Vertical() as box:
             box.border_title = f"{self._form.title} · {self.service}"
-            box.border_subtitle = "1 … fill in · tab fields · enter apply · ctrl+t try 60 s · esc"
+            box.border_subtitle = hints("1 … fill in", ("tab fields", "focus_field"), APPLY, TRY, CLOSE)
             yield Static(self._form.help, markup=False)
-            presets = (f" {index}  {name}" for index, (name, _) in enumerate(self._form.presets, start=1))
-            yield Static("\n".join(presets), markup=False)
+            names = enumerate((name for name, _ in self._form.presets), start=1)
+            yield Static("\n".join(hint(f" {index}  {name}", f"preset({index})") for index, name in names))
             for field in self._form.fields:
                 with Horizontal():
                     yield Static(field.label, markup=False)
@@ -167,8 +169,14 @@ class FormDialog(SteeringDialog):
             return
         if 1 <= int(digit) <= len(self._form.presets):
             event.stop()
-            for key, text in preset(self._form, int(digit) - 1, self.versions).items():
-                self.query_one(f"#{key}", Input).value = text
+            self.action_preset(int(digit))
+
+    def action_preset(self, number: int) -> None:
+        for key, text in preset(self._form, number - 1, self.versions).items():
+            self.query_one(f"#{key}", Input).value = text
+
+    def action_focus_field(self) -> None:
+        self.focus_next(Input)
 
     @on(Input.Changed)
     def _changed(self) -> None:
@@ -194,7 +202,7 @@ class WeightsDialog(SteeringDialog):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = f"weights · {self.service}"
-            box.border_subtitle = "← → or a number · enter apply · ctrl+t try 60 s · ctrl+r ramp · esc"
+            box.border_subtitle = hints("← → or a number", APPLY, TRY, ("ctrl+r ramp", "ramp"), CLOSE)
             if len(self._weights) < 2:
                 yield Static(f"{self.service} has one version alone; name more under versions: in sandbox.yaml")
             for version, value in self._weights.items():
@@ -248,7 +256,7 @@ class ClearDialog(SteeringDialog):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = f"clear all rules · {self.service}"
-            box.border_subtitle = "enter apply · ctrl+t try 60 s · esc"
+            box.border_subtitle = hints(APPLY, TRY, CLOSE)
             yield Preview()
 
     def on_mount(self) -> None:
@@ -280,7 +288,7 @@ class SteerMenu(ModalScreen[EditAction | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = f"steer · {self._service}"
-            box.border_subtitle = "a digit, or esc"
+            box.border_subtitle = hints("a digit", CLOSE)
             yield Static(Text("\n".join(f" {number}  {name}" for number, (_, name) in enumerate(self._menu, start=1))))
 
     def on_key(self, event: events.Key) -> None:

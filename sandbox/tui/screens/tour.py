@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from sandbox.tui.hints import hints
 
 PAGES = (
     (
@@ -81,7 +84,10 @@ class TourScreen(ModalScreen[None]):
         title, text = PAGES[self._page]
         box = self.query_one(Vertical)
         box.border_title = f"{title} · {self._page + 1} of {len(PAGES)}"
-        box.border_subtitle = "enter next · ← before · esc skip" if self._page < len(PAGES) - 1 else "enter begin"
+        following = ("enter next" if self._page < len(PAGES) - 1 else "enter begin", "turn(1)")
+        before = [("← before", "turn(-1)")] if self._page else []
+        skip = [("esc skip", "dismiss(None)")] if self._page < len(PAGES) - 1 else []
+        box.border_subtitle = hints(following, *before, *skip)
         self.query_one("#said", Static).update(text)
 
     def action_turn(self, by: int) -> None:
@@ -92,5 +98,7 @@ class TourScreen(ModalScreen[None]):
         self._page = max(0, self._page)
         self._show()
 
-    def on_click(self) -> None:
-        self.action_turn(1)
+    def on_click(self, event: events.Click) -> None:
+        """Anywhere but on a key that is named."""
+        if "@click" not in event.style.meta:
+            self.action_turn(1)

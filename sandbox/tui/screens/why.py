@@ -17,6 +17,7 @@ from sandbox.control import Revision
 from sandbox.errors import SandboxError
 from sandbox.tui.causes import Said, diagnosis_lines, undone_by
 from sandbox.tui.cockpit import Cockpit
+from sandbox.tui.hints import CLOSE, hints
 from sandbox.tui.messages import OpenRollback, OpenService
 from sandbox.tui.palette import TONE_CLASSES, TONE_CSS, tone_style
 from sandbox.tui.words import Tone
@@ -73,7 +74,9 @@ class WhyScreen(ModalScreen[None]):
             self._say([(f"▲ {error}", Tone.BUSY), (error.hint, Tone.PLAIN)])
             return
         self._guilty = next((cause.service for cause in diagnosis.causes if cause.service), self._asked)
-        self._undone = undone_by(await self._newest(), diagnosis, self._cockpit.picture.telemetry)
+        picture = self._cockpit.picture
+        newest = None if picture.looks_only else await self._newest()
+        self._undone = undone_by(newest, diagnosis, picture.telemetry)
         self._say(diagnosis_lines(diagnosis, self._undone))
 
     async def _newest(self) -> Revision | None:
@@ -85,8 +88,8 @@ class WhyScreen(ModalScreen[None]):
 
     @property
     def _keys(self) -> str:
-        undo = f"u undo revision {self._undone.number} · " if self._undone else ""
-        return f"enter its page · {undo}r look again · esc"
+        undo = [(f"u undo revision {self._undone.number}", "undo")] if self._undone else []
+        return hints(("enter its page", "open"), *undo, ("r look again", "again"), CLOSE)
 
     def _say(self, lines: Sequence[Said]) -> None:
         self.query_one(VerticalScroll).border_subtitle = self._keys

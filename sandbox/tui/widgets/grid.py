@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from sandbox.tui.grid import Cell, Column, Layout, Row, fit, placed
 from sandbox.tui.palette import TONE_CLASSES, TONE_CSS, tone_style
+from sandbox.tui.words import Tone
 
 _MARK = "▸"
 
@@ -148,7 +149,7 @@ class Grid(ScrollView, can_focus=True):
 
     def _nothing(self, y: int) -> Strip:
         text = f" {self._empty}" if y == 1 and not self.rows else ""
-        style = self.get_component_rich_style("grid--head", partial=True) + Style(bold=False)
+        style = tone_style(self, Tone.OFF)
         return Strip([Segment(text, self.rich_style + style)]).adjust_cell_length(self.size.width, self.rich_style)
 
     def _head(self) -> Strip:

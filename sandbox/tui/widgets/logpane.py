@@ -18,7 +18,7 @@ from textual.widget import Widget
 from sandbox.control import LogLine
 from sandbox.tui.logfilter import Level, LogFilter, level, pattern, plain
 from sandbox.tui.logview import MOST_LINES, LogView
-from sandbox.tui.viewport import Seen, in_sight
+from sandbox.tui.viewport import Seen, Thumb, at_thumb, in_sight, thumb
 from sandbox.tui.words import clock
 
 _ROOM_FOR_TIMES = 100
@@ -34,6 +34,7 @@ class LogPane(Widget, can_focus=True):
     whose: whether with their service too.
     """
 
+    ALLOW_SELECT = False  # marks whole lines by itself
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
@@ -54,7 +55,7 @@ class LogPane(Widget, can_focus=True):
         border-title-color: $text-muted;
         & > .log--cursor { background: $primary 40%; }
         & > .log--marked { background: $secondary 40%; }
-        & > .log--margin { color: $text-muted; }
+        & > .log--margin { color: $foreground; text-style: dim; }
         & > .log--found { text-style: bold underline; }
         &:focus { border-top: solid $primary; border-title-color: $text; border-title-style: bold; }
     }
@@ -68,6 +69,9 @@ class LogPane(Widget, can_focus=True):
     class Left(Message):
         """The reader is done here."""
 
+    class Selected(Message):
+        """Lines were marked with the mouse."""
+
     class Placed(Message):
         """The reader is somewhere else, or what there is has changed."""
 
@@ -79,6 +83,9 @@ class LogPane(Widget, can_focus=True):
         self._shift = 0
         self._top = 0
         self._seen: list[Seen] = []
+        self._held: int | None = None  # the line on which a mouse button went down
+        self._thumb: Thumb | None = None
+        self._scrolls = False  # whether it did so on the scroll bar
 
     @property
     def line(self) -> LogLine | None:
@@ -118,6 +125,7 @@ class LogPane(Widget, can_focus=True):
 
     def _moved(self) -> None:
         self._seen = in_sight(self.view, self._top, self.content_size.height, self._rows)
+        self._thumb = thumb(self.view, self._seen, self.content_size.height)
         if self._seen:
             self._top = self._seen[0].number
         self._tell_place()
@@ -143,7 +151,16 @@ class LogPane(Widget, can_focus=True):
     # --- what is drawn ------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        width, base = self.content_size.width, self.rich_style
+        width, base = self.content_size.width - 1, self.rich_style
+        return Strip([*self._text_line(y, width, base), self._bar(y, base)])
+
+    def _bar(self, y: int, base: Style) -> Segment:
+        bar = self._thumb
+        if bar is None:
+            return Segment(" ", base)
+        return Segment("█" if bar.top <= y < bar.top + bar.size else "│", base + self._margin)
+
+    def _text_line(self, y: int, width: int, base: Style) -> Strip:
         line = self.view.line(self._seen[y].number) if y < len(self._seen) else None
         if line is None:
             text = self.empty if y == 0 and not len(self.view) else ""
@@ -175,7 +192,7 @@ class LogPane(Widget, can_focus=True):
         return time + name
 
     def _room(self, line: LogLine) -> int:
-        return max(10, self.content_size.width - 2 - len(self._before(line)))
+        return max(10, self.content_size.width - 3 - len(self._before(line)))
 
     def _text(self, line: LogLine) -> Text:
         said = line.text + (" …" if line.truncated else "")
@@ -191,7 +208,7 @@ class LogPane(Widget, can_focus=True):
         room = self._room(line)
         shift = part * room if self.wraps else self._shift
         text = text[shift : shift + room] if self.wraps else text[shift:] if shift else text
-        text.truncate(self.content_size.width)
+        text.truncate(self.content_size.width - 1)
         for segment in text.render(self.app.console):
             yield Segment(segment.text, base + segment.style if segment.style else base)
 
@@ -229,12 +246,51 @@ class LogPane(Widget, can_focus=True):
         self.action_follow()
         self.post_message(self.Left())
 
-    def on_click(self, event: events.Click) -> None:
-        row = event.y - (self.size.height - self.content_size.height)
-        if 0 <= row < len(self._seen):
-            self.view.pause()
-            self.view.cursor = self._seen[row].number
+    # --- the mouse ----------------------------------------------------------------------------------------------
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """On a line: go there, and mark from there on while the button is held. On the scroll bar: move along."""
+        row = self._row_of(event)
+        if event.button != 1 or not self._seen or row < 0:
+            return
+        self.capture_mouse()
+        self._scrolls = event.x >= self.content_size.width - 1 and self._thumb is not None
+        if self._scrolls:
+            self._go_along(row)
+        elif row < len(self._seen):
+            self._held, self.mark = self._seen[row].number, None
+            self._stand_on(row)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._scrolls:
+            self._go_along(self._row_of(event))
+        elif self._held is not None:
+            row = self._row_of(event)
+            if 0 <= row < len(self._seen):
+                self._stand_on(row)
+            else:  # what is beyond comes into sight
+                self.view.move(-1 if row < 0 else 1)
+            self.mark = self._held if self._held != self.view.cursor else None
             self._moved()
+
+    def on_mouse_up(self) -> None:
+        self.release_mouse()
+        marked = self._held is not None and self.mark is not None
+        self._held, self._scrolls = None, False
+        if marked:
+            self.post_message(self.Selected())
+
+    def _row_of(self, event: events.MouseEvent) -> int:
+        return int(event.y) - (self.size.height - self.content_size.height)
+
+    def _stand_on(self, row: int) -> None:
+        self.view.pause()
+        self.view.cursor = self._seen[row].number
+        self._moved()
+
+    def _go_along(self, row: int) -> None:
+        self.view.go(at_thumb(self.view, row, self.content_size.height))
+        self._moved()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.prevent_default().stop()

@@ -13,6 +13,13 @@ from sandbox.tui.widgets.line import Line
 _LINES = ("away", "watch", "warning", "alert", "trial", "missing")
 
 
+class AlertLine(Line):
+    """Leads to the cause, as its key does."""
+
+    async def on_click(self) -> None:
+        await self.run_action("app.why")
+
+
 class Notices(Vertical):
     """Takes no room when there is nothing to say."""
 
@@ -26,7 +33,7 @@ class Notices(Vertical):
 
     def compose(self) -> ComposeResult:
         for name in _LINES:
-            line = Line(id=name, classes="-fleeting -wrapping")
+            line = (AlertLine if name == "alert" else Line)(id=name, classes="-fleeting -wrapping")
             line.display = False
             yield line
 
