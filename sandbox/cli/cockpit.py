@@ -68,16 +68,33 @@ async def _attached(options: Namespace) -> TuiResult:
 
 
 def screenshot(options: Namespace) -> int:
-    size, file = size_of(options.size), Path(options.to or f"sandbox-{options.screen}.svg")
-    if file.suffix.lower() != ".svg":
-        raise UsageError("pictures are SVG", place=str(file), hint="name it .svg; browsers show and convert it")
-    picture = asyncio.run(_picture(options, size))
+    size, file = size_of(options.size), _picture_file(options)
+    svg = asyncio.run(_picture(options, size))
     try:
-        write_atomic(file.absolute(), picture.encode(), mode=0o644)
+        write_atomic(file.absolute(), _in_pixels(svg) if _is_png(file) else svg.encode(), mode=0o644)
     except OSError as error:
         raise SandboxError(f"can't be written: {error.strerror}", place=str(file)) from None
     print(file)
     return ExitCode.OK
+
+
+def _picture_file(options: Namespace) -> Path:
+    file = Path(options.to or f"sandbox-{options.screen}.{'png' if options.png else 'svg'}")
+    if file.suffix.lower() not in (".svg", ".png"):
+        raise UsageError("pictures are SVG or PNG", place=str(file), hint="name it .svg or .png")
+    if options.png and not _is_png(file):
+        raise UsageError("is named as SVG", place=str(file), hint="leave --png out, or name it .png")
+    return file
+
+
+def _is_png(file: Path) -> bool:
+    return file.suffix.lower() == ".png"
+
+
+def _in_pixels(svg: str) -> bytes:
+    from sandbox.tui.raster import png
+
+    return png(svg)
 
 
 async def _picture(options: Namespace, size: tuple[int, int]) -> str:

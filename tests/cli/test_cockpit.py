@@ -33,6 +33,16 @@ def test_a_screen_is_written_as_a_picture_that_stands_alone(
     assert "url(" not in picture.replace("url(#", "")
 
 
+@pytest.mark.parametrize("words", [["--png"], ["--to", "sandbox-map.png"]])
+def test_a_picture_in_pixels(
+    bakery: FakeControl, capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["screenshot", "--screen", "map", "--size", "40x12", *words]) == 0
+    assert capsys.readouterr().out == "sandbox-map.png\n"
+    assert (tmp_path / "sandbox-map.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_charts_of_a_service(bakery: FakeControl, tmp_path: Path) -> None:
     file = tmp_path / "orders.svg"
     assert main(["screenshot", "--service", "orders", "--to", str(file)]) == 0
@@ -42,7 +52,8 @@ def test_the_charts_of_a_service(bakery: FakeControl, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["--to", "x.png"], "error: x.png: pictures are SVG"),
+        (["--to", "x.gif"], "error: x.gif: pictures are SVG or PNG"),
+        (["--png", "--to", "x.svg"], "error: x.svg: is named as SVG"),
         (["--size", "huge"], "error: 'huge' is no size"),
         (["--service", "oders"], "error: oders: no such service"),
         (["--to", "/nowhere/x.svg"], "error: /nowhere/x.svg: can't be written"),

@@ -34,6 +34,7 @@ _SERVED = {
     "terminal.js": ("textual_serve", "static/js/textual.js", "text/javascript"),
     "terminal.css": ("textual_serve", "static/css/xterm.css", "text/css"),
     "mono.ttf": ("textual_serve", "static/fonts/RobotoMono-VariableFont_wght.ttf", "font/ttf"),
+    "cockpit.js": ("sandbox.api", "page/cockpit.js", "text/javascript"),
     "cockpit.css": ("sandbox.api", "page/cockpit.css", "text/css"),
 }
 

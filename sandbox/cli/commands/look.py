@@ -113,7 +113,8 @@ def _report(parser: ArgumentParser) -> None:
 def _screenshot(parser: ArgumentParser) -> None:
     parser.add_argument("--screen", choices=SCREENS, default="overview", help="which one (default: overview)")
     parser.add_argument("--service", metavar="SERVICE", default=None, help="the charts of a service instead")
-    parser.add_argument("--to", metavar="FILE.svg", default=None, help="default: sandbox-SCREEN.svg in this folder")
+    parser.add_argument("--to", metavar="FILE", default=None, help="FILE.svg or FILE.png (default: sandbox-SCREEN.svg)")
+    parser.add_argument("--png", action="store_true", help="pixels instead of SVG, for where that can't be shown")
     parser.add_argument("--size", default="120x36", metavar="COLSxLINES", help="of the terminal (default: 120x36)")
 
 
@@ -185,7 +186,11 @@ GROUP = Group(
             "write a picture of a screen",
             "sandbox.cli.cockpit:screenshot",
             _screenshot,
-            ("sandbox screenshot --screen map", "sandbox screenshot --service orders --size 100x30 --to orders.svg"),
+            (
+                "sandbox screenshot --screen map",
+                "sandbox screenshot --screen map --png",
+                "sandbox screenshot --service orders --size 100x30 --to orders.svg",
+            ),
         ),
         Command(
             "wait",

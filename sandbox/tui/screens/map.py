@@ -32,7 +32,7 @@ class MapScreen(CockpitScreen):
         ("↑ ↓", "walk along an edge: from a caller to the edge, on to whom it calls"),
         ("← →", "what is beside it"),
         ("enter", "open the service, or the edge"),
-        ("n", "only what is near it; again: everything"),
+        ("n  esc", "only what is near it · everything again"),
         ("!", "go to what looks worst"),
         ("f  v  x", "a fault · versions' weights · all ways to steer what is chosen"),
         ("lines", "┃━ errors  │─ traffic  ┊┄ declared, no traffic now  ║═ not declared"),
