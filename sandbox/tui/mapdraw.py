@@ -6,20 +6,14 @@ where they would cross others, and arrive with an arrow that their numbers stand
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple
 
-from sandbox.graphlayout import Arrangement, Link, Slot
+from sandbox.graphlayout import Slot
 from sandbox.tui.mapmodel import Focus, Kind, Model, Node, Pair, kind, labels, tone
+from sandbox.tui.mapplan import Gutter, Plan, Segment, Sign, plan
 from sandbox.tui.words import Tone
-
-_GAP = 2
-_SWEEPS = 8
-_NAMES = (18, 14, 11)
-"""Longest names, from the roomiest picture to the closest."""
 
 UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
 _SHAPES = {
@@ -76,79 +70,20 @@ class Drawing:
         return self.rows[y][x].owner if 0 <= y < self.height and 0 <= x < len(self.rows[y]) else None
 
 
-class _Scale(NamedTuple):
-    name: int  # longest name
-    box: int  # rows of a node
-    gutter: int  # rows between layers, at least
-
-
 def drawing(shown: Model, width: int, height: int) -> Drawing:
     """In the roomiest way that fits; else with short names, larger than asked for but as high as there is room."""
-    tries = [_Scale(name, box, gutter) for box, gutter in ((3, 3), (3, 2), (1, 3), (1, 2), (1, 1)) for name in _NAMES]
-    found = tall = None
-    for scale in sorted(tries, key=lambda one: (-one.box, -one.gutter, -one.name)):
-        found = _Sheet(shown, scale, width).draw()
-        if found.width <= width and found.height <= height:
-            return found
-        if scale.name == _NAMES[-1] and scale.box == 1 and found.height <= height and tall is None:
-            tall = found
-    return tall or found or Drawing(0, 0, (), {})
+    if not shown.nodes:
+        return Drawing(0, 0, (), {})
+    signs = tuple(_sign(node, shown) for node in shown.nodes.values())
+    return _Sheet(shown, plan(shown.arrangement, signs, width, height)).draw()
 
 
-# --- places -------------------------------------------------------------------------------------------------------
-
-
-def across(arrangement: Arrangement, widths: Mapping[Slot, int]) -> dict[Slot, float]:
-    """The middle of each place, so that neighbours do not touch and edges are as straight as that allows."""
-    near: dict[Slot, list[Slot]] = defaultdict(list)
-    for link in arrangement.links:
-        for here, there in pairwise(link.path):
-            near[here].append(there)
-            near[there].append(here)
-    found: dict[Slot, float] = {}
-    for layer in arrangement.layers:
-        found |= _apart(layer, dict.fromkeys(layer, 0.0), widths)
-    for sweep in range(_SWEEPS):
-        for layer in arrangement.layers if sweep % 2 == 0 else arrangement.layers[::-1]:
-            wished = {slot: _mean([found[one] for one in near[slot] if one in found], found[slot]) for slot in layer}
-            found |= _apart(layer, wished, widths)
-    least = min((found[slot] - widths[slot] / 2 for slot in found), default=0.0)
-    return {slot: place - least for slot, place in found.items()}
-
-
-def _mean(values: Sequence[float], otherwise: float) -> float:
-    return sum(values) / len(values) if values else otherwise
-
-
-def _apart(layer: Sequence[Slot], wished: Mapping[Slot, float], widths: Mapping[Slot, int]) -> dict[Slot, float]:
-    """The nearest places to those wished that keep the order: those that would touch are moved together."""
-    offset, offsets = 0.0, []
-    for before, slot in pairwise((None, *layer)):
-        if before is not None and slot is not None:
-            offset += (widths[before] + widths[slot]) / 2 + _GAP
-        offsets.append(offset)
-    groups: list[tuple[float, int]] = []
-    for slot, shift in zip(layer, offsets, strict=True):
-        total, count = wished[slot] - shift, 1
-        while groups and groups[-1][0] / groups[-1][1] > total / count:
-            before_total, members = groups.pop()
-            total, count = total + before_total, count + members
-        groups.append((total, count))
-    starts = [total / count for total, count in groups for _ in range(count)]
-    return {slot: start + shift for slot, start, shift in zip(layer, starts, offsets, strict=True)}
+def _sign(node: Node, shown: Model) -> Sign:
+    note, loop = f" {node.note}" if node.note else "", " ↺" if (node.name, node.name) in shown.edges else ""
+    return Sign(f"{node.symbol} ", node.name, f"{note}{loop}")
 
 
 # --- the sheet ----------------------------------------------------------------------------------------------------
-
-
-class _Segment(NamedTuple):
-    """Of an edge, through one gutter: from a column at its top to one at its bottom."""
-
-    pair: Pair
-    origin: object  # lines of one origin may join
-    start: int
-    end: int
-    arrow: str  # "▼" at the bottom, "▲" at the top, "" where the line goes on
 
 
 @dataclass(slots=True)
@@ -163,56 +98,31 @@ class _Ink:
 @dataclass(slots=True)
 class _Sheet:
     model: Model
-    scale: _Scale
-    room: int
+    plan: Plan
     ink: dict[tuple[int, int], _Ink] = field(default_factory=dict)
     glyphs: dict[tuple[int, int], Glyph] = field(default_factory=dict)
     boxes: dict[Focus, Box] = field(default_factory=dict)
 
     def draw(self) -> Drawing:
-        layers = self.model.arrangement.layers
-        texts = {name: self._text(node) for name, node in self.model.nodes.items()}
-        widths = {slot: len(texts[slot.node]) + 2 if slot.node else 1 for layer in layers for slot in layer}
-        places = across(self.model.arrangement, widths)
-        wide = max((round(places[slot] + widths[slot] / 2) for slot in places), default=0) + 1
-        shift = max(0, (self.room - wide) // 2)
-        middles = {slot: shift + int(place + 1e-6) for slot, place in places.items()}
-        y, arrows = 0, []
-        for index, layer in enumerate(layers):
-            self._layer(layer, y, middles, widths, texts)
-            y += self.scale.box
-            if index < len(layers) - 1:
-                segments = self._segments(index, middles, widths)
-                lanes = _lanes(segments)
-                rows = max(self.scale.gutter, _rows(segments, lanes))
-                arrows += self._gutter(segments, lanes, y, rows)
-                y += rows
+        for layer, y in zip(self.model.arrangement.layers, self.plan.tops, strict=True):
+            self._layer(layer, y)
+        arrows = [arrow for gutter in self.plan.gutters for arrow in self._gutter(gutter)]
         self._write_lines()
         self._write_labels(arrows)
-        return self._finished(shift + wide, y)
-
-    def _text(self, node: Node) -> str:
-        name = node.name if len(node.name) <= self.scale.name else f"{node.name[: self.scale.name - 1]}…"
-        loop = " ↺" if (node.name, node.name) in self.model.edges else ""
-        return f"{node.symbol} {name}{f' {node.note}' if node.note else ''}{loop}"
+        return self._finished()
 
     # --- nodes --------------------------------------------------------------------------------------------------
 
-    def _layer(
-        self,
-        layer: Iterable[Slot],
-        y: int,
-        middles: Mapping[Slot, int],
-        widths: Mapping[Slot, int],
-        texts: Mapping[str, str],
-    ) -> None:
+    def _layer(self, layer: Iterable[Slot], y: int) -> None:
+        middles, widths, height = self.plan.middles, self.plan.widths, self.plan.scale.box
         for slot in layer:
             if slot.node:
                 left = middles[slot] - widths[slot] // 2
-                self._node(slot.node, texts[slot.node], Box(left, y, widths[slot], self.scale.box))
+                text = _sign(self.model.nodes[slot.node], self.model).text(self.plan.scale.name)
+                self._node(slot.node, text, Box(left, y, widths[slot], height))
             elif slot.edge:
                 pair = slot.edge if slot.edge in self.model.edges else slot.edge[::-1]  # it may lead backward
-                for row in range(self.scale.box):
+                for row in range(height):
                     self._mark(middles[slot], y + row, UP | DOWN, pair, slot)
 
     def _node(self, name: str, text: str, box: Box) -> None:
@@ -229,40 +139,17 @@ class _Sheet:
 
     # --- edges --------------------------------------------------------------------------------------------------
 
-    def _segments(self, index: int, middles: Mapping[Slot, int], widths: Mapping[Slot, int]) -> list[_Segment]:
-        """Of the gutter below the layer with this index."""
-        above = set(self.model.arrangement.layers[index])
-        below = set(self.model.arrangement.layers[index + 1])
-        steps: list[tuple[Slot, Slot, Link]] = []
-        for link in self.model.arrangement.links:
-            path = link.path[::-1] if link.backward else link.path
-            steps += [(a, b, link) for a, b in pairwise(path) if a in above and b in below]
-        arrivals: dict[Slot, list[tuple[int, int]]] = defaultdict(list)
-        for number, (start, end, _) in enumerate(steps):
-            arrivals[end].append((middles[start], number))
-        ports = {
-            number: port for slot, found in arrivals.items() for number, port in _ports(slot, found, middles, widths)
-        }
-        return [
-            _Segment((link.source, link.target), start, middles[start], ports[number], _arrow(link, start, end))
-            for number, (start, end, link) in enumerate(steps)
-        ]
-
-    def _gutter(
-        self, segments: Sequence[_Segment], lanes: Mapping[int, int], y: int, rows: int
-    ) -> list[tuple[int, int, _Segment]]:
-        """Draws the lines; returns where the arrows are."""
-        found = []
-        for number, segment in enumerate(segments):
-            lane = y + lanes[number] if segment.start != segment.end else y
+    def _gutter(self, gutter: Gutter) -> Iterator[tuple[int, int, Segment]]:
+        """Draws the lines; tells where the arrows are."""
+        y, rows = gutter.y, gutter.rows
+        for number, segment in enumerate(gutter.segments):
+            lane = y + gutter.lanes[number] if segment.start != segment.end else y
             self._line(segment, lane, y, rows)
             if segment.arrow:
-                row = y + rows - 1 if segment.arrow == "▼" else y
-                column = segment.end if segment.arrow == "▼" else segment.start
-                found.append((column, row, segment))
-        return found
+                down = segment.arrow == "▼"
+                yield segment.end if down else segment.start, y + rows - 1 if down else y, segment
 
-    def _line(self, segment: _Segment, lane: int, y: int, rows: int) -> None:
+    def _line(self, segment: Segment, lane: int, y: int, rows: int) -> None:
         start, end, pair, origin = segment.start, segment.end, segment.pair, segment.origin
         for row in range(y, lane):
             self._mark(start, row, UP | DOWN, pair, origin)
@@ -296,7 +183,7 @@ class _Sheet:
             shape = _SHAPES[ink.mask]
             self.glyphs[place] = Glyph(_STYLES[ink.kind].get(shape, shape), ink.tone, ink.pair)
 
-    def _write_labels(self, arrows: Sequence[tuple[int, int, _Segment]]) -> None:
+    def _write_labels(self, arrows: Sequence[tuple[int, int, Segment]]) -> None:
         for x, y, segment in arrows:
             self.glyphs[x, y] = Glyph(segment.arrow, tone(self.model.edges[segment.pair]), segment.pair)
         urgent = sorted(arrows, key=lambda arrow: -kind(self.model.edges[arrow[2].pair]))  # before the room is gone
@@ -317,52 +204,10 @@ class _Sheet:
     def _is_free(self, x: int, y: int, width: int) -> bool:
         return all((column, y) not in self.glyphs for column in range(x, x + width) if column >= 0)
 
-    def _finished(self, width: int, height: int) -> Drawing:
-        width = max([width, *(x + 1 for x, _ in self.glyphs)])
-        rows = tuple(tuple(self.glyphs.get((x, y), BLANK) for x in range(width)) for y in range(height))
-        return Drawing(width, height, rows, self.boxes)
-
-
-def _arrow(link: Link, start: Slot, end: Slot) -> str:
-    if link.backward:
-        return "▲" if start.node else ""
-    return "▼" if end.node else ""
-
-
-def _ports(
-    slot: Slot, arrivals: Sequence[tuple[int, int]], middles: Mapping[Slot, int], widths: Mapping[Slot, int]
-) -> list[tuple[int, int]]:
-    """Columns at which lines reach a place, in the order they come from; straight where there is only one."""
-    middle, half = middles[slot], (widths[slot] - 1) // 2
-    if len(arrivals) == 1:
-        start, number = arrivals[0]
-        return [(number, start if abs(start - middle) < half and slot.node else middle)]
-    spaced = max(1, (widths[slot] - 2) // len(arrivals))
-    first = middle - spaced * (len(arrivals) - 1) // 2
-    return [(number, first + index * spaced) for index, (_, number) in enumerate(sorted(arrivals))]
-
-
-def _rows(segments: Sequence[_Segment], lanes: Mapping[int, int]) -> int:
-    """That the lines of a gutter need at least: one for each lane, and one for the arrows."""
-    sideways = [lanes[number] for number, one in enumerate(segments) if one.start != one.end]
-    return max(sideways, default=-1) + 2
-
-
-def _lanes(segments: Sequence[_Segment]) -> dict[int, int]:
-    """The row on which each line runs sideways: those of one origin share it, others that overlap do not."""
-    reach: dict[object, tuple[int, int]] = {}
-    for one in segments:
-        if one.start != one.end:
-            low, high = reach.get(one.origin, (one.start, one.start))
-            reach[one.origin] = min(low, one.start, one.end), max(high, one.start, one.end)
-    lanes: dict[object, int] = {}
-    taken: list[list[tuple[int, int]]] = []
-    for origin, (low, high) in sorted(reach.items(), key=lambda item: item[1]):
-        lane = next(
-            (index for index, spans in enumerate(taken) if all(high < a or b < low for a, b in spans)), len(taken)
-        )
-        if lane == len(taken):
-            taken.append([])
-        taken[lane].append((low, high))
-        lanes[origin] = lane
-    return {number: lanes.get(one.origin, 0) for number, one in enumerate(segments)}
+    def _finished(self) -> Drawing:
+        width = max([self.plan.width, *(x + 1 for x, _ in self.glyphs)])
+        found = [[BLANK] * width for _ in range(self.plan.height)]
+        for (x, y), glyph in self.glyphs.items():
+            if x >= 0 and y < self.plan.height:
+                found[y][x] = glyph
+        return Drawing(width, self.plan.height, tuple(map(tuple, found)), self.boxes)

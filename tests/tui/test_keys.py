@@ -21,7 +21,7 @@ from sandbox.tui.widgets.grid import Grid
 from sandbox.tui.widgets.logpane import LogPane
 
 README = Path(__file__).parents[2] / "README.md"
-ALL = (*SCREENS.values(), ServiceScreen, EdgeScreen, TraceScreen)
+ALL: tuple[type[CockpitScreen], ...] = (*SCREENS.values(), ServiceScreen, EdgeScreen, TraceScreen)
 NAMES = {
     "/": "slash",
     "?": "question_mark",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -17,6 +18,7 @@ from textual.strip import Strip
 from sandbox.tui.mapdraw import Drawing, Glyph, drawing
 from sandbox.tui.mapmodel import Focus, Model, step
 from sandbox.tui.palette import TONE_CLASSES, TONE_CSS, tone_style
+from sandbox.tui.words import Tone
 
 
 class GraphView(ScrollView, can_focus=True):
@@ -89,14 +91,19 @@ class GraphView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         left, top = self.scroll_offset
         row = self._drawing.rows[top + y] if top + y < self._drawing.height else ()
-        segments = [self._segment(glyph) for glyph in row[left : left + self.size.width]]
-        return Strip(segments).simplify().adjust_cell_length(self.size.width, self.rich_style)
+        alike = groupby(row[left : left + self.size.width], self._looks)
+        segments = [Segment("".join(glyph.text for glyph in run), self._style(*looks)) for looks, run in alike]
+        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
 
-    def _segment(self, glyph: Glyph) -> Segment:
-        if glyph.owner is None:
-            return Segment(glyph.text, self.rich_style)
-        style = self.rich_style + tone_style(self, glyph.tone)
-        return Segment(glyph.text, style + self._chosen if glyph.owner == self.focus_on else style)
+    def _looks(self, glyph: Glyph) -> tuple[Tone | None, bool]:
+        """Its tone, and whether it is chosen."""
+        return (None, False) if glyph.owner is None else (glyph.tone, glyph.owner == self.focus_on)
+
+    def _style(self, tone: Tone | None, chosen: bool) -> Style:
+        if tone is None:
+            return self.rich_style
+        style = self.rich_style + tone_style(self, tone)
+        return style + self._chosen if chosen else style
 
     @property
     def _chosen(self) -> Style:
