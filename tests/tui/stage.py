@@ -17,6 +17,7 @@ from sandbox.tui.widgets.grid import Grid
 from sandbox.tui.widgets.logpane import LogPane
 from tests.fakes.control import FakeControl
 
+_CONTROLS = {"\r": "enter", "\t": "tab"}
 DEADLINE = 30.0
 """Seconds; beside other tests the cores are busy."""
 
@@ -56,7 +57,8 @@ class Stage:
     def type_at_once(self, text: str) -> None:
         """As a terminal hands over what came in one piece: no key waits for what the one before leads to."""
         for character in text:
-            self.app.post_message(Key(_character_to_key(character), character))
+            key = _CONTROLS.get(character) or _character_to_key(character)
+            self.app.post_message(Key(key, character))
 
     async def until(self, condition: Callable[[], object]) -> None:
         ends = time.monotonic() + DEADLINE

@@ -157,11 +157,11 @@ async def test_a_paused_log_stands_still_while_old_lines_go() -> None:
         stage.log.show([data.log_line("storefront", f"line {number}") for number in range(MOST_LINES)])
         await stage.press("l", *["up"] * 25, *["down"] * 5)
         await stage.reads("▸ line 1979")
-        before = stage.text().splitlines()[8:]
+        before = [line[:79] for line in stage.text().splitlines()[8:]]  # without the scroll bar
         stage.log.show([data.log_line("storefront", "more")] * 100)
         await stage.reads("100 new below")
 
-        assert stage.text().splitlines()[8:] == before
+        assert [line[:79] for line in stage.text().splitlines()[8:]] == before
 
 
 async def test_long_lines_scroll_sideways() -> None:

@@ -275,6 +275,24 @@ async def test_weights_by_number_and_by_arrows() -> None:
     assert dict(changes(control)[0].edits[0].values) == {"v1": 0, "v2": 100}
 
 
+@pytest.mark.parametrize(
+    ("keys", "typed", "applied"),
+    [(("v",), "100", {"v1": 0, "v2": 100}), (("x", "4", "tab"), "7", {"attempts": 7, "codes": [503]})],
+)
+async def test_what_is_typed_in_one_piece_is_applied_as_typed(
+    keys: tuple[str, ...], typed: str, applied: dict[str, object]
+) -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        await stage.press("3")
+        await stage.reads("▸steamer")
+        await stage.press(*keys)
+        await stage.reads("what would change")
+        stage.type_at_once(f"{typed}\r")
+        await stage.until(lambda: changes(control))
+    assert changes(control)[0].edits[0].values == applied
+
+
 async def test_a_change_can_be_tried_kept_and_taken_back() -> None:
     control = a_control()
     async with on_stage(control, now=scene.NOW) as stage:

@@ -61,6 +61,9 @@ class ChooseScreen(ModalScreen[list[str] | None]):
         return self.query_one(SelectionList)
 
     def action_done(self) -> None:
+        self._list.call_later(self._finish)  # behind the keys that it was given before
+
+    def _finish(self) -> None:
         chosen = set(self._list.selected)
         self.dismiss([name for name in self._names if name in chosen])
 

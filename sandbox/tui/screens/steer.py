@@ -49,8 +49,8 @@ class SteeringDialog(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Close"),
-        Binding("enter", "apply", "Apply", priority=True),
-        Binding("ctrl+t", "try", "Try", priority=True),
+        Binding("enter", "apply", "Apply"),  # behind what was typed before it, so no priority
+        Binding("ctrl+t", "try", "Try"),
     ]
 
     def __init__(self, cockpit: Cockpit, service: str) -> None:
@@ -89,15 +89,19 @@ class SteeringDialog(ModalScreen[str | None]):
         except SandboxError as error:
             preview.error(error)
 
-    @work(exclusive=True, group="apply")
-    async def action_apply(self) -> None:
-        await self._do(self._apply)
+    def action_apply(self) -> None:
+        self.call_later(self.carry_out, self._apply)
+
+    def action_try(self) -> None:
+        self.call_later(self.carry_out, self._try)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_apply()
 
     @work(exclusive=True, group="apply")
-    async def action_try(self) -> None:
-        await self._do(self._try)
-
-    async def _do(self, order: Callable[[], Awaitable[str]]) -> None:
+    async def carry_out(self, order: Callable[[], Awaitable[str]]) -> None:
+        """Called later: what fields and sliders have to say of the keys before comes first."""
         try:
             said = await order()
         except PreconditionError:
@@ -189,7 +193,7 @@ class WeightsDialog(SteeringDialog):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j,tab", "app.focus_next", "Next", show=False),
         Binding("up,k,shift+tab", "app.focus_previous", "Before", show=False),
-        Binding("ctrl+r", "ramp", "Ramp", priority=True),
+        Binding("ctrl+r", "ramp", "Ramp"),
     ]
     DEFAULT_CSS = f"""
     WeightsDialog {{ {DIALOG_CSS} }}
@@ -227,10 +231,9 @@ class WeightsDialog(SteeringDialog):
             slider.value = self._weights[slider.label]
         self.look_ahead()
 
-    @work(exclusive=True, group="apply")
-    async def action_ramp(self) -> None:
+    def action_ramp(self) -> None:
         """Step by step to the version whose slider has the focus."""
-        await self._do(self._ramp)
+        self.call_later(self.carry_out, self._ramp)
 
     async def _ramp(self) -> str:
         focused = self.focused
