@@ -44,7 +44,7 @@ def _laid(current: str, counts: Mapping[str, int], longest: int) -> tuple[Tab, .
     for place in PLACES:
         name = place.name if place.name == current else place.name[:longest]
         count = f":{counts[place.name]}" if counts.get(place.name) else ""
-        text = f" {place.key} {name}{count} ".replace("  ", " ")
+        text = f" {place.key}{' ' if name else ''}{name}{count} "
         found.append(Tab(place.name, text, column))
         column += len(text)
     return tuple(found)

@@ -2,6 +2,9 @@
 
 const PERIOD = 1000; // milliseconds
 const EVENTS_SHOWN = 12;
+const FAILING = 0.05; // share of failed requests
+const DOWN = ["failed", "backoff", "unhealthy"];
+const GONE = ["stopping", "stopped"];
 
 const place = (id) => document.getElementById(id);
 let lastSequence = 0;
@@ -54,10 +57,22 @@ function addresses(service) {
   return cell;
 }
 
+/* As in the cockpit: what is healthy and answers with errors is not called healthy. */
+function condition(service, signals) {
+  const failed = signals && signals.requests_per_second ? signals.errors_per_second / signals.requests_per_second : 0;
+  if (DOWN.includes(service.status)) return { rank: 0, words: service.status, look: service.status };
+  if (failed >= FAILING) {
+    const words = service.status === "healthy" ? `failing ${(100 * failed).toFixed(0)} %` : service.status;
+    return { rank: 1, words, look: "failing" };
+  }
+  return { rank: GONE.includes(service.status) ? 2 : 3, words: service.status, look: service.status };
+}
+
 function rows(service, signals) {
   const row = element("tr");
   const status = element("td");
-  status.append(element("span", service.status, `status ${service.status}`));
+  const { words, look } = condition(service, signals);
+  status.append(element("span", words, `status ${look}`));
   row.append(element("td", service.name, "name"), status);
   row.append(element("td", `${service.ready}/${service.replicas}`, "number"), ...numbers(signals), addresses(service));
   if (!service.reason) return [row];
@@ -68,8 +83,9 @@ function rows(service, signals) {
   return [row, because];
 }
 
-function showProject(status) {
-  const healthy = status.services.filter((service) => service.status === "healthy").length;
+function showProject(status, telemetry) {
+  const words = status.services.map((service) => condition(service, telemetry.services[service.name]).words);
+  const healthy = words.filter((said) => said === "healthy").length;
   document.title = `${status.project} · ${healthy}/${status.services.length} healthy`;
   place("project").textContent = status.project;
   place("summary").textContent = `${healthy} of ${status.services.length} services healthy`;
@@ -115,9 +131,12 @@ async function update() {
     ask("/api/telemetry").then((response) => response.json()),
     ask(`/api/events?after=${lastSequence}`).then((response) => response.text()),
   ]);
-  showProject(status);
+  showProject(status, telemetry);
+  const rank = (service) => condition(service, telemetry.services[service.name]).rank;
   place("services").replaceChildren(
-    ...status.services.flatMap((service) => rows(service, telemetry.services[service.name])),
+    ...status.services
+      .toSorted((one, other) => rank(one) - rank(other))
+      .flatMap((service) => rows(service, telemetry.services[service.name])),
   );
   offerServices(status.services.map((service) => service.name));
   showEvents(lines.split("\n").filter(Boolean).map((line) => JSON.parse(line)).filter((event) => event.sequence));

@@ -23,7 +23,7 @@ class NavBar(Widget):
         height: 1;
         color: $text-muted;
         background: $panel;
-        & > .nav--here { color: $text; text-style: bold reverse; }
+        & > .nav--here { color: $foreground; text-style: bold reverse; }
     }
     """
 

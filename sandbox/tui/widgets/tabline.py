@@ -21,7 +21,7 @@ class TabLine(Widget):
         height: 1;
         padding: 0 1;
         color: $text-muted;
-        & > .tab--here { color: $text; text-style: bold underline; }
+        & > .tab--here { color: $foreground; text-style: bold underline; }
     }
     """
 
