@@ -128,7 +128,7 @@ def _versions(service: ServiceStatus, rates: Mapping[str, float]) -> Cell:
 
 def _trend_cells(trend: Trend | None) -> dict[str, Cell]:
     p95 = Cell(milliseconds(trend.p95)) if trend and trend.p95 is not None else Cell(NONE, Tone.OFF)
-    return {"spark": Cell(spark(trend.rates, SPARK) if trend else ""), "p95": p95}
+    return {"spark": Cell(spark(trend.rates, SPARK) if trend else "", Tone.OFF), "p95": p95}
 
 
 def _used_cells(used: Used | None) -> dict[str, Cell]:
