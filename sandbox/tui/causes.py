@@ -118,17 +118,23 @@ def undone_by(
 
     It has to have touched the service that is the cause, not after that began, and the cause has to be one that
     policies bring about: to undo the end of a fault because somebody stopped the service would bring the fault back.
+    The cause is the first one that is told, and any fault that is certain: somebody made it on purpose.
     """
-    if newest is None or diagnosis is None or diagnosis.healthy or not diagnosis.causes:
+    if newest is None or diagnosis is None or diagnosis.healthy:
         return None
-    cause = diagnosis.causes[0]
+    certain = (
+        one for one in diagnosis.causes[1:] if one.kind == "fault_injected" and one.confidence is Confidence.CERTAIN
+    )
+    causes = (*diagnosis.causes[:1], *certain)
+    return newest if any(_brought_about(newest, cause, telemetry) for cause in causes) else None
+
+
+def _brought_about(newest: Revision, cause: Cause, telemetry: TelemetrySnapshot | None) -> bool:
     if cause.kind in _NOT_BY_TRAFFIC or cause.service not in newest.services:
-        return None
+        return False
     if cause.at is not None and newest.at > cause.at + _AT_ONCE:
-        return None
-    if cause.kind in _ITS_OWN and not _a_version_is_better(telemetry, cause.service):
-        return None
-    return newest
+        return False
+    return cause.kind not in _ITS_OWN or _a_version_is_better(telemetry, cause.service)
 
 
 def _a_version_is_better(telemetry: TelemetrySnapshot | None, service: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sandbox.control import Alert, Confidence, Diagnosis, GoldenSignals, Ramp, RampState, TrafficState, Trial
 from sandbox.tui import words
 from sandbox.tui.causes import undone_by
@@ -33,17 +35,21 @@ def alert_line(picture: Picture) -> Said:
         return "", Tone.PLAIN
     worst, more = firing[0], len(firing) - 1
     count = f"(1 of {more + 1}) " if more else ""
-    found = picture.diagnosis if picture.diagnosis and _is_about(picture.diagnosis, worst) else None
+    found = _about(picture.diagnosis, worst) if picture.diagnosis else None
     traffic, because = picture.traffic, because_words(found) if found else ""
     newest = undone_by(traffic.newest if traffic else None, found, picture.telemetry)
     undo = f" · u undoes revision {newest.number}" if newest and not picture.looks_only else ""
     return f"✗ {count}{worst.subject}: {worst.message}{because} · y why{undo}", Tone.BAD
 
 
-def _is_about(diagnosis: Diagnosis, alert: Alert) -> bool:
-    """Whether what was found explains this alert: its subject is the cause, or on the way to it."""
-    known = {diagnosis.causes[0].service, *diagnosis.path} if diagnosis.causes else set()
-    return bool(known & set(alert.subject.split()))
+def _about(diagnosis: Diagnosis, alert: Alert) -> Diagnosis | None:
+    """As far as it explains this alert: causes of the alert's own subject first; None where that is not even on the
+    way to what was found."""
+    subject = set(alert.subject.split())
+    if not diagnosis.causes or not subject & {*diagnosis.path, *(cause.service for cause in diagnosis.causes)}:
+        return None
+    causes = sorted(diagnosis.causes, key=lambda cause: cause.service not in subject)
+    return replace(diagnosis, causes=tuple(causes))
 
 
 def because_words(diagnosis: Diagnosis) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sandbox.control import Cause, Confidence, Diagnosis, Edge, Origin, Revision, TelemetrySnapshot
@@ -53,6 +55,15 @@ def test_a_service_that_fails_by_itself_is_helped_by_weights_where_another_versi
     assert undone_by(NEWEST, a_diagnosis("own_errors"), split(v1=0.0, v2=9.0)) is NEWEST
     assert undone_by(NEWEST, a_diagnosis("own_errors"), split(v1=9.0, v2=9.0)) is None
     assert undone_by(NEWEST, a_diagnosis("own_errors"), split(v1=9.0)) is None
+
+
+def test_a_fault_is_undone_also_where_another_cause_is_told_first() -> None:
+    slow, fault = a_diagnosis("timeout_short", "mill"), a_diagnosis("fault_injected")
+    both = replace(slow, causes=(*slow.causes, *fault.causes))
+    likely = replace(fault.causes[0], confidence=Confidence.LIKELY)
+
+    assert undone_by(NEWEST, both) is NEWEST
+    assert undone_by(NEWEST, replace(slow, causes=(*slow.causes, likely))) is None
 
 
 def test_without_a_change_or_a_cause_there_is_nothing_to_undo() -> None:

@@ -97,6 +97,14 @@ def test_what_does_not_run_stands_before_what_fails() -> None:
     assert order(failing({"pantry": 0.8}), orders=Status.BACKOFF) == ["orders", "pantry", "storefront"]
 
 
+def test_a_version_that_is_passed_over_is_told() -> None:
+    gap = PassedOver(rule=1, versions=("v2",), instead=("v1",), sentence="no instance of v2 is ready: v1 gets it all")
+    orders = replace(data.service("orders", versions=("v1", "v2")), passed_over=(gap,))
+    found = conditions(data.project(orders), None)["orders"]
+
+    assert (found.severity, found.text, found.reason) == (Severity.ALERTED, "▲ without v2", gap.sentence)
+
+
 def test_an_alert_about_what_runs_well_is_told_by_its_row() -> None:
     slow = replace(scene.alerts()[0], rule="p99", subject="storefront → orders", message="slow")
     found = conditions(project(), failing({}), [slow])

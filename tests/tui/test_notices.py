@@ -54,6 +54,14 @@ def test_an_alert_says_what_it_comes_from_and_which_change_is_undone() -> None:
     )
 
 
+def test_of_several_causes_that_of_the_alerts_own_subject_is_named() -> None:
+    picture = a_picture()
+    picture.alerts = (replace(scene.alerts()[0], subject="pantry"),)
+    picture.diagnosis = scene.diagnosis()
+
+    assert "likely because answers 503 by itself" in alert_line(picture)[0]
+
+
 def test_a_cause_that_is_not_that_of_the_alert_is_not_named() -> None:
     picture = a_picture()
     picture.alerts = (replace(scene.alerts()[0], subject="project", message="the disk is full"),)
