@@ -43,13 +43,13 @@ def alert_line(picture: Picture) -> Said:
 
 
 def _about(diagnosis: Diagnosis, alert: Alert) -> Diagnosis | None:
-    """As far as it explains this alert: causes of the alert's own subject first; None where that is not even on the
-    way to what was found."""
+    """With the one cause that explains this alert: that of its own subject, else the first; None where the subject is
+    not even on the way to what was found."""
     subject = set(alert.subject.split())
     if not diagnosis.causes or not subject & {*diagnosis.path, *(cause.service for cause in diagnosis.causes)}:
         return None
-    causes = sorted(diagnosis.causes, key=lambda cause: cause.service not in subject)
-    return replace(diagnosis, causes=tuple(causes))
+    cause = next((one for one in diagnosis.causes if one.service in subject), diagnosis.causes[0])
+    return replace(diagnosis, causes=(cause,))
 
 
 def because_words(diagnosis: Diagnosis) -> str:

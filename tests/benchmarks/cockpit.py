@@ -55,6 +55,8 @@ async def flood(control: FakeControl) -> None:
     """Of all services alike, but half of it of the two that are looked at."""
     number = 0
     while True:
+        if number % LINES == 0:  # once a second all edges have other rates, so that the map is drawn anew
+            control.metrics.now = scene.wide_graph(SERVICES, 1.0 + number % 7)
         for _ in range(LINES // _BURSTS):
             which = number % 2 if number % 4 < 2 else number % SERVICES
             control.write(data.log_line(f"service-{which:03}", f"GET /things/{number} 200 in {number % 90} ms"))
@@ -138,7 +140,11 @@ def keys(rounds: int) -> dict[str, list[float]]:
         terminal.rest(3.0)
         on_and_off = ((" ", "stands still"), (" ", "all services · [0-9,]+ lines"))
         pauses = [terminal.type(*on_and_off[turn % 2]) for turn in range(rounds)]
-        return {"overview, the next service": moves, "log, pause and follow": pauses}
+        terminal.type("2", "1 caller")
+        terminal.rest(3.0)
+        along = (("j", "service-02 · [0-9]"), ("k", "1 caller"))
+        walks = [terminal.type(*along[turn % 2]) for turn in range(rounds)]
+        return {"overview, the next service": moves, "log, pause and follow": pauses, "map, along an edge": walks}
     finally:
         terminal.close()
 

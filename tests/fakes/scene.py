@@ -124,16 +124,16 @@ def _edge(caller: str, callee: str, rate: float, *, p99: float = 18.0, declared:
     )
 
 
-def wide_graph(count: int = 30) -> Graph:
-    """Layers of six, each service called by one or two of the layer before."""
+def wide_graph(count: int = 30, times: float = 1.0) -> Graph:
+    """Layers of six, each service called by one or two of the layer before. times: as many requests."""
     names = [f"service-{number:02}" for number in range(count)]
     nodes = [GraphNode(name="gateway", kind="gateway", ready=1, replicas=1)]
     nodes += [GraphNode(name=name, kind="service", ready=1, replicas=1) for name in names]
-    edges = [_edge("gateway", names[0], 20.0), _edge("gateway", names[1], 5.0)]
+    edges = [_edge("gateway", names[0], 20.0 * times), _edge("gateway", names[1], 5.0 * times)]
     for number in range(2, count):
-        edges.append(_edge(names[(number - 2) // 2], names[number], 20.0 / number))
+        edges.append(_edge(names[(number - 2) // 2], names[number], times * 20.0 / number))
         if number % 5 == 0:
-            edges.append(_edge(names[(number - 3) // 2], names[number], 1.0))
+            edges.append(_edge(names[(number - 3) // 2], names[number], times))
     return Graph(at=NOW, nodes=tuple(nodes), edges=tuple({(one.caller, one.callee): one for one in edges}.values()))
 
 

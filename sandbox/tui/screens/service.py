@@ -160,12 +160,15 @@ class ServiceScreen(CockpitScreen):
         self._say("#about", text, tone)
         self._say("#legend", f"last {words.seconds(self._span)} · < > · {chart.LEGEND}", Tone.OFF)
         events = self.cockpit.picture.events
-        self.query_one("#instances", Grid).rows = instance_rows(service)
-        self.query_one("#events", Grid).rows = eventlist.rows(events, service=self.service)
+        if self._tab == "instances":
+            self.query_one("#instances", Grid).rows = instance_rows(service)
+        if self._tab == "events":
+            self.query_one("#events", Grid).rows = eventlist.rows(events, service=self.service)
         self._show_charts()
         if self._tab == "log" and (lines := self._reloads.new(events)):
             self.query_one(LogPane).show(lines)
-        self._show_rules()
+        if self._tab == "rules":
+            self._show_rules()
 
     def _show_rules(self) -> None:
         traffic = self.cockpit.picture.traffic
