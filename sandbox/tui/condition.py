@@ -111,10 +111,6 @@ def _condition(
     if ratio >= FAILING and service.status is Status.HEALTHY:
         errors = signals.errors_per_second if signals else 0.0
         return _failing(service.name, ratio, calls if sum(calls.values()) >= _MOSTLY * errors else {}, traffic)
-    if service.passed_over and service.status is Status.HEALTHY:
-        names = ", ".join(dict.fromkeys(version for one in service.passed_over for version in one.versions))
-        reason = " · ".join(one.sentence for one in service.passed_over)
-        return Condition(Severity.ALERTED, f"▲ without {names}", Tone.BUSY, f"▲ no {names}", reason)
     about = next((alert for alert in alerts if service.name in alert.subject.split()), None)
     if about is not None and service.status is Status.HEALTHY:
         return Condition(Severity.ALERTED, "▲ alert", Tone.BUSY, reason=about.message)

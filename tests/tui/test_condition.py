@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.control import Edge, PassedOver, ProjectStatus, Status, TelemetrySnapshot, TrafficState
+from sandbox.control import Edge, ProjectStatus, Status, TelemetrySnapshot, TrafficState
 from sandbox.tui.condition import Condition, Severity, conditions, detail
 from sandbox.tui.table import rows
 from sandbox.tui.words import Tone
@@ -95,14 +95,6 @@ def test_what_was_stopped_stands_before_what_runs_and_first_among_those_when_it_
 
 def test_what_does_not_run_stands_before_what_fails() -> None:
     assert order(failing({"pantry": 0.8}), orders=Status.BACKOFF) == ["orders", "pantry", "storefront"]
-
-
-def test_a_version_that_is_passed_over_is_told() -> None:
-    gap = PassedOver(rule=1, versions=("v2",), instead=("v1",), sentence="no instance of v2 is ready: v1 gets it all")
-    orders = replace(data.service("orders", versions=("v1", "v2")), passed_over=(gap,))
-    found = conditions(data.project(orders), None)["orders"]
-
-    assert (found.severity, found.text, found.reason) == (Severity.ALERTED, "▲ without v2", gap.sentence)
 
 
 def test_an_alert_about_what_runs_well_is_told_by_its_row() -> None:
