@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.control import Edge, ProjectStatus, Status, TelemetrySnapshot, TrafficState
+from sandbox.control import Edge, PassedOver, ProjectStatus, Status, TelemetrySnapshot, TrafficState
 from sandbox.tui.condition import Condition, Severity, conditions, detail
 from sandbox.tui.table import rows
 from sandbox.tui.words import Tone
