@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isfinite
 
 Values = Sequence[float | None]
 
@@ -43,9 +44,13 @@ def _greatest(values: Values) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
+_LEAST = 1e-12
+
+
 def ceiling(greatest: float) -> float:
-    """The nearest round number that is not below, see _NICE, times a power of ten. 0 stays 0."""
-    if greatest <= 0:
+    """The nearest round number that is not below, see _NICE, times a power of ten. 0 stays 0, and so does what is too
+    small to be told from it."""
+    if greatest < _LEAST or not isfinite(greatest):
         return 0.0
     power = 1.0
     while power > greatest:

@@ -22,7 +22,17 @@ def test_no_peak_is_lost_where_there_is_no_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("greatest", "top"), [(0.0, 0.0), (7.2, 8.0), (10.0, 10.0), (11.0, 15.0), (0.03, 0.03), (1234.0, 1500.0)]
+    ("greatest", "top"),
+    [
+        (0.0, 0.0),
+        (5e-324, 0.0),
+        (float("inf"), 0.0),
+        (7.2, 8.0),
+        (10.0, 10.0),
+        (11.0, 15.0),
+        (0.03, 0.03),
+        (1234.0, 1500.0),
+    ],
 )
 def test_a_scale_ends_at_a_round_number(greatest: float, top: float) -> None:
     assert ceiling(greatest) == pytest.approx(top)
