@@ -12,19 +12,17 @@ from sandbox.diagnosis.causes.routes import no_such_host, service_of_url
 from sandbox.diagnosis.causes.slow import p99, slow_hop
 from sandbox.diagnosis.causes.trace import failure, slowest
 from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
-from sandbox.diagnosis.graph import callees, entries, failing_paths
+from sandbox.diagnosis.graph import FAILS, callees, entries, failing_paths
 from sandbox.diagnosis.words import counted, milliseconds, percent, requests
 from sandbox.model.flags import flag_words
-
-FAILS = 0.01
-"""The share of failed requests from which something is wrong."""
 
 _FAILURES = (Metric.ERRORS, Metric.FAULTS, Metric.TIMEOUTS, Metric.OVERFLOWS, Metric.RATE_LIMITED, Metric.DENIED)
 
 _AFTER = {
     **dict.fromkeys(("retries_amplify", "own_errors", "broken_connections", "no_answer"), 1),
-    "slow_hop": 2,
-    **dict.fromkeys(("waiting", "starting", "recovered", "version_passed_over"), 3),
+    **dict.fromkeys(("recovered", "was_stopped"), 2),
+    "slow_hop": 3,
+    **dict.fromkeys(("waiting", "starting", "version_passed_over"), 4),
 }
 """What often follows from another cause, and is told after those that don't; what fails comes before what is slow."""
 
@@ -146,14 +144,20 @@ def _surer(cause: Cause) -> tuple[int, int]:
     return _CONFIDENCE.index(cause.confidence), -len(cause.facts)
 
 
+_OF_ITS_END = ("broken_connections", "no_answer")
+"""What the numbers still have of a service that was away."""
+
+
 def _ordered(causes: list[Cause], paths: Paths) -> list[Cause]:
     """The deepest first. What holds for the whole project comes before all, what follows from others after them."""
+    back = {cause.service for cause in causes if cause.kind in ("recovered", "was_stopped")}
 
     def rank(cause: Cause) -> tuple[bool, int, int, int]:
         depth = len(paths.get(cause.service, ())) if cause.service else 0
+        of_its_end = cause.kind in _OF_ITS_END and cause.service in back
         return (
             cause.service is not None,
-            _AFTER.get(cause.kind, 0),
+            _AFTER["slow_hop"] if of_its_end else _AFTER.get(cause.kind, 0),
             -depth,
             _CONFIDENCE.index(cause.confidence),
         )

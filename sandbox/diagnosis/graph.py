@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Mapping
 
+from sandbox.control import Metric
 from sandbox.diagnosis.evidence import Evidence
+
+FAILS = 0.01
+"""The share of failed requests from which something is wrong."""
 
 
 def callees(evidence: Evidence) -> Mapping[str, tuple[str, ...]]:
@@ -36,6 +40,14 @@ def failing_paths(
     """As `paths_from`, but along edges that fail wherever these lead there."""
     ill = {name: tuple(one for one in called if (name, one) in failing) for name, called in calls.items()}
     return {**paths_from(start, calls), **paths_from(start, ill)}
+
+
+def suffers(evidence: Evidence, service: str) -> bool:
+    """Whether requests to it, or to whoever calls it, directly or not, fail in the numbers."""
+    calls = callees(evidence)
+    return any(
+        edge.share(Metric.ERRORS) > FAILS and service in paths_from(edge.callee, calls) for edge in evidence.edges
+    )
 
 
 def entries(evidence: Evidence) -> tuple[str, ...]:

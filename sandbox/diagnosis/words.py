@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 
 def percent(share: float) -> str:
     shown = share * 100
@@ -23,6 +25,11 @@ def requests(rate: float) -> str:
 
 def counted(rate: float, what: str) -> str:
     return f"{rate:.3g} {what} a second" if rate >= 0.1 else f"{rate * 60:.2g} {what} a minute"
+
+
+def clock(at: float) -> str:
+    """ "15:20:11", as this machine's clock shows it."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def ago(seconds: float) -> str:

@@ -91,6 +91,7 @@ _NOT_BY_TRAFFIC = frozenset(
         "unhealthy",
         "crash",
         "recovered",
+        "was_stopped",
         "out_of_memory",
         "listens_elsewhere",
         "bad_save",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from sandbox.control import Cause, ServiceStatus
 from sandbox.diagnosis.causes.crash import crash, out_of_memory
 from sandbox.diagnosis.causes.denied import denied
-from sandbox.diagnosis.causes.down import build_failed, other_trouble, stopped, unhealthy, waiting
+from sandbox.diagnosis.causes.down import build_failed, other_trouble, stopped, unhealthy, waiting, was_stopped
 from sandbox.diagnosis.causes.faults import fault_injected
 from sandbox.diagnosis.causes.flags import broken_connections, no_answer
 from sandbox.diagnosis.causes.limits import circuit_open, rate_limited
@@ -36,6 +36,7 @@ OF_SERVICES: tuple[OfService, ...] = (
     crash,
     unhealthy,
     other_trouble,
+    was_stopped,
 )
 OF_EDGES: tuple[OfEdge, ...] = (
     fault_injected,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from sandbox.control import Cause, Confidence, ServiceStatus
+from sandbox.control import Cause, Confidence, ServiceStatus, Status
 from sandbox.diagnosis.evidence import Evidence
+from sandbox.diagnosis.graph import suffers
 from sandbox.diagnosis.words import ago
 from sandbox.events import Event, Kind
 
@@ -16,6 +17,9 @@ _TOLD_WITHIN = 5.0
 
 _RECENT = 120.0
 """Seconds in which an end still explains errors of a service that is ready again."""
+
+_WELL_AFTER = 15.0
+"""Seconds after which an end is history for a service that is ready again, unless the numbers show what it cost."""
 
 
 def out_of_memory(evidence: Evidence, service: ServiceStatus) -> Cause | None:
@@ -43,13 +47,15 @@ def crash(evidence: Evidence, service: ServiceStatus) -> Cause | None:
     reason = next((one.reason for one in service.instances if one.reason and "ended" in one.reason), None)
     if event is None and (reason is None or service.ready):
         return None
-    if event is not None and service.ready and _was_of_a_reload(evidence, event):
+    if event is not None and service.ready and _is_history(evidence, event):
         return None
     words = reason or (event.message if event else "")
+    if service.ready and service.status is Status.HEALTHY:
+        words = words.partition("; next start")[0]
     ends = [one for one in evidence.events if _ended(one, service.name) and evidence.at - one.at <= _RECENT]
     how = f"{len(ends)} times in the last {_RECENT / 60:.0f} minutes" if len(ends) > 1 else "once"
     place = _PLACE.search(words)
-    again = ", and runs again" if service.ready else "; it has no ready instance"
+    again = f", and {_again(evidence, event)}" if service.ready else "; it has no ready instance"
     return Cause(
         kind="recovered" if service.ready else "crash",
         service=service.name,
@@ -73,10 +79,31 @@ def _last_end(evidence: Evidence, service: ServiceStatus) -> Event | None:
     return event if event is not None and (not service.ready or evidence.at - event.at <= _RECENT) else None
 
 
+def _is_history(evidence: Evidence, end: Event) -> bool:
+    if _was_of_a_reload(evidence, end):
+        return True
+    age = evidence.at - end.at
+    fresh = age <= _WELL_AFTER and _reloaded_since(evidence, end) is None
+    return not fresh and (age > evidence.seconds or not suffers(evidence, end.service or ""))
+
+
 def _was_of_a_reload(evidence: Evidence, end: Event) -> bool:
-    """What was to replace others and did not come up: those never stopped serving."""
+    """What was to replace others and did not come up, however often it was tried: those never stopped serving."""
     failed = evidence.newest(Kind.RELOAD_FAILED, service=end.service)
-    return failed is not None and 0 <= failed.at - end.at <= _TOLD_WITHIN
+    if failed is None:
+        return False
+    same = end.instance is not None and failed.instance == end.instance
+    return same or 0 <= failed.at - end.at <= _TOLD_WITHIN
+
+
+def _reloaded_since(evidence: Evidence, end: Event) -> Event | None:
+    event = evidence.newest(Kind.SERVICE_RELOADED, service=end.service)
+    return event if event is not None and event.at >= end.at else None
+
+
+def _again(evidence: Evidence, end: Event | None) -> str:
+    mended = _reloaded_since(evidence, end) if end is not None else None
+    return f"other code was loaded {ago(evidence.at - mended.at)}" if mended else "runs again"
 
 
 def _ended(event: Event, service: str) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from sandbox.control import Cause, Confidence, InstanceStatus, ServiceStatus, Status
 from sandbox.diagnosis.evidence import Evidence
-from sandbox.diagnosis.words import ago
-from sandbox.events import Kind
+from sandbox.diagnosis.graph import suffers
+from sandbox.diagnosis.words import ago, clock
+from sandbox.events import Event, Kind
 
 _WELL = (Status.HEALTHY, Status.STOPPING)
 _WAITS_FOR = "waits for "
+_NOT_WANTED = "is no longer wanted"
 
 
 def stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
@@ -26,6 +28,40 @@ def stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
         confidence=Confidence.CERTAIN,
         at=event.at if event else None,
     )
+
+
+def was_stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
+    """By a person, and started again: the numbers still have what failed meanwhile."""
+    stop = _newest_stop(evidence, service.name)
+    if not service.ready or stop is None or not suffers(evidence, service.name):
+        return None
+    end = evidence.newest(Kind.INSTANCE_BACKOFF, Kind.INSTANCE_FAILED, service=service.name)
+    if end is not None and end.at >= stop.at:
+        return None
+    healthy = {one.instance: one.at for one in evidence.events if _is_healthy(one, service.name, stop.at)}
+    if not healthy or any(one.id not in healthy for one in service.instances):
+        return None  # some never stopped
+    again = min(healthy.values())
+    if evidence.at - again > evidence.seconds:
+        return None
+    return Cause(
+        kind="was_stopped",
+        service=service.name,
+        message=f"{service.name} was stopped by hand at {clock(stop.at)} and runs again since {clock(again)}",
+        facts=(f"requests failed within the last {evidence.seconds:.0f} s, which it was away for a part of",),
+        command=f"sandbox events {service.name}",
+        confidence=Confidence.LIKELY,
+        at=again,
+    )
+
+
+def _newest_stop(evidence: Evidence, service: str) -> Event | None:
+    stops = (one for one in reversed(evidence.events) if one.kind is Kind.INSTANCE_STOPPING and one.service == service)
+    return next((one for one in stops if _NOT_WANTED in one.message), None)
+
+
+def _is_healthy(event: Event, service: str, since: float) -> bool:
+    return event.kind is Kind.INSTANCE_HEALTHY and event.service == service and event.at >= since
 
 
 def build_failed(evidence: Evidence, service: ServiceStatus) -> Cause | None:
