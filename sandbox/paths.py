@@ -8,6 +8,7 @@ $SANDBOX_HOME/                        default $XDG_STATE_HOME/sandbox
     token                             0600, the bearer token of the loopback port
     numbers.db                        0600, what was measured over time
     logs/  envs/  envoy/              service output; Python environments; Envoy's bootstrap and log
+    building/                         what compilers are in the middle of; gone after `down`
     docker/                           what is remembered of containers' networks, images and syncs; gone after `down`
     run/                              sockets and pid files; gone after `down`
 """
@@ -79,6 +80,11 @@ class ProjectPaths:
     @property
     def environments(self) -> Path:
         return self.state / "envs"
+
+    @property
+    def building(self) -> Path:
+        """Temporary files of compilers."""
+        return self.state / "building"
 
     @property
     def envoy(self) -> Path:

@@ -64,16 +64,13 @@ class Ports:
         """
         remembered = self._remembered.get(purpose)
         if remembered is not None and (running or purpose in self._held):
-            wanted = preferred if preferred != remembered else None
-            return Claim(remembered, wanted)
+            return _claim(remembered, preferred)
         for port in self._candidates(purpose, remembered, preferred):
             if (held := _hold(port)) is not None:
                 self.release(purpose)
                 self._held[purpose] = held
                 self._remembered[purpose] = port
-                if preferred is None or port == preferred:
-                    return Claim(port)
-                return Claim(port, preferred, None if port == remembered else owner_of(preferred))
+                return _claim(port, preferred)
         raise SandboxError(
             f"no free port between {_FIRST} and {_LAST}", place=purpose, hint="stop something that listens there"
         )
@@ -101,6 +98,13 @@ class Ports:
         for port in _range_from(f"{self._project}/{purpose}"):
             if port not in taken:
                 yield port
+
+
+def _claim(port: int, preferred: int | None) -> Claim:
+    """Somebody may still have the preferred one: then that is the reason, and not what is remembered."""
+    if preferred is None or port == preferred:
+        return Claim(port)
+    return Claim(port, preferred, None if is_free(preferred) else owner_of(preferred))
 
 
 def _range_from(key: str) -> Iterator[int]:

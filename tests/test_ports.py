@@ -54,6 +54,12 @@ def test_where_it_moved_is_remembered_even_when_the_preferred_one_is_free_again(
     assert claim.owner is None
 
 
+def test_one_that_is_still_taken_stays_the_reason(ports: Ports, taken: int) -> None:
+    first = ports.claim("gateway", preferred=taken)
+    assert ports.claim("gateway", preferred=taken) == first
+    assert ports.claim("gateway", preferred=taken, running=True).owner == first.owner
+
+
 def test_a_claimed_port_can_be_bound_by_nobody_else(ports: Ports) -> None:
     port = ports.claim("edge").port
     assert not is_free(port)

@@ -76,7 +76,8 @@ def _end_processes(paths: ProjectPaths) -> bool:
         ended = bool(sweep(paths))
         for folder in (paths.state, paths.envoy):
             remove_unfinished(folder)
-    shutil.rmtree(paths.run, ignore_errors=True)
+    for folder in (paths.run, paths.building):
+        shutil.rmtree(folder, ignore_errors=True)
     return ended
 
 

@@ -55,6 +55,7 @@ class Reporter:
         self._told: dict[str, tuple[Status, str | None]] = {}
         self._since: dict[str, tuple[Status, float]] = {}
         self._notices: set[str] = set()
+        self._built = ""  # what was last said of builds
 
     def begin(self, status: ProjectStatus, started_here: bool) -> None:
         doing = "starting" if started_here else "already running; bringing up to date"
@@ -84,7 +85,8 @@ class Reporter:
         newest = self.builds.newest(building)
         text = f"  … {newest[0]}: {newest[1]}" if newest else ""
         self._lines.now(text)
-        if text and not self._lines.can_pass and self._clock() - self._spoke >= _STILL:
+        if text not in ("", self._built) and not self._lines.can_pass and self._clock() - self._spoke >= _STILL:
+            self._built = text
             self._say(text)
 
     def _news(self, service: ServiceStatus) -> Iterator[_News]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -147,13 +148,21 @@ def _overall(
         return Status.STOPPED, "stopped by hand" if by_hand else "scaled to 0"
     if broken:
         return Status.FAILED, broken[0]
-    building = any(
-        version.status is Status.BUILDING for key, version in state.versions.items() if key.service == service.name
-    )
+    building = [
+        key
+        for key, version in state.versions.items()
+        if key.service == service.name and version.status is Status.BUILDING
+    ]
     if building and any(instance.status in LIVE for instance in instances):
-        return Status.BUILDING, "is being prepared anew; the previous one serves meanwhile"
+        return Status.BUILDING, _being_prepared(building, state)
     worst = min(instances, key=lambda instance: WORST_FIRST.index(instance.status))
     return worst.status, worst.reason
+
+
+def _being_prepared(building: Sequence[VersionKey], state: ClusterState) -> str:
+    if any(one.key in building and one.ready for one in state.instances.values()):
+        return "is being prepared anew; the previous one serves meanwhile"
+    return f"{' and '.join(key.version for key in building)} is being prepared"
 
 
 def _rfc3339(at: float) -> str:

@@ -89,9 +89,12 @@ def test_without_a_terminal_a_long_build_is_heard_of_now_and_then() -> None:
     watch.hear("web", "Collecting flask")
     assert watch.see(BUILDING, after=5.0) == []
     assert watch.see(BUILDING, after=5.0) == ["  … web: Collecting flask"]
+    assert watch.see(BUILDING, after=60.0) == []
     watch.hear("web", "Installing flask")
+    assert watch.see(BUILDING) == ["  … web: Installing flask"]
+    watch.hear("web", "Compiling flask")
     assert watch.see(BUILDING, after=9.0) == []
-    assert watch.see(BUILDING, after=1.0) == ["  … web: Installing flask"]
+    assert watch.see(BUILDING, after=1.0) == ["  … web: Compiling flask"]
 
 
 async def test_only_what_builds_print_is_heard() -> None:

@@ -58,6 +58,19 @@ def test_what_can_not_be_prepared_says_whether_the_old_serves() -> None:
     assert (service.status, service.reason) == (Status.FAILED, "npm install failed; the previous one serves on")
 
 
+def test_what_is_being_prepared_says_whether_a_previous_one_serves() -> None:
+    building = VersionState(status=Status.BUILDING, workload="w")
+    v2_builds = replace(prepared(("mill", "v1")), versions={VersionKey("mill", "v2"): building})
+    assert shown(with_instances(v2_builds, OLD)).reason == "v2 is being prepared"
+
+    again = ClusterState(versions={VersionKey("mill", "v1"): building})
+    service = shown(with_instances(again, OLD))
+    assert (service.status, service.reason) == (
+        Status.BUILDING,
+        "is being prepared anew; the previous one serves meanwhile",
+    )
+
+
 def test_a_published_port_is_shown_as_the_one_it_really_has() -> None:
     mill = a_service("mill", port=Port(number=5432, protocol=AppProtocol.TCP, published=15432))
     ingress = Ingress(gateway=8080, published={("mill", 5432): 20123})

@@ -16,6 +16,7 @@ from sandbox.paths import ProjectPaths
 from sandbox.runtime.base import Artifact, Workload
 from sandbox.runtime.buildpack import Buildpack
 from sandbox.runtime.buildpack.go import KEPT
+from tests.runtime.home import until
 
 needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
 needs_maven = pytest.mark.skipif(shutil.which("mvn") is None, reason="mvn is not installed")
@@ -66,6 +67,26 @@ async def test_a_go_program_is_compiled_and_not_left_to_go_run(paths: ProjectPat
     assert Path(artifact.argv[0]).is_relative_to(paths.environments)
     assert sorted(path.name for path in app.iterdir()) == ["go.mod", "main.go"]
     assert await prepare(paths, app, []) == artifact
+
+
+async def test_a_build_that_is_stopped_leaves_nothing_behind(paths: ProjectPaths, app: Path) -> None:
+    """The compiler writes where it is told, and is killed in the middle."""
+    tools, told = app.parent / "tools", app.parent / "told"
+    tools.mkdir()
+    (tools / "go").write_text(f'#!/bin/sh\n: > "$GOTMPDIR/half"\necho "$GOTMPDIR" "$TMPDIR" > {told}\nexec sleep 60\n')
+    (tools / "go").chmod(0o755)
+    (app / "go.mod").write_text("module example.com/cart\n\ngo 1.19\n")
+    (app / "main.go").write_text(SAYS.format("never"))
+
+    building = asyncio.ensure_future(prepare(paths, app, [], path=f"{tools}{os.pathsep}{os.environ['PATH']}"))
+    await until(lambda: told.exists() and told.read_text().endswith("\n"))
+    temporary = {Path(word) for word in told.read_text().split()}
+    assert all(one.parent == paths.building and (one / "half").exists() for one in temporary)
+    building.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await building
+
+    assert list(paths.building.iterdir()) == []
 
 
 @needs_go
