@@ -11,6 +11,7 @@ from sandbox.control import (
     Diagnosis,
     DiagnosisControl,
     InstanceUsage,
+    Metric,
     MetricsControl,
     ProjectStatus,
     Trace,
@@ -30,6 +31,11 @@ _T = TypeVar("_T")
 SECONDS = 60.0
 PAST = 900.0
 """Seconds of events that are looked at."""
+
+_PAST_UNTIL = 300.0
+"""Seconds ago at which the past ends that the present is compared with."""
+
+_FEWEST = 100  # requests in it
 
 _TRACE_ID = frozenset("0123456789abcdef")
 _LEAST_OF_A_TRACE = 4
@@ -80,6 +86,7 @@ class Diagnosing(DiagnosisControl):
                 return otherwise
 
         edges = await tried("numbers", self._edges(now), ())
+        past = await tried("numbers of before", self._past(now), {})
         usage = await tried("usage", self._usage(), ())
         project, status = sources.project(), sources.status()
         events = tuple(event for event in sources.bus.history() if now - event.at <= PAST)
@@ -92,6 +99,7 @@ class Diagnosing(DiagnosisControl):
             policies=sources.policies(),
             declared_only=project.mesh.declared_only,
             objectives={name: service.objectives for name, service in project.services.items()},
+            past=past,
             usage=usage,
             errors=self._errors(status, project, {edge.callee for edge in edges}, now),
             trace=trace,
@@ -114,6 +122,22 @@ class Diagnosing(DiagnosisControl):
             )
             for (caller, callee), values in found.items()
         )
+
+    async def _past(self, now: float) -> Mapping[str, float]:
+        """p99 by service, of those that were asked enough."""
+        asked = await numbers.between(
+            self._sources.metrics(),
+            ("callee",),
+            start=now - PAST,
+            end=now - _PAST_UNTIL,
+            wanted=(Metric.REQUESTS, Metric.P99),
+        )
+        fewest = _FEWEST / (PAST - _PAST_UNTIL)
+        return {
+            name: p99
+            for (name,), found in asked.items()
+            if (found.get(Metric.REQUESTS) or 0.0) >= fewest and (p99 := found.get(Metric.P99)) is not None
+        }
 
     async def _usage(self) -> tuple[InstanceUsage, ...]:
         return await self._sources.metrics().usage()

@@ -28,6 +28,10 @@ class EdgeNumbers:
         """Requests per second that have this flag, among others or alone."""
         return sum(rate for flags, rate in self.flags.items() if flag in flags.split(","))
 
+    def count(self, seconds: float) -> float:
+        """Requests within that time."""
+        return self.rate(Metric.REQUESTS) * seconds
+
     def share(self, metric: Metric) -> float:
         """Of the requests."""
         requests = self.rate(Metric.REQUESTS)
@@ -51,6 +55,7 @@ class Evidence:
     policies: Mapping[str, TrafficPolicy] = field(default_factory=dict)  # in force, by the service that is called
     declared_only: bool = False  # only declared edges may be used
     objectives: Mapping[str, Objectives] = field(default_factory=dict)  # by service
+    past: Mapping[str, float] = field(default_factory=dict)  # p99 in milliseconds by service, as it was minutes ago
     usage: tuple[InstanceUsage, ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)  # service → the newest error in its output, with its place
     trace: Trace | None = None  # that was asked about

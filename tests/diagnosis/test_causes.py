@@ -18,6 +18,7 @@ from sandbox.model import (
     Delay,
     Fault,
     Match,
+    Objectives,
     RateLimit,
     Retry,
     Rule,
@@ -334,6 +335,41 @@ def test_the_slow_hop_is_the_one_with_most_time_of_its_own() -> None:
     assert (first(found).kind, first(found).service) == ("slow_hop", "steamer")
     assert first(found).confidence is Confidence.LIKELY
     assert first(found).message.startswith("steamer is the slow hop: about 390 ms of the 430 ms that storefront takes")
+
+
+SLOW = [edge("gateway", "storefront", p99=430), edge("storefront", "orders", p99=420)]
+
+
+@pytest.mark.parametrize(
+    ("past", "healthy"), [({}, False), ({"storefront": 400.0}, True), ({"storefront": 60.0}, False)]
+)
+def test_what_always_took_that_long_is_no_symptom(past: dict[str, float], healthy: bool) -> None:
+    assert why("storefront", *SLOW, past=past).healthy is healthy
+
+
+def test_a_second_is_slow_however_long_it_has_been_so_and_so_is_what_breaks_a_promise() -> None:
+    second = [edge("gateway", "storefront", p99=1100), edge("storefront", "orders", p99=1000)]
+
+    assert not why("storefront", *second, past={"storefront": 1100.0}).healthy
+    promised = {"storefront": Objectives(latency={"p99": 0.3})}
+    assert not why("storefront", *SLOW, past={"storefront": 430.0}, objectives=promised).healthy
+
+
+def test_a_handful_of_requests_has_no_slow_hop() -> None:
+    few = [edge("gateway", "storefront", 0.2, p99=430), edge("storefront", "orders", 0.2, p99=420)]
+
+    assert why("storefront", *few).healthy
+
+
+def test_a_part_is_not_told_to_be_larger_than_the_whole() -> None:
+    larger = [edge("gateway", "storefront", p99=2020), edge("storefront", "orders", p99=3510)]
+    found = first(why("storefront", *larger))
+
+    assert found.message == (
+        "orders is the slow hop: its own p99 is about 3.49 s; "
+        "storefront, of whose requests not all wait for that, takes 2.02 s"
+    )
+    assert "(100 %)" in found.facts[0]
 
 
 def test_one_that_is_slow_by_itself_is_no_hop() -> None:

@@ -11,6 +11,15 @@ from sandbox.diagnosis.words import milliseconds, percent
 SLOW = 200.0
 """Milliseconds of p99 from which a service without an objective is worth asking about."""
 
+VERY_SLOW = 1000.0
+"""Milliseconds from which that is so however long it has been so."""
+
+SLOWER = 1.5
+"""Times its own past from which it is slower than it was."""
+
+FEWEST = 20
+"""Requests within the time of the numbers: a p99 of fewer is that of one of them."""
+
 MOST_OF_IT = 0.5
 
 
@@ -21,15 +30,15 @@ def slow_hop(evidence: Evidence, start: str, services: Iterable[str]) -> Cause |
     exactly, so this is likely at best.
     """
     whole = p99(evidence, start)
-    if whole is None or whole < _limit(evidence, start):
+    if whole is None or whole < _limit(evidence, start) or not _asked_enough(evidence, start):
         return None
     own = _own_shares(evidence, services)
     if not own:
         return None
     slowest = max(own, key=lambda name: own[name])
-    if own[slowest] < MOST_OF_IT * whole:
+    if own[slowest] < MOST_OF_IT * whole or not _asked_enough(evidence, slowest):
         return None
-    share = f"about {milliseconds(own[slowest])} of the {milliseconds(whole)} that {start} takes (p99) are its own"
+    share = _share(start, whole, own[slowest])
     alone = (
         f"{start} itself is slow: of its p99 of {milliseconds(whole)} about {milliseconds(own[slowest])} are its own"
     )
@@ -39,12 +48,24 @@ def slow_hop(evidence: Evidence, start: str, services: Iterable[str]) -> Cause |
         message=f"{slowest} is the slow hop: {share}" if slowest != start else alone,
         facts=tuple(
             f"{name}: p99 {milliseconds(p99(evidence, name) or 0)}, its own about {milliseconds(share)} "
-            f"({percent(share / whole)})"
+            f"({percent(min(1.0, share / whole))})"
             for name, share in sorted(own.items(), key=lambda one: -one[1])[:4]
         ),
         command="sandbox trace --slow",
         confidence=Confidence.LIKELY,
     )
+
+
+def _share(start: str, whole: float, own: float) -> str:
+    """A part is no larger than the whole: a p99 that is, is of requests that `start` does not all wait for."""
+    if own > whole:
+        takes = f"{start}, of whose requests not all wait for that, takes {milliseconds(whole)}"
+        return f"its own p99 is about {milliseconds(own)}; {takes}"
+    return f"about {milliseconds(own)} of the {milliseconds(whole)} that {start} takes (p99) are its own"
+
+
+def _asked_enough(evidence: Evidence, service: str) -> bool:
+    return sum(edge.count(evidence.seconds) for edge in evidence.into(service)) >= FEWEST
 
 
 def p99(evidence: Evidence, service: str) -> float | None:
@@ -66,4 +87,5 @@ def _limit(evidence: Evidence, service: str) -> float:
     promised = evidence.objectives.get(service)
     if promised is not None and "p99" in promised.latency:
         return promised.latency["p99"] * 1000
-    return SLOW
+    past = evidence.past.get(service)
+    return SLOW if past is None else min(VERY_SLOW, max(SLOW, SLOWER * past))
