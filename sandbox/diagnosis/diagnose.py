@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sandbox.control import Cause, Confidence, Diagnosis, Metric, Trace
 from sandbox.diagnosis.causes import of_edge, of_service
-from sandbox.diagnosis.causes.faults import fault_over
+from sandbox.diagnosis.causes.faults import fault_over, is_older, newest_fault
 from sandbox.diagnosis.causes.project import of_project
 from sandbox.diagnosis.causes.routes import no_such_host, service_of_url
 from sandbox.diagnosis.causes.slow import p99, slow_hop
 from sandbox.diagnosis.causes.trace import failure, slowest
+from sandbox.diagnosis.changes import with_reloads
 from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
 from sandbox.diagnosis.graph import FAILS, callees, entries, failing_paths
 from sandbox.diagnosis.words import counted, milliseconds, percent, requests
@@ -25,6 +26,9 @@ _AFTER = {
     **dict.fromkeys(("waiting", "starting", "version_passed_over"), 4),
 }
 """What often follows from another cause, and is told after those that don't; what fails comes before what is slow."""
+
+_OF_ITS_END = ("broken_connections", "no_answer")
+"""What the numbers still have of a service that was away."""
 
 _CONFIDENCE = (Confidence.CERTAIN, Confidence.LIKELY, Confidence.UNKNOWN)
 
@@ -113,10 +117,11 @@ def _edges(evidence: Evidence, paths: Paths, start: str | None) -> Iterator[Edge
 
 
 def _told(evidence: Evidence, target: str, found: Iterable[Cause], paths: Paths, start: str | None = None) -> Diagnosis:
-    causes = _ordered(_distinct(found), paths)
+    causes = _ordered(evidence, _distinct(found), paths)
     edges = list(_edges(evidence, paths, start))
     if not causes:
         causes = list(_not_known(evidence, edges, start))
+    causes = [with_reloads(evidence, cause) for cause in causes]
     first = causes[0] if causes else None
     path = paths.get(first.service, ()) if first is not None and first.service else ()
     return Diagnosis(
@@ -144,20 +149,19 @@ def _surer(cause: Cause) -> tuple[int, int]:
     return _CONFIDENCE.index(cause.confidence), -len(cause.facts)
 
 
-_OF_ITS_END = ("broken_connections", "no_answer")
-"""What the numbers still have of a service that was away."""
-
-
-def _ordered(causes: list[Cause], paths: Paths) -> list[Cause]:
-    """The deepest first. What holds for the whole project comes before all, what follows from others after them."""
+def _ordered(evidence: Evidence, causes: list[Cause], paths: Paths) -> list[Cause]:
+    """The deepest first. What holds for the whole project comes before all, what follows from others after them, and
+    what has been so for long after a fault that was just injected."""
     back = {cause.service for cause in causes if cause.kind in ("recovered", "was_stopped")}
+    fault = newest_fault(evidence, causes)
 
-    def rank(cause: Cause) -> tuple[bool, int, int, int]:
+    def rank(cause: Cause) -> tuple[bool, int, bool, int, int]:
         depth = len(paths.get(cause.service, ())) if cause.service else 0
         of_its_end = cause.kind in _OF_ITS_END and cause.service in back
         return (
             cause.service is not None,
             _AFTER["slow_hop"] if of_its_end else _AFTER.get(cause.kind, 0),
+            fault is not None and is_older(evidence, cause, fault),
             -depth,
             _CONFIDENCE.index(cause.confidence),
         )

@@ -8,8 +8,18 @@ from hypothesis import strategies as st
 from sandbox.control import Confidence, Metric, Status
 from sandbox.diagnosis import EdgeNumbers, diagnose
 from sandbox.diagnosis.graph import callees, entries, paths_from
-from sandbox.events import Kind
-from sandbox.model import AuthorizationAction, AuthorizationRule, Objectives, RateLimit, TrafficPolicy
+from sandbox.events import Event, Kind
+from sandbox.model import (
+    AuthorizationAction,
+    AuthorizationRule,
+    Delay,
+    Fault,
+    Objectives,
+    RateLimit,
+    Rule,
+    Timeouts,
+    TrafficPolicy,
+)
 from tests.diagnosis.scenes import CHAIN, edge, event, evidence, first, service, why
 
 
@@ -77,6 +87,25 @@ def test_the_deepest_is_first_and_consequences_are_last() -> None:
         ("storefront", "rate_limited"),
         ("pantry", "own_errors"),
     ]
+
+
+def test_a_fault_that_was_just_injected_comes_before_what_has_been_so_for_long() -> None:
+    injected = event(Kind.FAULT_INJECTED, "a fault", "steamer", before=10)
+    rules = {
+        "steamer": TrafficPolicy(rules=(Rule(fault=Fault(delay=Delay(fixed=2, percentage=50))),)),
+        "pantry": TrafficPolicy(rules=(Rule(timeouts=Timeouts(request=0.1)),)),
+    }
+    numbers = (edge("orders", "steamer", faults=1), edge("steamer", "pantry", errors=2, timeouts=2))
+
+    def kinds(*events: Event, fault: EdgeNumbers = numbers[0]) -> list[str]:
+        return [cause.kind for cause in why("storefront", fault, numbers[1], policies=rules, events=events).causes]
+
+    assert kinds(injected) == ["fault_injected", "timeout_short"]
+    assert kinds(event(Kind.FAULT_INJECTED, "a fault", "steamer", before=200)) == ["timeout_short", "fault_injected"]
+    newer = event(Kind.POLICY_APPLIED, "a limit", "pantry", before=3)
+    assert kinds(injected, newer) == ["timeout_short", "fault_injected"]
+    hardly = edge("orders", "steamer", faults=0.05)
+    assert kinds(injected, fault=hardly) == ["timeout_short", "fault_injected"]
 
 
 def test_only_what_a_service_calls_can_be_to_blame_for_it() -> None:

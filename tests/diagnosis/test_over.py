@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.diagnosis import EdgeNumbers
 from sandbox.diagnosis.words import clock
-from sandbox.events import Event, Kind
+from sandbox.events import Event, Kind, ReloadReport
 from tests.diagnosis.scenes import NOW, edge, event, first, why
 
 BROKE = "pantry-v1-1 ended: app.py:7: SyntaxError: x (exit code 1); next start in 4 s"
@@ -81,3 +81,18 @@ def test_a_stop_that_cost_nothing_or_was_one_of_several_or_long_ago_is_no_cause(
 
 def kinds(events: tuple[Event, ...]) -> list[str]:
     return [cause.kind for cause in why("storefront", *away(), events=events).causes]
+
+
+def test_a_reload_just_before_is_told_of_what_fails_and_of_what_that_calls() -> None:
+    report = ReloadReport(version="v1", generation=2, files=("pantry/app.py",), count=1, seconds={})
+    reloaded = event(Kind.SERVICE_RELOADED, "pantry reloaded", "pantry", before=9, reload=report)
+    old = event(Kind.SERVICE_RELOADED, "pantry reloaded", "pantry", before=400)
+    found = first(why("storefront", edge("gateway", "storefront", errors=5), events=(old, reloaded)))
+
+    assert found.kind == "own_errors"
+    assert found.facts[-1] == "just before, pantry was reloaded with the save of pantry/app.py, 9 s ago"
+    assert not any("just before" in fact for fact in facts_of_pantry_after(old))
+
+
+def facts_of_pantry_after(reloaded: Event) -> tuple[str, ...]:
+    return first(why("pantry", edge("steamer", "pantry", errors=5), events=(reloaded,))).facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sandbox.control import Cause, Confidence, Metric
 from sandbox.diagnosis.evidence import EdgeNumbers, Evidence
@@ -10,6 +10,19 @@ from sandbox.diagnosis.policies import fits_caller, rule_name
 from sandbox.diagnosis.words import ago, requests, seconds
 from sandbox.events import Kind
 from sandbox.model import Abort, Fault
+
+JUST_NOW = 120.0
+"""Seconds since a fault was injected in which it is what changed."""
+
+NOTICED = 0.05
+"""The share of requests that a fault hits from which it explains what people see."""
+
+_AT_ONCE = 2.0
+"""Seconds within which a change of a policy and the fault in it are told."""
+
+_OF_POLICIES = frozenset(
+    ["timeout_short", "retries_exhaust_deadline", "retries_amplify", "circuit_open", "rate_limited", "denied"]
+)
 
 
 def fault_injected(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
@@ -50,6 +63,38 @@ def fault_over(evidence: Evidence, edge: EdgeNumbers) -> Cause | None:
         confidence=Confidence.LIKELY,
         at=event.at,
     )
+
+
+def newest_fault(evidence: Evidence, causes: Iterable[Cause]) -> Cause | None:
+    """That was injected a moment ago, and hits a share of the requests that people notice."""
+    found = [
+        cause
+        for cause in causes
+        if cause.kind == "fault_injected"
+        and cause.at is not None
+        and evidence.at - cause.at <= JUST_NOW
+        and any(_hit_share(edge) >= _noticed(evidence, cause.at) for edge in evidence.into(cause.service or ""))
+    ]
+    return max(found, key=lambda cause: cause.at or 0.0, default=None)
+
+
+def _noticed(evidence: Evidence, since: float) -> float:
+    """Of numbers that are of a time before the fault, too."""
+    return NOTICED * min(1.0, max(0.0, evidence.at - since) / evidence.seconds)
+
+
+def _hit_share(edge: EdgeNumbers) -> float:
+    asked = edge.rate(Metric.REQUESTS)
+    hit = max(edge.rate(Metric.FAULTS), edge.flagged("FI") + edge.flagged("DI"))
+    return hit / asked if asked else 0.0
+
+
+def is_older(evidence: Evidence, cause: Cause, fault: Cause) -> bool:
+    """Whether it comes of a policy that was in force before the fault, so that the fault is what changed."""
+    if cause.kind not in _OF_POLICIES or fault.at is None:
+        return False
+    changes = (one for one in evidence.events if one.kind is Kind.POLICY_APPLIED and one.at > fault.at + _AT_ONCE)
+    return not any(one.service in (None, cause.service) for one in changes)
 
 
 def _in_force(evidence: Evidence, edge: EdgeNumbers) -> Iterator[tuple[str, str]]:
