@@ -261,6 +261,7 @@ uninstall() {
         lock
     fi
     stop_projects
+    say "removing what is in $data and ${state}…"
     case $(readlink "$link" 2>/dev/null || :) in "$data"/*) rm -f "$link" ;; esac
     rm -rf "$data/versions" "$data/current" "$state/projects" "$state/cache" \
         "$state/tui.json" "$state/internal-error.txt"
@@ -277,6 +278,7 @@ stop_projects() {
         if [ ! -d "$project" ] || [ ! -x "$data/current/bin/sandbox" ]; then
             continue
         fi
+        say "stopping $(basename "$project")…"
         "$data/current/bin/sandbox" down --purge --project "$(basename "$project")" >/dev/null ||
             fail "project $(basename "$project") could not be stopped" 'nothing was removed; stop it, then run this again'
     done

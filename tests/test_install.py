@@ -322,6 +322,10 @@ def test_uninstall_stops_every_project_first(prepared: Machine) -> None:
         "down --purge --project bakery-1a2b3c",
         "down --purge --project hello-4d5e6f",
     ]
+    stopping, also, removing, removed = done.stdout.splitlines()
+    assert (stopping, also) == ("stopping bakery-1a2b3c…", "stopping hello-4d5e6f…")
+    assert removing.startswith("removing what is in ")
+    assert removed == "removed sandbox, its projects' state and its cache"
     assert prepared.files() == set()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox.control import RequestHead, Rerouted
-from sandbox.model import TrafficPolicy
+from sandbox.model import Rule, TrafficPolicy
 from sandbox.traffic import words
 from sandbox.traffic.router import Callee, Decision, decide
 
@@ -47,6 +47,28 @@ def what_if(
         seconds=now - looked[0].at if looked else 0.0,
         moved=tuple(one for one in rounded if one[2]),
     )
+
+
+def may_move(before: Policies, after: Policies, names: Sequence[str]) -> bool:
+    """Whether some request to one of these could be answered elsewhere, and not only in another way: of a delay, "none
+    would go elsewhere" would read as if it did nothing."""
+    return any(_may_move(before.get(name, _NONE), after.get(name, _NONE)) for name in names)
+
+
+def _may_move(before: TrafficPolicy, after: TrafficPolicy) -> bool:
+    if before.authorization != after.authorization:
+        return True
+    kinds = [_kind(rule) for rule in (*before.rules, *after.rules, Rule())]
+    alike = all(kind == kinds[0] for kind in kinds)
+    return not alike and _ways(before) != _ways(after)
+
+
+def _ways(policy: TrafficPolicy) -> list[object]:
+    return [(rule.matches, _kind(rule)) for rule in policy.rules]
+
+
+def _kind(rule: Rule) -> object:
+    return rule.backends, rule.redirect, rule.direct_response, rule.fault.abort if rule.fault else None
 
 
 def _places(decision: Decision, callee: Callee) -> dict[str, float]:

@@ -1,9 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sandbox.control import RequestHead, Rerouted
-from sandbox.model import Abort, AuthorizationAction, AuthorizationRule, Fault, Rule, TrafficPolicy
+from sandbox.model import (
+    Abort,
+    AuthorizationAction,
+    AuthorizationRule,
+    Delay,
+    Fault,
+    RateLimit,
+    Rule,
+    Timeouts,
+    TrafficPolicy,
+)
 from sandbox.traffic.router import Callee
-from sandbox.traffic.whatif import MOST, Recorded, what_if
+from sandbox.traffic.whatif import MOST, Recorded, may_move, what_if
 from tests.traffic.policies import ME, split
 
 STEAMER = Callee(name="steamer", versions=("v1", "v2"))
@@ -18,6 +30,10 @@ def heads(count: int, **headers: str) -> list[Recorded]:
 def moved(recorded: list[Recorded], before: TrafficPolicy, after: TrafficPolicy) -> Rerouted:
     known = {"steamer": STEAMER}
     return what_if(recorded, {"steamer": before}, {"steamer": after}, known.get, now=200.0)
+
+
+def may(before: TrafficPolicy, after: TrafficPolicy) -> bool:
+    return may_move({"steamer": before}, {"steamer": after}, ["steamer"])
 
 
 def test_all_that_goes_elsewhere_is_counted() -> None:
@@ -48,6 +64,26 @@ def test_faults_and_refusals_are_places_too() -> None:
 
     assert moved(heads(4), V1, broken).moved == (("steamer v1", "503 by a fault, for steamer", 2),)
     assert moved(heads(4), V1, denied).moved == (("steamer v1", "403 from the proxy, for steamer", 4),)
+
+
+def test_changes_that_move_nothing_whatever_comes() -> None:
+    slow = Fault(delay=Delay(fixed=2.0))
+    nothing, timeout = TrafficPolicy(), TrafficPolicy(rules=(Rule(timeouts=Timeouts(request=2.0)),))
+    mine = TrafficPolicy(rules=(Rule(matches=(ME,), fault=slow), Rule(fault=slow)))
+
+    assert not may(nothing, timeout) and not may(timeout, nothing) and not may(nothing, mine)
+    assert not may(V1, TrafficPolicy(rules=(Rule(backends=split(v1=1), fault=slow),)))
+    assert not may(V1, replace(V1, rate_limit=RateLimit(requests=1)))
+
+
+def test_changes_that_may_move_a_request() -> None:
+    aborted = TrafficPolicy(rules=(Rule(fault=Fault(abort=Abort(http_status=503, percentage=50))),))
+    denied = TrafficPolicy(authorization=(AuthorizationRule(action=AuthorizationAction.DENY),))
+    mine = TrafficPolicy(rules=(Rule(matches=(ME,), backends=split(v2=1)), *V1.rules))
+
+    for one in (V1, mine, aborted, denied):
+        assert may(TrafficPolicy(), one) and may(one, TrafficPolicy())
+    assert may(V1, V2) and may(V1, mine)
 
 
 def test_nothing_recorded_and_services_that_are_gone() -> None:

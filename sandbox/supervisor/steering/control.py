@@ -40,7 +40,7 @@ from sandbox.traffic.lint import Mesh, lint
 from sandbox.traffic.revisions import Kept, RevisionStore
 from sandbox.traffic.router import Callee
 from sandbox.traffic.shown import shown
-from sandbox.traffic.whatif import unrecorded, what_if
+from sandbox.traffic.whatif import may_move, unrecorded, what_if
 
 
 class Steering(TrafficControl):
@@ -167,7 +167,9 @@ class Steering(TrafficControl):
             diff=diff(_only(before, names), _only(wanted.documents, names), "in force", "wanted"),
             against=self._live.revision,
             findings=(*self._news(wanted.policies), *self._blind(wanted.policies, names)),
-            what_if=what_if(self._means.recorded(), policies, wanted.policies, self._callee, self._means.clock()),
+            what_if=what_if(self._means.recorded(), policies, wanted.policies, self._callee, self._means.clock())
+            if may_move(policies, wanted.policies, names)
+            else None,
         )
         if dry_run or not names:
             return result
