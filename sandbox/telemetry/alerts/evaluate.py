@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from sandbox.model import BUILT_IN_ALERTS, Project
 from sandbox.telemetry.alerts.builtin import RULES
 from sandbox.telemetry.alerts.custom import custom
-from sandbox.telemetry.alerts.fresh import settled
+from sandbox.telemetry.alerts.fresh import settled, unsettled
 from sandbox.telemetry.alerts.observation import Measured, Observation
 
 
 def evaluate(seen: Observation, project: Project) -> Iterator[Measured]:
     measured = _all(seen, project)
-    return settled(measured, _all(seen.fresh, project)) if seen.fresh is not None else measured
+    if seen.fresh is not None:
+        measured = settled(measured, _all(seen.fresh, project))
+    return unsettled(measured, seen)
 
 
 def _all(seen: Observation, project: Project) -> Iterator[Measured]:

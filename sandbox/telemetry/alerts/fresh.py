@@ -24,6 +24,17 @@ _UNDER_WAY = 2.0
 _FEWEST_REQUESTS = 10
 """Within the time that is looked at: fewer show nothing."""
 
+_WAITS = 8.0
+"""Seconds after a change until which numbers of after it must be there."""
+
+_WAITS_LONGEST = 30.0
+"""Where requests are few: half of those that are looked at are then of after it."""
+
+_MOST_CHANGES = 3
+"""Within the minute: what changes all the time, as a ramp does, would hide for ever what it brings about."""
+
+_BY_NUMBERS = frozenset(["error_ratio", "open_circuit", "retry_storm", "slow"])
+
 _CHANGES = (Kind.POLICY_APPLIED, Kind.SERVICE_RELOADED)
 
 
@@ -83,8 +94,33 @@ def _touched(services: frozenset[str] | None, edges: Collection[tuple[str, str]]
 
 
 def settled(measured: Iterable[Measured], now: Iterable[Measured]) -> Iterator[Measured]:
-    """`measured`, but good where it is so since the change."""
-    good = {(one.rule, one.subject) for one in now if one.level is Level.GOOD}
+    """`measured`, but good where it is so since the change, and by the numbers since where it is still bad."""
+    since = {(one.rule, one.subject): one for one in now}
     for one in measured:
-        mended = one.level in (Level.BAD, Level.BETWEEN) and (one.rule, one.subject) in good
-        yield replace(one, level=Level.GOOD, settled=True) if mended else one
+        known = since.get((one.rule, one.subject))
+        if known is None or one.level not in (Level.BAD, Level.BETWEEN):
+            yield one
+        elif known.level is Level.GOOD:
+            yield replace(one, level=Level.GOOD, settled=True)
+        else:
+            yield known if one.level is known.level is Level.BAD else one
+
+
+# --- before there are numbers of after the change -----------------------------------------------------------------
+
+
+def unsettled(measured: Iterable[Measured], seen: Observation) -> Iterator[Measured]:
+    """`measured`, but what is bad only by numbers of before a change neither begins nor ends by them."""
+    changes = [event for event in seen.events if event.kind in _CHANGES and 0 <= seen.at - event.at < LOOKS_BACK]
+    newest = max((event.at for event in changes), default=0.0)
+    waits = _WAITS_LONGEST if seen.fresh is not None else _WAITS
+    if seen.at - newest >= waits or len(changes) > _MOST_CHANGES:
+        yield from measured
+        return
+    named = [event.service for event in changes]
+    touched = _touched(None if None in named else frozenset(name for name in named if name), seen.edges)
+    shown = seen.fresh.numbers if seen.fresh is not None else {}
+    for one in measured:
+        callee = one.subject.rpartition(" → ")[2]
+        old = one.level is Level.BAD and one.rule in _BY_NUMBERS and callee not in shown
+        yield replace(one, level=Level.BETWEEN) if old and (touched is None or callee in touched) else one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,33 @@ def test_a_few_good_requests_show_nothing() -> None:
     few = Observation(at=NOW, numbers={"mill": numbers(0.0, 0.9)}, edges={("shop", "mill"): numbers(0.0, 0.9)})
 
     assert after(None, few, observed(0.3))["mill"] == (Level.BAD, False)
+
+
+def test_what_is_bad_still_says_how_bad_it_is_since_the_change() -> None:
+    found = fresh(observed(0.66), Since(NOW - 10, NOW, None), observed(0.17).edges, observed(0.17).numbers)
+    seen = Observation(at=NOW, numbers=observed(0.66).numbers, edges=observed(0.66).edges, fresh=found)
+    [mill] = [one for one in evaluate(seen, PROJECT) if (one.rule, one.subject) == ("error_ratio", "mill")]
+
+    assert mill.message == "17 % of the requests to mill fail"
+
+
+@pytest.mark.parametrize(
+    ("events", "level"),
+    [
+        ((changed(5),), Level.BETWEEN),  # nothing is known of after it
+        ((changed(5, "till"),), Level.BAD),  # which it has no part in
+        ((changed(9),), Level.BAD),
+        ((changed(40), changed(5)), Level.BETWEEN),  # what was injected, and taken back
+        ((changed(20), changed(15), changed(10), changed(5)), Level.BAD),  # a ramp hides nothing
+    ],
+)
+def test_what_was_bad_before_a_change_begins_no_alert_just_after_it(events: tuple[Event, ...], level: Level) -> None:
+    assert levels(replace(observed(0.3), events=events))["mill"] == (level, False)
+
+
+@pytest.mark.parametrize(("ago", "level"), [(20, Level.BETWEEN), (31, Level.BAD)])
+def test_few_requests_since_a_change_are_waited_for_longer(ago: float, level: Level) -> None:
+    before = observed(0.3)
+    found = fresh(before, Since(NOW - 10, NOW, None), {}, {})
+
+    assert levels(replace(before, events=(changed(ago),), fresh=found))["mill"] == (level, False)
