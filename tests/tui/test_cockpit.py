@@ -381,7 +381,7 @@ async def test_an_older_revision_is_gone_back_to_from_the_history() -> None:
     control = a_control()
     async with on_stage(control) as stage:
         await stage.press("3")
-        await stage.reads("as in sandbox.yaml")
+        await stage.reads("steamer: v1 90 %, v2 10 %")
         await stage.press("tab", "end", "enter")
         await stage.reads("back to revision 10")
         await stage.press("enter")

@@ -50,7 +50,7 @@ PAGES = (
 class TourScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,right,space", "turn(1)", "Next", priority=True),
-        Binding("left,backspace", "turn(-1)", "Before"),
+        Binding("left,backspace", "before", "Before"),
         Binding("escape,q", "dismiss(None)", "Skip"),
     ]
     DEFAULT_CSS = """
@@ -85,10 +85,13 @@ class TourScreen(ModalScreen[None]):
         box = self.query_one(Vertical)
         box.border_title = f"{title} · {self._page + 1} of {len(PAGES)}"
         following = ("enter next" if self._page < len(PAGES) - 1 else "enter begin", "turn(1)")
-        before = [("← before", "turn(-1)")] if self._page else []
+        before = [("← before", "before")] if self._page else []
         skip = [("esc skip", "dismiss(None)")] if self._page < len(PAGES) - 1 else []
         box.border_subtitle = hints(following, *before, *skip)
         self.query_one("#said", Static).update(text)
+
+    def action_before(self) -> None:
+        self.action_turn(-1)
 
     def action_turn(self, by: int) -> None:
         self._page += by
