@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from sandbox.cli.logs import rfc3339
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
+from sandbox.cli.wrap import width_of, wrapped
 from sandbox.control import Control
 from sandbox.errors import NotFoundError, UsageError
 from sandbox.events import Event, Kind, Severity
@@ -25,7 +26,8 @@ def run(options: Namespace) -> int:
     style = Style.of(sys.stdout)
 
     def show(event: Event) -> None:
-        print(as_json(event) if options.output == "json" else as_line(event, style), flush=True)
+        json_only = options.output == "json"
+        print(as_json(event) if json_only else as_text(event, style, width_of(sys.stdout)), flush=True)
 
     kinds = chosen(options.kinds)
 
@@ -84,9 +86,13 @@ def families() -> list[str]:
     return sorted({kind.partition("_")[0] for kind in Kind})
 
 
-def as_line(event: Event, style: Style) -> str:
+def as_text(event: Event, style: Style, width: int) -> str:
+    """width: of the terminal, 0 for no limit."""
     clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-    return f"{style.paint(clock, 'grey')} {style.paint(event.message, _COLOURS[event.severity])}"
+    first, *more = wrapped(f"{clock} {event.message}", width, " " * (len(clock) + 1))
+    lines = [first.removeprefix(clock).lstrip(), *more]
+    told = "\n".join(style.paint(line, _COLOURS[event.severity]) for line in lines)
+    return f"{style.paint(clock, 'grey')} {told}"
 
 
 def as_json(event: Event) -> str:

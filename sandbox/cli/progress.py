@@ -8,9 +8,10 @@ from typing import TextIO
 
 from sandbox.cli.buildnews import BuildNews
 from sandbox.cli.ending import has_ended
-from sandbox.cli.events import as_line
+from sandbox.cli.events import as_text
 from sandbox.cli.lines import Lines
 from sandbox.cli.style import Style
+from sandbox.cli.wrap import width_of
 from sandbox.control import Control, ProjectStatus, ServiceStatus, Status
 
 _News = tuple[str, str, str, str]
@@ -170,4 +171,4 @@ async def follow(control: Control, stream: TextIO) -> None:
     style = Style.of(stream)
     after = max([event.sequence async for event in control.events()], default=0)
     async for event in control.events(after=after, follow=True):
-        print(as_line(event, style), file=stream, flush=True)
+        print(as_text(event, style, width_of(stream)), file=stream, flush=True)

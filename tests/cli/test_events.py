@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox.cli.events import as_text
 from sandbox.cli.main import main
+from sandbox.cli.style import Style, strip_colours
 from sandbox.events import Event, Kind
 from tests.cli.conftest import Command
 from tests.fakes import data
@@ -34,6 +36,17 @@ def test_one_line_each(bakery: FakeControl, capsys: Output) -> None:
         "00:00:01 orders-v1-1 is healthy after 0.8 s",
         "00:00:02 steamer-v2-1 exited with code 1",
     ]
+
+
+def test_a_long_one_is_broken_at_words_under_its_own_beginning() -> None:
+    event = Event(kind=Kind.NOTICE, message="a reload took " + "very " * 20 + "long", at=data.NOW)
+    lines = as_text(event, Style(False), 80).splitlines()
+
+    assert len(lines) == 2
+    assert max(map(len, lines)) <= 80
+    assert (lines[0][:17], lines[1][:13]) == ("00:00:00 a reload", " " * 9 + "very")
+    assert as_text(event, Style(False), 0) == f"00:00:00 {event.message}"
+    assert strip_colours(as_text(event, Style(True), 80)).splitlines() == lines
 
 
 @pytest.mark.parametrize(
