@@ -82,7 +82,7 @@ def find(name: str) -> Command:
     if command := COMMANDS.get(name) or HIDDEN.get(name):
         return command
     near = get_close_matches(name, COMMANDS, n=2)
-    hint = "did you mean " + " or ".join(f"`sandbox {other}`" for other in near) if near else "see `sandbox --help`"
+    hint = f"did you mean {' or '.join(f'`sandbox {other}`' for other in near)}?" if near else "see `sandbox --help`"
     raise UsageError(f"there is no command {name!r}", hint=hint)
 
 
@@ -95,7 +95,7 @@ def descend(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
     if (part := parts.get(rest[0])) is not None:
         return part, rest[1:]
     near = get_close_matches(rest[0], parts, n=2)
-    hint = "did you mean " + " or ".join(f"`sandbox {command.name} {other}`" for other in near)
+    hint = f"did you mean {' or '.join(f'`sandbox {command.name} {other}`' for other in near)}?"
     raise UsageError(
         f"there is no command `{command.name} {rest[0]}`", hint=hint if near else f"see `sandbox {command.name} --help`"
     )

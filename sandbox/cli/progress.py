@@ -11,7 +11,7 @@ from sandbox.cli.ending import has_ended
 from sandbox.cli.events import as_text
 from sandbox.cli.lines import Lines
 from sandbox.cli.style import Style
-from sandbox.cli.wrap import width_of
+from sandbox.cli.wrap import width_of, wrapped
 from sandbox.control import Control, ProjectStatus, ServiceStatus, Status
 
 _News = tuple[str, str, str, str]
@@ -48,6 +48,7 @@ class Reporter:
     ) -> None:
         self.builds = BuildNews()
         self._lines = Lines(stream)
+        self._width = max(2, width_of(stream))  # 2: no limit
         self._style = Style.of(stream)
         self._project = project
         self._jobs = declared_jobs
@@ -64,7 +65,8 @@ class Reporter:
         services = "1 service" if count == 1 else f"{count} services"
         self._say(f"{self._project}: {doing} ({services}, {status.runtime} runtime)")
         if started_here:
-            self._say(self._style.paint(f"  {status.runtime}: {status.runtime_reason}", "grey"))
+            for line in wrapped(f"{status.runtime}: {status.runtime_reason}", self._width - 2, "  "):
+                self._say(self._style.paint(f"  {line}", "grey"))
 
     def see(self, status: ProjectStatus) -> None:
         for notice in (*status.warnings, *status.notices):

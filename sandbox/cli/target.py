@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.config.locate import find_project_file, resolve_app
+from sandbox.config.locate import file_in, find_project_file, resolve_app
 from sandbox.errors import UsageError
 
 
@@ -30,5 +30,12 @@ def configuration_files(path: str | None, files: Sequence[str]) -> list[Path]:
 
 def existing(file: str) -> Path:
     if not Path(file).is_file():
-        raise UsageError("there is no such file", place=file)
+        raise UsageError("there is no such file", place=file, hint=_near(Path(file)))
     return Path(file).absolute()
+
+
+def _near(file: Path) -> str:
+    """The configuration that lies in that folder, if one does."""
+    folder = file if file.is_dir() else file.parent
+    found = file_in(folder)
+    return f"did you mean {found}?" if found is not None else "check the path; `sandbox init` writes a sandbox.yaml"

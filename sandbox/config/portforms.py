@@ -49,6 +49,8 @@ def _number(text: str, shown: str) -> int:
         raise fault(f"{quoted(shown)} is a range of ports, which sandbox does not support yet", "list each port")
     if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
         raise fault(f"{quoted(shown)} is no port", _HINT)
+    if not 1 <= int(text) <= 65535:
+        raise fault(f"{quoted(shown)} is no port", "write a number from 1 to 65535")
     return int(text)
 
 

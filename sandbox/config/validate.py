@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from sandbox.config.compose import UNSUPPORTED, hint_for, objection
-from sandbox.config.fields import FAULT, kind
+from sandbox.config.fields import FAULT, kind, written
 from sandbox.config.schema import ProjectSpec, Spec
 from sandbox.config.tree import Entries, Problems, key_place, place, plain, quoted
 
@@ -54,8 +54,21 @@ def _report(root: Entries, found: Mapping[str, Any], problems: Problems) -> None
         problems.add(key_place(root, path), *_words(found))
     else:
         message, hint = _words(found)
+        hint = _literal(path, found["input"]) or hint
         subject = "" if message.startswith('"') else f"{name_of(path)} "
         problems.add(place(root, path), subject + message, hint)
+
+
+def _literal(path: Path, value: object) -> str:
+    """What to write instead of a single value that can only mean one thing; "" when that is not so."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return ""
+    match path:
+        case ("services", _, "ports"):
+            return f"write ports: [{quoted(value) if isinstance(value, str) else written(value)}]"
+        case ("services", _, "healthcheck") | ("services", _, "versions", _, "healthcheck") if str(value)[:1] == "/":
+            return f"write healthcheck: {{http: {value}}}"
+    return ""
 
 
 def name_of(path: Sequence[str | int]) -> str:

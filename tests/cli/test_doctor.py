@@ -102,6 +102,20 @@ def test_images_that_can_not_be_had() -> None:
     assert "SANDBOX_IMAGE_NODE" in found.fix
 
 
+def test_what_is_long_is_wrapped_within_the_terminal_and_between_words() -> None:
+    found = [
+        Finding("images", Level.WARN, "is not here and " * 20, "docker pull it, " * 12),
+        Finding("uv", Level.OK, "0.9"),
+    ]
+    lines = as_text(found, Style(False), width=80).splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert " ".join(" ".join(lines[:-3]).split()) == " ".join(
+        f"warn images {found[0].message} fix: {found[0].fix}".split()
+    )
+    assert len(as_text(found, Style(False)).splitlines()) == 5
+
+
 def test_a_taken_port_names_its_owner() -> None:
     found = about("port 8080", ports=(PortFact(8080, "gateway", "nginx (pid 12)"),))
 

@@ -33,7 +33,7 @@ def test_help_is_a_command_too(asked: list[str], same: list[str], capsys: pytest
 
 def test_bad_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["upp"]) == 2
-    assert capsys.readouterr().err == "error: there is no command 'upp'\nhint: did you mean `sandbox up`\n"
+    assert capsys.readouterr().err == "error: there is no command 'upp'\nhint: did you mean `sandbox up`?\n"
 
 
 def test_not_running_is_3(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

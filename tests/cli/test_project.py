@@ -108,7 +108,16 @@ def test_an_unknown_project(place: Place, capsys: Output) -> None:
 
 def test_a_file_that_is_not_there(place: Place, capsys: Output) -> None:
     assert main(["restart", "-f", "nowhere.yaml"]) == 2
-    assert capsys.readouterr().err == "error: nowhere.yaml: there is no such file\n"
+    assert capsys.readouterr().err == (
+        "error: nowhere.yaml: there is no such file\nhint: check the path; `sandbox init` writes a sandbox.yaml\n"
+    )
+
+
+def test_a_file_that_is_not_there_beside_one_that_is(place: Place, capsys: Output) -> None:
+    folder = place.app("hello")
+
+    assert main(["restart", "-f", str(folder / "nope.yaml")]) == 2
+    assert capsys.readouterr().err.splitlines()[1] == f"hint: did you mean {folder / 'sandbox.yaml'}?"
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"files": 3}', '{"files": [3]}'])

@@ -30,7 +30,11 @@ def _up(parser: ArgumentParser) -> None:
 
 
 def _down(parser: ArgumentParser) -> None:
-    parser.add_argument("--purge", action="store_true", help="also forget its ports, logs and installed dependencies")
+    parser.add_argument(
+        "--purge",
+        action="store_true",
+        help="also forget its ports, logs and installed dependencies, and remove its images and volumes",
+    )
 
 
 GROUP = Group(
