@@ -10,7 +10,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from sandbox.config.compose import UNSUPPORTED, hint_for, objection
-from sandbox.config.fields import FAULT, kind, written
+from sandbox.config.fields import FAULT, kind
+from sandbox.config.scalars import written
 from sandbox.config.schema import ProjectSpec, Spec
 from sandbox.config.tree import Entries, Problems, key_place, place, plain, quoted
 
