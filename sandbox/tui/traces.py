@@ -22,6 +22,7 @@ SUMMARIES = (
 )
 _NAMES = 34
 """Columns for what a hop is called, beside its bar."""
+_SCROLL_BAR = 2
 HELP = "words: /path · orders (a service) · 503 · error · >200ms · key=value · slowest"
 
 
@@ -38,7 +39,8 @@ def hops(width: int) -> tuple[Column, ...]:
 
 
 def bar_width(width: int) -> int:
-    return max(12, (width - 2 - min(_NAMES, width // 3) - 6 - 6) // (2 if width >= 120 else 1))
+    """Beside the other columns and a scroll bar."""
+    return max(12, (width - 2 - min(_NAMES, width // 3) - 6 - 6 - _SCROLL_BAR) // (2 if width >= 120 else 1))
 
 
 # --- the list -----------------------------------------------------------------------------------------------------

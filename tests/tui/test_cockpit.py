@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from sandbox.control import Alert, AlertState, Change, EditAction, ExecSpec, Origin, TrafficState
 from sandbox.errors import ConflictError, SandboxError, UsageError
@@ -489,6 +490,35 @@ async def test_logs_narrow_while_one_types() -> None:
         await stage.reads("2 of 8 lines", "no steam: 503")
         await stage.press("enter", "escape")
         await stage.reads("all services · 8 lines")
+
+
+@pytest.mark.parametrize("place", ["1", "4", "5", "7"])
+async def test_escape_leaves_every_filter_that_is_being_typed(place: str) -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press(place)
+        await stage.until(lambda: here(stage) == PLACES[int(place) - 1].name)
+        await stage.press("slash", *"503")
+        await stage.until(lambda: isinstance(stage.app.focused, Input) and stage.app.focused.value == "503")
+        await stage.press("escape")
+        await stage.until(lambda: stage.app.focused is not None and not isinstance(stage.app.focused, Input))
+        await stage.press("2")
+        await stage.until(lambda: here(stage) == "map")
+
+
+async def test_the_last_column_stays_whole_beside_the_scroll_bar() -> None:
+    control = a_control()
+    trace = scene.trace()
+    more = tuple(replace(trace.spans[0], id=f"more{number}", parent=trace.spans[0].id) for number in range(40))
+
+    async def get(_: str) -> object:
+        return replace(trace, spans=(*trace.spans, *more))
+
+    control.traces.get = get  # type: ignore[method-assign,assignment]
+    async with on_stage(control) as stage:
+        await stage.press("4")
+        await stage.reads("gateway POST")
+        await stage.press("enter")
+        await stage.reads(f"{len(trace.spans) + 40} hops", "TOOK", "230ms", "▂")
 
 
 async def test_logs_by_level_and_by_expression() -> None:

@@ -57,6 +57,7 @@ class LogsScreen(CockpitScreen):
         Binding("V", "select", "select", show=False),
         Binding("c", "copy", "copy"),
         Binding("E", "export", "export", show=False),
+        Binding("escape", "back", "back", show=False),  # where the log itself has the focus, it takes it
     ]
     DEFAULT_CSS = """
     LogsScreen LogPane, LogsScreen LogPane:focus { border-top: none; }
@@ -156,6 +157,11 @@ class LogsScreen(CockpitScreen):
     @on(FilterLine.Done)
     def _to_pane(self) -> None:
         self.query_one(LogPane).focus()
+
+    def action_back(self) -> None:
+        """Out of the filter and without it; what else narrows stays until escape is pressed once more."""
+        self.query_one(FilterLine).drop()
+        self._to_pane()
 
     @on(LogPane.Left)
     def _everything(self) -> None:

@@ -117,8 +117,14 @@ class Grid(ScrollView, can_focus=True):
 
     def _relayout(self) -> bool:
         before = self._layout_of_columns
-        self._layout_of_columns = fit(self._columns, self.rows, self.size.width - 2)
+        self._layout_of_columns = fit(self._columns, self.rows, self._room)
         return before != self._layout_of_columns
+
+    @property
+    def _room(self) -> int:
+        """Columns beside the mark, and beside the scroll bar where there are more lines than fit."""
+        scrolls = len(self.rows) + 1 > self.size.height
+        return self.size.width - 2 - (self.styles.scrollbar_size_vertical if scrolls else 0)
 
     def _refresh_lines(self, indexes: Sequence[int]) -> None:
         top = int(self.scroll_offset.y)
