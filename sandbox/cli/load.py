@@ -149,4 +149,5 @@ def as_text(trickle: Trickle) -> str:
         return "the background traffic is off"
     if not trickle.targets:
         return "the background traffic is on, but no service is public: there is nobody to ask"
-    return f"the background traffic is on: {trickle.per_second:g} requests a second, {', '.join(trickle.targets)}"
+    asked = f"{trickle.per_second:g} {'request' if trickle.per_second == 1 else 'requests'}"
+    return f"the background traffic is on: {asked} a second, {', '.join(trickle.targets)}"

@@ -118,6 +118,7 @@ class Signals:
     requests_per_second: float
     errors_per_second: float  # 5xx and requests that got no answer
     p50: float | None
+    p95: float | None = None
     p99: float | None
 
     @property

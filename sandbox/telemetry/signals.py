@@ -129,6 +129,7 @@ def signals(amounts: Amounts, span: float) -> Signals:
         requests_per_second=amounts.get(REQUESTS, 0) / span if span else 0.0,
         errors_per_second=amounts.get(ERRORS, 0) / span if span else 0.0,
         p50=latency.quantile(0.5),
+        p95=latency.quantile(0.95),
         p99=latency.quantile(0.99),
     )
 

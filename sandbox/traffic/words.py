@@ -78,7 +78,7 @@ def retry(value: Retry | None) -> str:
 
 
 def mirrors(value: tuple[Mirror, ...]) -> str:
-    return ", ".join(f"copied to {one.version}{_of(one.percentage)}" for one in value) or "no copies"
+    return ", ".join(f"copied to {one.version}{_of(one.percentage)}" for one in value) or "not copied"
 
 
 def limit(value: RateLimit | None) -> str:

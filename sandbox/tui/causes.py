@@ -58,8 +58,9 @@ def diagnosis_lines(diagnosis: Diagnosis, undone: Revision | None = None) -> lis
     undone: the revision whose undoing ends it, see `undone_by`.
     """
     lines: list[Said] = [_summary(diagnosis)]
-    if len(diagnosis.path) > 1:
-        lines.append((" → ".join(diagnosis.path), Tone.PLAIN))
+    way = " → ".join(diagnosis.path)
+    if len(diagnosis.path) > 1 and way not in diagnosis.summary:
+        lines.append((way, Tone.PLAIN))
     if undone:
         lines.append((f"u undoes revision {undone.number}, of {clock(undone.at)}: {undone.summary}", Tone.STRONG))
     for cause in diagnosis.causes:

@@ -187,7 +187,7 @@ _MARKS = {
     "proxy": "◇",
     "project": "·",
 }
-LEGEND = "↻ save  ◆ rules  ϟ fault  ± scale  ↺ restart  ✗ failure  ▲ alert"
+LEGEND = "↻ save ◆ rules ϟ fault ± scale ↺ restart ✗ failure ▲ alert"
 
 
 def marks(events: Iterable[Event], service: str, since: float, until: float) -> list[Mark]:

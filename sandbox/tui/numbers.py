@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sandbox.control import InstanceUsage, Metric, MetricsAnswer, MetricsQuery, TelemetrySnapshot
 from sandbox.events import Event
 
-TRENDS = MetricsQuery(metrics=(Metric.REQUESTS, Metric.P95), by=("callee",), step=5.0)
+TRENDS = MetricsQuery(metrics=(Metric.REQUESTS,), by=("callee",), step=5.0)
 """For the last so many seconds, see `trends_since`."""
 STRETCH = 150.0
 
@@ -17,7 +17,6 @@ STRETCH = 150.0
 @dataclass(frozen=True, slots=True)
 class Trend:
     rates: tuple[float | None, ...] = ()
-    p95: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +43,11 @@ class Numbers:
 
 
 def trends(answer: MetricsAnswer) -> dict[str, Trend]:
-    found: dict[str, dict[Metric, tuple[float | None, ...]]] = defaultdict(dict)
-    for series in answer.series:
-        if callee := series.labels.get("callee"):
-            found[callee][series.metric] = series.values
     return {
-        callee: Trend(values.get(Metric.REQUESTS, ()), newest(values.get(Metric.P95, ())))
-        for callee, values in found.items()
+        callee: Trend(series.values)
+        for series in answer.series
+        if series.metric is Metric.REQUESTS and (callee := series.labels.get("callee"))
     }
-
-
-def newest(values: tuple[float | None, ...]) -> float | None:
-    """The last number; the step that is not over yet may have none."""
-    return next((value for value in reversed(values[-2:]) if value is not None), None)
 
 
 def used(usages: Iterable[InstanceUsage]) -> dict[str, Used]:

@@ -18,6 +18,7 @@ from sandbox.control import (
     WatchStatus,
 )
 from sandbox.errors import UsageError
+from sandbox.tui.words import counted
 
 _GONE = frozenset({Status.STOPPING, Status.STOPPED})
 
@@ -86,7 +87,7 @@ class Orders:
             return f"no more background traffic; {now.sent} requests were sent, {now.failed} failed"
         if not after.targets:
             raise UsageError("no service is public", hint="say `public: true` on one in sandbox.yaml")
-        return f"{after.per_second:g} requests a second to {', '.join(after.targets)}; g ends it"
+        return f"{counted(after.per_second, 'request')} a second to {', '.join(after.targets)}; g ends it"
 
     async def keep(self, traffic: TrafficState | None) -> str:
         if traffic is None or traffic.trial is None or traffic.trial.ended is not None:

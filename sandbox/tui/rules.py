@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.control import Document, Finding, Revision, TrafficState
 from sandbox.tui.grid import Cell, Column, Row
-from sandbox.tui.words import NONE, Tone, clock
+from sandbox.tui.words import NONE, Tone, clock, counted
 
 POLICIES = (
     Column("service", "SERVICE", "SERVICE", False, 20, 10),
@@ -95,7 +95,7 @@ def _policy_row(name: str, state: TrafficState) -> Row:
     drifts = name in state.drift
     cells = {
         "service": Cell(name),
-        "weights": Cell((split if len(versions) > 1 else NONE) + (f" +{more} rules" if more > 0 else "")),
+        "weights": Cell((split if len(versions) > 1 else NONE) + (f" +{counted(more, 'rule')}" if more > 0 else "")),
         "fault": _cell(fault_words(first(document, "fault")), Tone.BAD),
         "timeout": _cell(timeout_words(first(document, "timeouts"))),
         "retry": _cell(retry_words(first(document, "retry"))),

@@ -12,6 +12,9 @@ COLUMNS = (
     Column("name", "NAME", "NAME", False, 9, 12),
     Column("value", "VALUE", "VALUE", False, 10, 20, fills=True),
 )
+_LISTENS = ("PORT", "HOST")
+_REACHED = ("URL", "HOST", "PORT")
+"""What is told of each service that one may call, behind its name."""
 MASK = "••••••"
 
 _SECRET = re.compile(
@@ -33,9 +36,18 @@ def shown(name: str, value: str) -> str:
 
 
 def rows(environment: Mapping[str, str]) -> tuple[Row, ...]:
-    """Ours first, then by name."""
-    ordered = sorted(environment, key=lambda name: (not name.startswith(("SANDBOX_", "PORT", "HOST")), name))
+    """What it listens on, where the others are, what else is ours, then the rest by name."""
+    ordered = sorted(environment, key=lambda name: (_place(name, environment), name))
     return tuple(_row(name, shown(name, environment[name])) for name in ordered)
+
+
+def _place(name: str, environment: Mapping[str, str]) -> int:
+    if name in _LISTENS:
+        return _LISTENS.index(name)
+    callee, _, what = name.rpartition("_")
+    if what in _REACHED and all(f"{callee}_{other}" in environment for other in _REACHED):
+        return 2 if what == "URL" else 4
+    return 3 if name.startswith("SANDBOX_") else 5
 
 
 def _row(name: str, value: str) -> Row:

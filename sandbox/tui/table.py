@@ -25,6 +25,7 @@ from sandbox.tui.words import (
 )
 
 _GONE = frozenset({Status.STOPPING, Status.STOPPED})
+_QUANTILES = ("p50", "p95", "p99")  # all from one window of the same signals
 SPARK = 8
 """Characters of the picture of the last minutes."""
 
@@ -112,7 +113,7 @@ def _service_row(
         "restarts": Cell(str(restarts), Tone.BUSY if restarts else Tone.PLAIN),
         "address": _addresses(service),
         **_signal_cells(signals),
-        **_trend_cells(numbers.trends.get(service.name)),
+        "spark": _trend(numbers.trends.get(service.name)),
         **_used_cells(numbers.used.get(service.name)),
         "reload": _reload(numbers.reloads.get(service.name)),
     }
@@ -126,9 +127,8 @@ def _versions(service: ServiceStatus, rates: Mapping[str, float]) -> Cell:
     return Cell(shares(parts), short=split if len(parts) > 1 and split else ",".join(service.versions))
 
 
-def _trend_cells(trend: Trend | None) -> dict[str, Cell]:
-    p95 = Cell(milliseconds(trend.p95)) if trend and trend.p95 is not None else Cell(NONE, Tone.OFF)
-    return {"spark": Cell(spark(trend.rates, SPARK) if trend else "", Tone.OFF), "p95": p95}
+def _trend(trend: Trend | None) -> Cell:
+    return Cell(spark(trend.rates, SPARK) if trend else "", Tone.OFF)
 
 
 def _used_cells(used: Used | None) -> dict[str, Cell]:
@@ -152,14 +152,17 @@ def _ready_tone(service: ServiceStatus) -> Tone:
 
 def _signal_cells(signals: Signals | None) -> dict[str, Cell]:
     if signals is None:
-        return {name: Cell(NONE, Tone.OFF) for name in ("rate", "errors", "p50", "p99")}
+        return {name: Cell(NONE, Tone.OFF) for name in ("rate", "errors", *_QUANTILES)}
     busy = signals.requests_per_second > 0
     return {
         "rate": Cell(rate(signals.requests_per_second), Tone.PLAIN if busy else Tone.OFF),
         "errors": Cell(percent(signals.error_ratio), _error_tone(signals)) if busy else Cell(NONE, Tone.OFF),
-        "p50": Cell(milliseconds(signals.p50), Tone.PLAIN if signals.p50 is not None else Tone.OFF),
-        "p99": Cell(milliseconds(signals.p99), Tone.PLAIN if signals.p99 is not None else Tone.OFF),
+        **{name: _quantile(getattr(signals, name)) for name in _QUANTILES},
     }
+
+
+def _quantile(value: float | None) -> Cell:
+    return Cell(milliseconds(value), Tone.PLAIN if value is not None else Tone.OFF)
 
 
 def _error_tone(signals: Signals) -> Tone:

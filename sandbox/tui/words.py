@@ -133,6 +133,11 @@ def shares(parts: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {part / total * 100:.0f}%" for name, part in parts.items())
 
 
+def counted(count: float, one: str) -> str:
+    """With the thing's name: "1 hop", "2 hops"."""
+    return f"{count:,g} {one}" if count == 1 else f"{count:,g} {one}s"
+
+
 def clock(epoch: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(epoch))
 
@@ -152,7 +157,7 @@ def overall(status: ProjectStatus, firing: int = 0, failing: int = 0) -> tuple[s
     if firing:
         return f"✗ {firing} {'alert' if firing == 1 else 'alerts'}", Tone.BAD
     if failing:
-        return f"✗ {failing} of {len(tones)} failing", Tone.BAD
+        return f"✗ {failing} with errors", Tone.BAD
     if Tone.BUSY in tones:
         return f"◐ {tones.count(Tone.GOOD)} of {wanted} healthy", Tone.BUSY
     if not wanted:

@@ -120,7 +120,7 @@ def test_the_background_traffic(bakery: FakeControl, capsys: Output) -> None:
     assert main(["load", "--trickle", "off"]) == 0
 
     assert capsys.readouterr().out.splitlines() == [
-        "the background traffic is on: 1 requests a second, GET http://storefront.localhost:8080/",
+        "the background traffic is on: 1 request a second, GET http://storefront.localhost:8080/",
         "the background traffic is off",
     ]
     assert bakery.load.wishes[0] == TrickleWish(on=True, path="/buns", method="POST")

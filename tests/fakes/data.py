@@ -97,7 +97,9 @@ def project(
 
 
 def signals(rate: float = 12.5, errors: float = 0.0, p50: float | None = 3.2, p99: float | None = 18.0) -> Signals:
-    return Signals(window=10.0, requests_per_second=rate, errors_per_second=errors, p50=p50, p99=p99)
+    """P95 is halfway between the others."""
+    p95 = None if p50 is None or p99 is None else (p50 + p99) / 2
+    return Signals(window=10.0, requests_per_second=rate, errors_per_second=errors, p50=p50, p95=p95, p99=p99)
 
 
 def telemetry() -> TelemetrySnapshot:

@@ -76,3 +76,11 @@ def test_the_key_that_undoes_is_named_with_what_it_undoes() -> None:
 
     assert any(text.startswith("u undoes revision 3, of ") and text.endswith("pantry: changed") for text in said)
     assert not any("undoes" in text for text, _ in diagnosis_lines(a_diagnosis("fault_injected")))
+
+
+def test_the_way_to_the_cause_is_told_once() -> None:
+    found = a_diagnosis("fault_injected")
+
+    assert "mill → pantry" in [text for text, _ in diagnosis_lines(found)]
+    told = replace(found, summary="it is so (mill → pantry)")
+    assert sum("mill → pantry" in text for text, _ in diagnosis_lines(told)) == 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
-from sandbox.control import Alert, AlertState, Change, EditAction, ExecSpec, Origin, TrafficState
+from sandbox.control import Alert, AlertState, Change, ChangeResult, EditAction, ExecSpec, Origin, TrafficState
 from sandbox.errors import ConflictError, SandboxError, UsageError
 from sandbox.tui.app import SandboxApp, TuiResult
 from sandbox.tui.cockpit import Examined, Remembered
@@ -244,6 +245,26 @@ async def test_from_the_page_to_its_log_and_its_traces() -> None:
 # --- steering -----------------------------------------------------------------------------------------------------
 
 
+async def test_a_preview_says_nothing_of_fields_that_have_changed_since() -> None:
+    control = scene.control()
+    change, gate = control.traffic.change, asyncio.Event()
+    gate.set()
+
+    async def slow(wanted: Change) -> ChangeResult:
+        await gate.wait()
+        return await change(wanted)
+
+    control.traffic.change = slow  # type: ignore[method-assign,assignment]
+    async with on_stage(control) as stage:
+        await stage.press("f")
+        await stage.reads("+    - fault")
+        gate.clear()
+        await stage.press("1")
+        await stage.until(lambda: "- fault" not in stage.text() and "…" in stage.text())
+        gate.set()
+        await stage.reads("+    - fault")
+
+
 async def test_a_fault_in_three_keys_shown_before_it_is_made() -> None:
     control = a_control()
     async with on_stage(control) as stage:
@@ -418,7 +439,7 @@ async def test_without_rules_the_traffic_says_so() -> None:
 async def test_g_sends_a_little_traffic_and_ends_it() -> None:
     async with on_stage(a_control()) as stage:
         await stage.press("g")
-        await stage.reads("requests a second to")
+        await stage.reads("1 request a second to")
         await stage.press("g")
         await stage.reads("no more background traffic")
 

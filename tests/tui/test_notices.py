@@ -120,7 +120,7 @@ def test_silenced_and_pending_alerts_ring_nothing() -> None:
 
 def test_the_title_is_written_when_it_changes() -> None:
     attention, picture = Attention(), a_picture()
-    assert attention.title(picture) == "bakery: ✗ 2 of 6 failing"
+    assert attention.title(picture) == "bakery: ✗ 2 with errors"
     picture.telemetry = replace(scene.telemetry(), services={})
     assert attention.title(picture) == "bakery: ● healthy"
     assert attention.title(picture) is None

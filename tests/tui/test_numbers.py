@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from sandbox.control import InstanceUsage, Metric, MetricsAnswer, Series
-from sandbox.tui.numbers import Trend, Used, newest, reloads, shares, trends, used
+from sandbox.tui.numbers import Trend, Used, reloads, shares, trends, used
 from tests.fakes import data, scene
 
 
@@ -23,17 +23,11 @@ def test_trends_are_by_callee() -> None:
         step=5.0,
         series=(
             Series(metric=Metric.REQUESTS, labels={"callee": "orders"}, values=(1.0, 2.0)),
-            Series(metric=Metric.P95, labels={"callee": "orders"}, values=(30.0, None)),
             Series(metric=Metric.REQUESTS, labels={}, values=(9.0,)),
         ),
     )
 
-    assert trends(answer) == {"orders": Trend((1.0, 2.0), 30.0)}
-
-
-def test_a_number_that_is_long_gone_is_none() -> None:
-    assert newest((1.0, None, None)) is None
-    assert newest((None, 2.0)) == 2.0
+    assert trends(answer) == {"orders": Trend((1.0, 2.0))}
 
 
 def test_what_instances_use_is_added_up() -> None:

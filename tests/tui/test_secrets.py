@@ -33,9 +33,10 @@ def test_the_rest_is_shown(name: str, value: str) -> None:
     assert shown(name, value) == value
 
 
-def test_ours_stand_first() -> None:
-    assert [row.key for row in rows({"A": "1", "SANDBOX_SERVICE": "x", "PORT": "1"})] == [
-        "PORT",
-        "SANDBOX_SERVICE",
-        "A",
-    ]
+def test_what_it_listens_on_and_whom_it_calls_stand_first() -> None:
+    theirs = {"ORDERS_URL": "http://127.0.0.1:1", "ORDERS_HOST": "127.0.0.1", "ORDERS_PORT": "1"}
+    ours = {"SANDBOX_SERVICE": "x", "HOST": "127.0.0.1", "PORT": "2"}
+    found = [row.key for row in rows({"A": "1", "DOCS_URL": "https://example.com/", **theirs, **ours})]
+
+    assert found[:4] == ["PORT", "HOST", "ORDERS_URL", "SANDBOX_SERVICE"]
+    assert found[4:] == ["ORDERS_HOST", "ORDERS_PORT", "A", "DOCS_URL"]

@@ -46,7 +46,7 @@ def test_the_cells_of_a_service() -> None:
     steamer = rows(CALM, data.telemetry())[0]  # its errors are trouble
 
     assert shown(steamer, "service", "status", "version", "ready") == ["steamer", "✗ failing 10 %", "v1, v2", "2/2"]
-    assert shown(steamer, "rate", "errors", "p50", "p99") == ["12", "10", "3ms", "220ms"]
+    assert shown(steamer, "rate", "errors", "p50", "p95", "p99") == ["12", "10", "3ms", "112ms", "220ms"]
     assert steamer.cells["errors"].tone is Tone.BAD
     assert steamer.cells["address"] == ("127.0.0.1:43121 +1", Tone.PLAIN, ":43121…")
 
@@ -55,8 +55,8 @@ def test_without_traffic_there_are_dashes_not_zeros() -> None:
     idle = replace(data.telemetry(), services={"orders": data.signals(rate=0.0, p50=None, p99=None)})
     store, orders, _ = rows(CALM, idle)
 
-    assert shown(store, "rate", "errors", "p50", "p99") == ["–", "–", "–", "–"]
-    assert shown(orders, "rate", "errors", "p50", "p99") == ["0", "–", "–", "–"]
+    assert shown(store, "rate", "errors", "p50", "p95", "p99") == ["–"] * 5
+    assert shown(orders, "rate", "errors", "p50", "p95", "p99") == ["0", *["–"] * 4]
 
 
 def test_opened_a_service_shows_its_instances_and_versions_without_any() -> None:

@@ -51,11 +51,11 @@ class LogsScreen(CockpitScreen):
         Binding("i", "level", "level"),
         Binding("s", "services", "services"),
         Binding("space", "pause", "pause"),
-        Binding("w", "wrap", "wrap"),
+        Binding("w", "wrap", "wrap", show=False),
         Binding("R", "regex", "regex", show=False),
         Binding("enter,T", "trace", "trace"),
         Binding("V", "select", "select", show=False),
-        Binding("c", "copy", "copy"),
+        Binding("c", "copy", "copy", show=False),
         Binding("E", "export", "export", show=False),
         Binding("escape", "back", "back", show=False),  # where the log itself has the focus, it takes it
     ]

@@ -80,8 +80,9 @@ class SteeringDialog(ModalScreen[str | None]):
 
     @work(exclusive=True, group="preview")
     async def look_ahead(self) -> None:
-        """Say what would change."""
+        """Say what would change; until that is known, nothing about what was wanted before."""
         preview = self.query_one(Preview)
+        preview.looking()
         try:
             result = await self.cockpit.control.traffic.change(self._change(dry_run=True))
             self._seen = result.against or None

@@ -19,7 +19,7 @@ from sandbox.tui.traces import bar_width, hops, span_lines, waterfall
 from sandbox.tui.widgets.detail import Detail
 from sandbox.tui.widgets.grid import Grid
 from sandbox.tui.widgets.line import Line
-from sandbox.tui.words import Tone, clock, milliseconds
+from sandbox.tui.words import Tone, clock, counted, milliseconds
 
 _EVERY = 2.0
 _BEFORE, _AFTER = 0.05, 0.3
@@ -89,7 +89,7 @@ class TraceScreen(CockpitScreen):
         self.query_one(Grid).rows = waterfall(trace, bar_width(self.size.width))
         start = min((span.start for span in trace.spans), default=0.0)
         end = max((span.start + span.duration for span in trace.spans), default=0.0)
-        parts = [trace.id, clock(start), milliseconds((end - start) * 1000), f"{len(trace.spans)} hops"]
+        parts = [trace.id, clock(start), milliseconds((end - start) * 1000), counted(len(trace.spans), "hop")]
         parts += [] if trace.complete else ["more may come"]
         self.query_one("#about", Line).said = (" · ".join(parts), Tone.PLAIN)
 

@@ -20,7 +20,7 @@ from sandbox.tui.traces import HELP, SUMMARIES, query, summary_rows
 from sandbox.tui.widgets.filterline import FilterLine
 from sandbox.tui.widgets.grid import Grid
 from sandbox.tui.widgets.line import Line
-from sandbox.tui.words import Tone
+from sandbox.tui.words import Tone, counted
 
 _EVERY = 2.0
 _ASKED = "traces"
@@ -96,7 +96,7 @@ class TracesScreen(CockpitScreen):
         self._describe()
 
     def _describe(self) -> None:
-        parts = [f"{len(self._found)} requests"]
+        parts = [counted(len(self._found), "request")]
         parts += ["only failed ones"] if self._base.errors else []
         parts += ["slowest first"] if self._base.slowest else []
         parts += ["standing still: space goes on"] if self._standing else []

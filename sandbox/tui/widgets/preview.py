@@ -20,6 +20,9 @@ class Preview(Detail):
     Preview { max-height: 16; min-height: 3; }
     """
 
+    def looking(self) -> None:
+        self.say("what would change", [("…", Tone.OFF)])
+
     def result(self, result: ChangeResult) -> None:
         if not result.diff:
             self.say("what would change", [("nothing: it is so already", Tone.OFF)])
