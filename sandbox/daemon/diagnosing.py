@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sandbox.control import (
@@ -21,10 +22,11 @@ from sandbox.daemon import numbers
 from sandbox.diagnosis import EdgeNumbers, Evidence, diagnose
 from sandbox.diagnosis.diagnose import is_url
 from sandbox.errors import NotFoundError, SandboxError
-from sandbox.events import Bus
+from sandbox.events import Bus, Event
 from sandbox.model import Project, TrafficPolicy
 from sandbox.supervisor import culprit
 from sandbox.supervisor.evidence import Printed
+from sandbox.telemetry.alerts.fresh import since_change
 
 _T = TypeVar("_T")
 
@@ -36,6 +38,9 @@ _PAST_UNTIL = 300.0
 """Seconds ago at which the past ends that the present is compared with."""
 
 _FEWEST = 100  # requests in it
+
+_FEWEST_SINCE = 20
+"""Requests on an edge since a change from which its numbers are those since then."""
 
 _TRACE_ID = frozenset("0123456789abcdef")
 _LEAST_OF_A_TRACE = 4
@@ -85,11 +90,11 @@ class Diagnosing(DiagnosisControl):
                 missing.append(f"{what}: not known ({error})")
                 return otherwise
 
-        edges = await tried("numbers", self._edges(now), ())
+        events = tuple(event for event in sources.bus.history() if now - event.at <= PAST)
+        edges = await tried("numbers", self._edges(events, now), ())
         past = await tried("numbers of before", self._past(now), {})
         usage = await tried("usage", self._usage(), ())
         project, status = sources.project(), sources.status()
-        events = tuple(event for event in sources.bus.history() if now - event.at <= PAST)
         return Evidence(
             at=now,
             status=status,
@@ -103,25 +108,33 @@ class Diagnosing(DiagnosisControl):
             usage=usage,
             errors=self._errors(status, project, {edge.callee for edge in edges}, now),
             trace=trace,
-            looked_at=_looked_at(status, len(events), edges, project),
+            looked_at=_looked_at(status, events, edges, project, now),
             missing=tuple(missing),
         )
 
-    async def _edges(self, now: float) -> tuple[EdgeNumbers, ...]:
+    async def _edges(self, events: Iterable[Event], now: float) -> tuple[EdgeNumbers, ...]:
+        """Of the last minute; of those that were asked enough since the last change, of the time since."""
+        found = {edge.name: edge for edge in await self._minute(now)}
+        if (since := since_change(events, now, SECONDS)) is not None:
+            fewest = _FEWEST_SINCE / (since.end - since.start)
+            fresh = await self._since(since.start, since.end)
+            found |= {edge.name: edge for edge in fresh if edge.rate(Metric.REQUESTS) >= fewest}
+        return tuple(found.values())
+
+    async def _since(self, start: float, end: float) -> tuple[EdgeNumbers, ...]:
+        wanted = (*numbers.RATES, Metric.P50, Metric.P99)
+        ask = partial(numbers.between, self._sources.metrics(), start=start, end=end)
+        found = await ask(numbers.EDGE, wanted=wanted)
+        flags = _by_edge(await ask((*numbers.EDGE, "flag"), wanted=(Metric.REQUESTS,)))
+        codes = _by_edge(await ask((*numbers.EDGE, "code"), wanted=(Metric.REQUESTS,)))
+        return _edge_numbers({(caller, callee): values for (caller, callee), values in found.items()}, flags, codes)
+
+    async def _minute(self, now: float) -> tuple[EdgeNumbers, ...]:
         metrics = self._sources.metrics()
         found = await numbers.edges(metrics, now=now, seconds=SECONDS)
         flags = await numbers.shares(metrics, "flag", now=now, seconds=SECONDS)
         codes = await numbers.shares(metrics, "code", now=now, seconds=SECONDS)
-        return tuple(
-            EdgeNumbers(
-                caller=caller,
-                callee=callee,
-                values=values,
-                flags={flag: rate for flag, rate in flags.get((caller, callee), {}).items() if flag not in _NO_FLAG},
-                codes=codes.get((caller, callee), {}),
-            )
-            for (caller, callee), values in found.items()
-        )
+        return _edge_numbers(found, flags, codes)
 
     async def _past(self, now: float) -> Mapping[str, float]:
         """p99 by service, of those that were asked enough."""
@@ -154,6 +167,31 @@ class Diagnosing(DiagnosisControl):
         return found
 
 
+def _by_edge(found: Mapping[numbers.Labels, numbers.Numbers]) -> Mapping[numbers.Edge, Mapping[str, float]]:
+    by_edge: dict[numbers.Edge, dict[str, float]] = {}
+    for (caller, callee, label), values in found.items():
+        if rate := values.get(Metric.REQUESTS):
+            by_edge.setdefault((caller, callee), {})[label] = rate
+    return by_edge
+
+
+def _edge_numbers(
+    found: Mapping[numbers.Edge, numbers.Numbers],
+    flags: Mapping[numbers.Edge, Mapping[str, float]],
+    codes: Mapping[numbers.Edge, Mapping[str, float]],
+) -> tuple[EdgeNumbers, ...]:
+    return tuple(
+        EdgeNumbers(
+            caller=edge[0],
+            callee=edge[1],
+            values=values,
+            flags={flag: rate for flag, rate in flags.get(edge, {}).items() if flag not in _NO_FLAG},
+            codes=codes.get(edge, {}),
+        )
+        for edge, values in found.items()
+    )
+
+
 def _folders(project: Project, service: str, version: str) -> Sequence[str]:
     try:
         build = project.services[service].version(version).build
@@ -162,12 +200,16 @@ def _folders(project: Project, service: str, version: str) -> Sequence[str]:
     return (*((str(build.context),) if build is not None else ()), str(project.root), *_IN_CONTAINERS)
 
 
-def _looked_at(status: ProjectStatus, events: int, edges: Sequence[EdgeNumbers], project: Project) -> tuple[str, ...]:
+def _looked_at(
+    status: ProjectStatus, events: Sequence[Event], edges: Sequence[EdgeNumbers], project: Project, now: float
+) -> tuple[str, ...]:
     instances = sum(len(service.instances) for service in status.services)
+    changed = since_change(events, now, SECONDS) is not None
+    since = ", since the last change where that is enough" if changed else ""
     return (
         f"the status of {_many(len(status.services), 'service')} and {_many(instances, 'instance')}",
-        f"numbers of {_many(len(edges), 'edge')} in the last {SECONDS:.0f} s",
-        f"{_many(events, 'event')} of the last {PAST / 60:.0f} minutes",
+        f"numbers of {_many(len(edges), 'edge')} in the last {SECONDS:.0f} s{since}",
+        f"{_many(len(events), 'event')} of the last {PAST / 60:.0f} minutes",
         _many(len(project.traffic), "traffic policy", "traffic policies"),
         "what the services printed in the last minute",
     )

@@ -47,13 +47,13 @@ class Since:
     services: frozenset[str] | None
 
 
-def since_change(events: Iterable[Event], now: float) -> Since | None:
-    """None when nothing changed lately, or only just now."""
+def since_change(events: Iterable[Event], now: float, longest: float = LONGEST) -> Since | None:
+    """None when nothing changed lately, or only just now. longest: seconds that are looked back."""
     changes = [event for event in events if event.kind in _CHANGES and now - event.at < LOOKS_BACK]
     if not changes:
         return None
     settled = math.ceil(max(event.at for event in changes) + _UNDER_WAY)
-    start = max(float(settled), now - LONGEST)
+    start = max(float(settled), now - longest)
     if now - start < _SHORTEST:
         return None
     named = [event.service for event in changes]
