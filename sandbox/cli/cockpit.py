@@ -54,6 +54,8 @@ def attach(options: Namespace) -> int:
 
         asyncio.run(bring_down(project.paths))
         print("stopped; nothing is left running")
+    elif result.value == "ended":
+        print("it was stopped meanwhile. Start it again: sandbox up")
     else:
         print("it keeps running. Look again: sandbox attach · stop it: sandbox down")
     return ExitCode.OK

@@ -250,6 +250,8 @@ def _screen(plan: Plan, started_here: bool) -> int:
     if result is TuiResult.DOWN:
         asyncio.run(bring_down(plan.paths))
         print(f"{plan.project.name} is stopped; nothing is left running")
+    elif result is TuiResult.ENDED:
+        print(f"{plan.project.name} was stopped meanwhile. Start it again: sandbox up")
     else:
         print(f"{plan.project.name} keeps running. Look again: {plan.again} · stop it: sandbox down{plan.which}")
     return ExitCode.OK

@@ -33,9 +33,11 @@ from sandbox.tui.themes import OWN, THEMES, following
 
 
 class TuiResult(Enum):
-    """How the user left. Everything still runs; with DOWN they asked for its end, which is the caller's to bring."""
+    """How the user left. With QUIT everything still runs; with DOWN they asked for its end, which is the caller's to
+    bring; with ENDED somebody else brought it."""
 
     QUIT = "quit"
+    ENDED = "ended"
     DOWN = "down"
 
 
@@ -99,12 +101,13 @@ class SandboxApp(Going):
 
     def on_status_arrived(self, message: StatusArrived) -> None:
         self.picture.status = message.status
-        self.picture.away = ""
+        self.picture.away, self.picture.ended = "", False
         self.cockpit.orders.heard()
         self._show()
 
     def on_telemetry_arrived(self, message: TelemetryArrived) -> None:
-        self.picture.telemetry = message.telemetry
+        if not self.picture.ended:
+            self.picture.telemetry = message.telemetry
         self._show()
 
     def on_events_arrived(self, message: EventsArrived) -> None:
@@ -112,11 +115,13 @@ class SandboxApp(Going):
         self._show()
 
     def on_alerts_arrived(self, message: AlertsArrived) -> None:
-        self.picture.alerts = message.alerts
+        if not self.picture.ended:
+            self.picture.alerts = message.alerts
         self._show()
 
     def on_diagnosis_arrived(self, message: DiagnosisArrived) -> None:
-        self.picture.diagnosis = message.diagnosis
+        if not self.picture.ended:
+            self.picture.diagnosis = message.diagnosis
         self._show()
 
     def on_traffic_arrived(self, message: TrafficArrived) -> None:
@@ -125,6 +130,8 @@ class SandboxApp(Going):
 
     def on_supervisor_away(self, message: SupervisorAway) -> None:
         self.picture.away = message.reason
+        if message.ended is not None:
+            self.picture.end(message.ended)
         self._show()
 
     def _show(self) -> None:
@@ -177,7 +184,7 @@ class SandboxApp(Going):
             screen.give(orders.restart(found) if order == "restart" else orders.stop_or_start(found))
 
     def action_leave(self) -> None:
-        self.exit(TuiResult.QUIT)
+        self.exit(TuiResult.ENDED if self.picture.ended else TuiResult.QUIT)
 
     @work
     async def action_ask_for_down(self) -> None:

@@ -34,6 +34,8 @@ class Attention:
         status = picture.status
         if status is None:
             return "sandbox"
+        if picture.ended:
+            return f"■ {picture.away}"
         if picture.away:
             return f"▲ {status.project}: the supervisor is away"
         count = len(picture.firing)

@@ -15,12 +15,13 @@ from sandbox.control import (
     AlertState,
     DiagnosisControl,
     ProjectStatus,
+    Status,
     StatusControl,
     TelemetryControl,
     TrafficControl,
 )
 from sandbox.errors import NotRunningError, SandboxError
-from sandbox.events import Event
+from sandbox.events import Event, Kind
 from sandbox.tasks import Tasks
 from sandbox.tui.messages import (
     AlertsArrived,
@@ -40,6 +41,7 @@ TRAFFIC_EVERY = 2.0
 RETRY_AFTER = 1.0
 ABSENT_AFTER = 10.0
 """Seconds until a part that does not answer is asked again."""
+_TURNS = (Kind.PROJECT_STARTING, Kind.PROJECT_RECOVERED, Kind.PROJECT_STOPPING)
 _TOGETHER = 0.05
 """Seconds within which several events count as one piece of news."""
 
@@ -71,6 +73,8 @@ class Feed:
         self._events: list[Event] = []
         self._after = 0
         self._found = False  # whether a cause was told
+        self._project = "it"
+        self._ending = False  # whether somebody brings the project down, or has done so
 
     def open(self) -> None:
         self._tasks.spawn(self._ask_for_status(), name="ask for the status")
@@ -98,17 +102,31 @@ class Feed:
                 self._answered(await self._control.status())
                 pause = STATUS_EVERY
             except SandboxError as error:
-                self._post(SupervisorAway(_why(error)))
+                self._post(self._away(error))
                 pause = RETRY_AFTER
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
                 await asyncio.sleep(_TOGETHER)
 
     def _answered(self, status: ProjectStatus) -> None:
+        anew = status.supervisor_pid != self._supervisor
+        if self._ending and not anew:  # what is left of it says nothing to rely on
+            self._post(SupervisorAway(f"{self._project} is being stopped", Status.STOPPING))
+            return
+        self._project = status.project
         self._post(StatusArrived(status))
-        if status.supervisor_pid != self._supervisor:
+        if anew:
+            self._after = 0 if self._ending else self._after
+            self._ending = False
             self._supervisor = status.supervisor_pid
             self._listen_anew()
+
+    def _away(self, error: SandboxError) -> SupervisorAway:
+        if not isinstance(error, NotRunningError):
+            return SupervisorAway(f"{error}; {error.hint}" if error.hint else str(error))
+        if self._ending:
+            return SupervisorAway(f"{self._project} was stopped · sandbox up starts it", Status.STOPPED)
+        return SupervisorAway("the supervisor is away; trying again")
 
     # --- numbers ------------------------------------------------------------------------------------------------
 
@@ -152,7 +170,7 @@ class Feed:
     # --- events -------------------------------------------------------------------------------------------------
 
     def _listen_anew(self) -> None:
-        """A new supervisor goes on counting where the old one ended."""
+        """A new supervisor goes on counting where the old one ended, unless everything was stopped in between."""
         if self._listening is not None:
             self._listening.cancel()
         self._listening = self._tasks.spawn(self._listen(), name="listen to events")
@@ -167,6 +185,8 @@ class Feed:
             await asyncio.sleep(RETRY_AFTER)
 
     def _collect(self, event: Event) -> None:
+        if event.kind in _TURNS:
+            self._ending = event.kind is Kind.PROJECT_STOPPING
         self._events.append(event)
         if len(self._events) == 1:
             asyncio.get_running_loop().call_later(_TOGETHER, self._tell)
@@ -175,9 +195,3 @@ class Feed:
         self._post(EventsArrived(tuple(self._events)))
         self._events.clear()
         self.hurry()
-
-
-def _why(error: SandboxError) -> str:
-    if isinstance(error, NotRunningError):
-        return "the supervisor is away; trying again"
-    return f"{error}; {error.hint}" if error.hint else str(error)

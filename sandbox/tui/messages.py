@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from sandbox.control import Alert, Diagnosis, EditAction, ProjectStatus, TelemetrySnapshot, TrafficState
+from sandbox.control import Alert, Diagnosis, EditAction, ProjectStatus, Status, TelemetrySnapshot, TrafficState
 from sandbox.events import Event
 
 # --- what is heard ------------------------------------------------------------------------------------------------
@@ -53,11 +53,15 @@ class TrafficArrived(Message):
 
 
 class SupervisorAway(Message):
-    """It does not answer; the feed tries again until it does (`StatusArrived`)."""
+    """It does not answer; the feed tries again until it does (`StatusArrived`).
 
-    def __init__(self, reason: str) -> None:
+    ended: STOPPING or STOPPED where somebody brought the project down; None where its services may still run.
+    """
+
+    def __init__(self, reason: str, ended: Status | None = None) -> None:
         super().__init__()
         self.reason = reason
+        self.ended = ended
 
 
 # --- where to go --------------------------------------------------------------------------------------------------

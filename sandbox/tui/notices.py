@@ -20,7 +20,7 @@ def notices(picture: Picture, now: float) -> dict[str, Said]:
     """By the name of the line; an empty text for what is not the case."""
     status = picture.status
     return {
-        "away": (f"▲ {picture.away}" if picture.away else "", Tone.BUSY),
+        "away": (f"{'■' if picture.ended else '▲'} {picture.away}" if picture.away else "", Tone.BUSY),
         "watch": (words.watch(status.watch) if status else "", Tone.BUSY),
         "warning": (words.warning(status) if status else "", Tone.BUSY),
         "alert": alert_line(picture),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from sandbox.control import (
     Alert,
@@ -36,6 +37,19 @@ class Picture:
         self.diagnosis: Diagnosis | None = None  # of whatever is worst, while alerts fire
         self.events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self.away = ""
+        self.ended = False  # somebody brought the project down; nothing of it runs, or soon will
+
+    def end(self, how: Status) -> None:
+        """Somebody brings it down: nothing that was said of what ran holds any more. how: STOPPING | STOPPED."""
+        self.ended = True
+        self.alerts, self.diagnosis = (), None
+        if self.status is not None:
+            services = tuple(
+                replace(one, status=how, reason=None, instances=(), ready=0, passed_over=()) for one in self.services
+            )
+            self.status = replace(self.status, services=services, warnings=())
+        if self.telemetry is not None:
+            self.telemetry = replace(self.telemetry, services={}, edges=())
 
     @property
     def informed(self) -> bool:

@@ -321,6 +321,31 @@ async def test_an_absent_supervisor_is_told_and_found_again() -> None:
         await stage.until(lambda: "is away" not in stage.text())
 
 
+async def test_what_somebody_else_stopped_is_not_called_away_and_leaving_says_so() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        control.publish(Event(kind=Kind.PROJECT_STOPPING, message="everything is being stopped", at=data.NOW))
+        await stage.reads("■ bakery is being stopped", "◌ stopping")
+        control.failures["status"] = NotRunningError("is not running")
+        stage.app.cockpit.hurry()
+        await stage.reads("■ bakery was stopped · sandbox up starts it", "■ stopped")
+        assert "●" not in stage.text().split("─")[0]
+        await stage.press("q")
+    assert stage.app.return_value is TuiResult.ENDED
+
+
+async def test_what_is_started_again_is_found_again() -> None:
+    control = a_control()
+    async with on_stage(control) as stage:
+        control.publish(Event(kind=Kind.PROJECT_STOPPING, message="everything is being stopped", at=data.NOW))
+        await stage.reads("■ bakery is being stopped")
+        control.statuses[0] = replace(control.statuses[0], supervisor_pid=5000)
+        control.publish(Event(kind=Kind.PROJECT_STARTING, message="bakery starts", at=data.NOW))
+        await stage.until(lambda: "being stopped" not in stage.text().split("─")[0] and "● healthy" in stage.text())
+        await stage.press("q")
+    assert stage.app.return_value is TuiResult.QUIT
+
+
 async def test_without_any_answer_it_says_what_it_does() -> None:
     control = a_control()
     control.failures["status"] = NotRunningError("is not running")
