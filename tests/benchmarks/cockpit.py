@@ -140,9 +140,9 @@ def keys(rounds: int) -> dict[str, list[float]]:
         terminal.rest(3.0)
         on_and_off = ((" ", "stands still"), (" ", "all services · [0-9,]+ lines"))
         pauses = [terminal.type(*on_and_off[turn % 2]) for turn in range(rounds)]
-        terminal.type("2", "1 caller")
+        terminal.type("2", "no callers")
         terminal.rest(3.0)
-        along = (("j", "service-02 · [0-9]"), ("k", "1 caller"))
+        along = (("jj", "service-00 · 1 caller"), ("kk", "no callers"))
         walks = [terminal.type(*along[turn % 2]) for turn in range(rounds)]
         return {"overview, the next service": moves, "log, pause and follow": pauses, "map, along an edge": walks}
     finally:
