@@ -70,6 +70,26 @@ def diagnosis_lines(diagnosis: Diagnosis, undone: Revision | None = None) -> lis
     return lines
 
 
+def why_lines(
+    diagnosis: Diagnosis, firing: Iterable[Alert], asked: str | None = None, undone: Revision | None = None
+) -> list[Said]:
+    """What `diagnosis_lines` says; but of an alert that still stands where nothing is to be seen any more, first that.
+
+    firing: worst first. asked: the service it is about; None for whatever is worst.
+    """
+    alert = next((one for one in firing if asked is None or asked in one.subject.split()), None)
+    if alert is None or not diagnosis.healthy:
+        return diagnosis_lines(diagnosis, undone)
+    (message, tone), *facts = alert_lines(alert)
+    return [
+        (f"✗ {alert.subject}: {message}", tone),
+        *facts,
+        ("", Tone.PLAIN),
+        (f"now: {diagnosis.summary}", Tone.PLAIN),
+        *diagnosis_lines(diagnosis)[1:],
+    ]
+
+
 def _summary(diagnosis: Diagnosis) -> Said:
     return (f"● {diagnosis.summary}", Tone.GOOD) if diagnosis.healthy else (f"✗ {diagnosis.summary}", Tone.BAD)
 

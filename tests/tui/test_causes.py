@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sandbox.control import Cause, Confidence, Diagnosis, Edge, Origin, Revision, TelemetrySnapshot
-from sandbox.tui.causes import diagnosis_lines, undone_by
-from tests.fakes import data
+from sandbox.tui.causes import diagnosis_lines, undone_by, why_lines
+from tests.fakes import data, scene
 
 NEWEST = Revision(number=3, at=100.0, origin=Origin.CLI, why="", summary="pantry: changed", services=("pantry",))
 
@@ -84,3 +84,18 @@ def test_the_way_to_the_cause_is_told_once() -> None:
     assert "mill → pantry" in [text for text, _ in diagnosis_lines(found)]
     told = replace(found, summary="it is so (mill → pantry)")
     assert sum("mill → pantry" in text for text, _ in diagnosis_lines(told)) == 1
+
+
+def test_an_alert_that_still_stands_is_not_contradicted_where_nothing_is_to_be_seen_any_more() -> None:
+    alert = replace(
+        scene.alerts()[0],
+        message="20 % of requests fail; nothing since",
+        evidence=("nothing to measure for 42 s",),
+    )
+    well = Diagnosis(target="pantry", healthy=True, summary="nothing is wrong that could be seen", causes=())
+    said = [text for text, _ in why_lines(well, [alert], "pantry")]
+
+    assert said[:2] == ["✗ pantry: 20 % of requests fail; nothing since", "· nothing to measure for 42 s"]
+    assert said[-1] == "now: nothing is wrong that could be seen"
+    assert why_lines(well, [alert])[0] == why_lines(well, [alert], "pantry")[0]
+    assert why_lines(well, [alert], "mill") == why_lines(well, []) == diagnosis_lines(well)

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from sandbox.control import Diagnosis, Finding
-from sandbox.tui.causes import FINDINGS, diagnosis_lines, finding_rows
+from sandbox.tui.causes import FINDINGS, finding_rows, why_lines
 from sandbox.tui.cockpit import Cockpit, Examined
 from sandbox.tui.questions import Question
 from sandbox.tui.screens.base import CockpitScreen
@@ -62,7 +62,7 @@ class DoctorScreen(CockpitScreen):
         self._show()
 
     def _take_causes(self, diagnosis: Diagnosis) -> None:
-        self.query_one(Detail).say("why", diagnosis_lines(diagnosis))
+        self.query_one(Detail).say("why", why_lines(diagnosis, self.cockpit.picture.firing))
 
     def _show(self) -> None:
         self.query_one(Grid).rows = finding_rows((*self._rules, *self._machine))

@@ -13,7 +13,7 @@ from textual.widgets import ContentSwitcher
 
 from sandbox.control import Diagnosis, ExecSpec, LogLine, Metric, MetricsAnswer, MetricsQuery, ServiceStatus
 from sandbox.tui import chart, eventlist, rules, secrets, words
-from sandbox.tui.causes import diagnosis_lines
+from sandbox.tui.causes import why_lines
 from sandbox.tui.cockpit import Cockpit
 from sandbox.tui.condition import detail
 from sandbox.tui.logstream import Choice, LogStream
@@ -209,7 +209,7 @@ class ServiceScreen(CockpitScreen):
         self.query_one("#environment", Grid).rows = secrets.rows(spec.environment or {})
 
     def _take_causes(self, diagnosis: Diagnosis) -> None:
-        self.query_one("#why", Detail).say("", diagnosis_lines(diagnosis))
+        self.query_one("#why", Detail).say("", why_lines(diagnosis, self.cockpit.picture.firing, self.service))
 
     def _begin_log(self) -> None:
         self._reloads = ReloadLines(self.service)

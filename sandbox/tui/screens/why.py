@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from sandbox.control import Revision
 from sandbox.errors import SandboxError
-from sandbox.tui.causes import Said, diagnosis_lines, undone_by
+from sandbox.tui.causes import Said, undone_by, why_lines
 from sandbox.tui.cockpit import Cockpit
 from sandbox.tui.hints import CLOSE, hints
 from sandbox.tui.messages import OpenRollback, OpenService
@@ -77,7 +77,7 @@ class WhyScreen(ModalScreen[None]):
         picture = self._cockpit.picture
         newest = None if picture.looks_only else await self._newest()
         self._undone = undone_by(newest, diagnosis, picture.telemetry)
-        self._say(diagnosis_lines(diagnosis, self._undone))
+        self._say(why_lines(diagnosis, self._cockpit.picture.firing, self._asked, self._undone))
 
     async def _newest(self) -> Revision | None:
         try:
