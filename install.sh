@@ -300,7 +300,8 @@ run_tests() {
     step 'ruff format' ruff format --check || result=1
     step 'mypy' mypy || result=1
     say 'pytest'
-    [ $# -gt 0 ] || set -- -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+    workers=$(python -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))') # one more than cores: tests wait a lot
+    [ $# -gt 0 ] || set -- -n "$workers" --dist loadscope --no-loadscope-reorder
     python -m pytest "$@" || result=$?
     exit "$result"
 }
