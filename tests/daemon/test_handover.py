@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +15,14 @@ from sandbox.daemon.handover import hand_over, handed_over
 from sandbox.daemon.request import save_request
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
+from tests.runtime.home import project_paths
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> ProjectPaths:
-    paths = ProjectPaths(home=tmp_path / "home", id="shop-1a2b3c")
-    paths.create()
-    save_request(paths, UpRequest(files=("sandbox.yaml",)))
-    return paths
+def paths() -> Iterator[ProjectPaths]:
+    with project_paths() as paths:
+        save_request(paths, UpRequest(files=("sandbox.yaml",)))
+        yield paths
 
 
 @pytest.fixture
