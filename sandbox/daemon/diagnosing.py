@@ -127,7 +127,8 @@ class Diagnosing(DiagnosisControl):
         found = await ask(numbers.EDGE, wanted=wanted)
         flags = _by_edge(await ask((*numbers.EDGE, "flag"), wanted=(Metric.REQUESTS,)))
         codes = _by_edge(await ask((*numbers.EDGE, "code"), wanted=(Metric.REQUESTS,)))
-        return _edge_numbers({(caller, callee): values for (caller, callee), values in found.items()}, flags, codes)
+        by_edge = {(caller, callee): values for (caller, callee), values in found.items()}
+        return _edge_numbers(by_edge, flags, codes, start)
 
     async def _minute(self, now: float) -> tuple[EdgeNumbers, ...]:
         metrics = self._sources.metrics()
@@ -179,6 +180,7 @@ def _edge_numbers(
     found: Mapping[numbers.Edge, numbers.Numbers],
     flags: Mapping[numbers.Edge, Mapping[str, float]],
     codes: Mapping[numbers.Edge, Mapping[str, float]],
+    since: float | None = None,
 ) -> tuple[EdgeNumbers, ...]:
     return tuple(
         EdgeNumbers(
@@ -187,6 +189,7 @@ def _edge_numbers(
             values=values,
             flags={flag: rate for flag, rate in flags.get(edge, {}).items() if flag not in _NO_FLAG},
             codes=codes.get(edge, {}),
+            since=since,
         )
         for edge, values in found.items()
     )

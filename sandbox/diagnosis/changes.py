@@ -40,4 +40,4 @@ def _newest_reloads(evidence: Evidence) -> Iterator[Event]:
 def _words(evidence: Evidence, event: Event) -> str:
     files = ", ".join(event.reload.files) if event.reload else ""
     saved = f" with the save of {files}" if files else ""
-    return f"just before, {event.service} was reloaded{saved}, {ago(evidence.at - event.at)}"
+    return f"{event.service} was reloaded{saved}, {ago(evidence.at - event.at)}"

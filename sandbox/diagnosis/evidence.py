@@ -12,7 +12,7 @@ from sandbox.model import Objectives, TrafficPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeNumbers:
-    """Of one caller's requests to one service over the last minute. Missing: it is not known."""
+    """Of one caller's requests to one service over the last minute, or since a change. Missing: it is not known."""
 
     caller: str
     callee: str
@@ -20,6 +20,7 @@ class EdgeNumbers:
     flags: Mapping[str, float] = field(default_factory=dict)
     """Envoy's response flags → requests per second. Several of one request are one key: "UC,URX"."""
     codes: Mapping[str, float] = field(default_factory=dict)  # status codes, "503", "0" for none → requests per second
+    since: float | None = None  # seconds since the epoch that they are of; None: all of the last minute
 
     def rate(self, metric: Metric) -> float:
         return self.values.get(metric) or 0.0

@@ -42,11 +42,13 @@ def failing_paths(
     return {**paths_from(start, calls), **paths_from(start, ill)}
 
 
-def suffers(evidence: Evidence, service: str) -> bool:
-    """Whether requests to it, or to whoever calls it, directly or not, fail in the numbers."""
+def suffered(evidence: Evidence, service: str, until: float) -> bool:
+    """Whether requests to it, or to whoever calls it, directly or not, fail in numbers of before that time."""
     calls = callees(evidence)
     return any(
-        edge.share(Metric.ERRORS) > FAILS and service in paths_from(edge.callee, calls) for edge in evidence.edges
+        edge.share(Metric.ERRORS) > FAILS and service in paths_from(edge.callee, calls)
+        for edge in evidence.edges
+        if (evidence.at - evidence.seconds if edge.since is None else edge.since) < until
     )
 
 

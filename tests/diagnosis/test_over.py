@@ -90,9 +90,17 @@ def test_a_reload_just_before_is_told_of_what_fails_and_of_what_that_calls() -> 
     found = first(why("storefront", edge("gateway", "storefront", errors=5), events=(old, reloaded)))
 
     assert found.kind == "own_errors"
-    assert found.facts[-1] == "just before, pantry was reloaded with the save of pantry/app.py, 9 s ago"
-    assert not any("just before" in fact for fact in facts_of_pantry_after(old))
+    assert found.facts[-1] == "pantry was reloaded with the save of pantry/app.py, 9 s ago"
+    assert not any("was reloaded" in fact for fact in facts_of_pantry_after(old))
 
 
 def facts_of_pantry_after(reloaded: Event) -> tuple[str, ...]:
     return first(why("pantry", edge("steamer", "pantry", errors=5), events=(reloaded,))).facts
+
+
+def test_what_fails_in_numbers_of_after_it_does_not_come_of_a_stop_or_a_crash() -> None:
+    later = [replace(one, since=NOW - 10) for one in away()]
+    both = (*stop_and_start(50, 20), replace(end(40), service="steamer"))
+    found = [cause.kind for cause in why("storefront", *later, events=both).causes]
+
+    assert found == ["broken_connections"]

@@ -6,7 +6,7 @@ import re
 
 from sandbox.control import Cause, Confidence, ServiceStatus, Status
 from sandbox.diagnosis.evidence import Evidence
-from sandbox.diagnosis.graph import suffers
+from sandbox.diagnosis.graph import suffered
 from sandbox.diagnosis.words import ago
 from sandbox.events import Event, Kind
 
@@ -84,7 +84,9 @@ def _is_history(evidence: Evidence, end: Event) -> bool:
         return True
     age = evidence.at - end.at
     fresh = age <= _WELL_AFTER and _reloaded_since(evidence, end) is None
-    return not fresh and (age > evidence.seconds or not suffers(evidence, end.service or ""))
+    healthy = evidence.newest(Kind.INSTANCE_HEALTHY, service=end.service)
+    away_until = max(end.at, healthy.at if healthy else 0.0)
+    return not fresh and not suffered(evidence, end.service or "", away_until)
 
 
 def _was_of_a_reload(evidence: Evidence, end: Event) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.control import Cause, Confidence, InstanceStatus, ServiceStatus, Status
 from sandbox.diagnosis.evidence import Evidence
-from sandbox.diagnosis.graph import suffers
+from sandbox.diagnosis.graph import suffered
 from sandbox.diagnosis.words import ago, clock
 from sandbox.events import Event, Kind
 
@@ -33,7 +33,7 @@ def stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
 def was_stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
     """By a person, and started again: the numbers still have what failed meanwhile."""
     stop = _newest_stop(evidence, service.name)
-    if not service.ready or stop is None or not suffers(evidence, service.name):
+    if not service.ready or stop is None:
         return None
     end = evidence.newest(Kind.INSTANCE_BACKOFF, Kind.INSTANCE_FAILED, service=service.name)
     if end is not None and end.at >= stop.at:
@@ -42,7 +42,7 @@ def was_stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
     if not healthy or any(one.id not in healthy for one in service.instances):
         return None  # some never stopped
     again = min(healthy.values())
-    if evidence.at - again > evidence.seconds:
+    if not suffered(evidence, service.name, again):
         return None
     return Cause(
         kind="was_stopped",
