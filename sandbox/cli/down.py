@@ -10,10 +10,10 @@ from argparse import Namespace
 from contextlib import suppress
 
 from sandbox.api.client import Client
-from sandbox.cli.project import find_project
+from sandbox.cli.project import KnownProject, find_project, known_projects
 from sandbox.errors import NotRunningError, SandboxError
 from sandbox.files import remove_unfinished
-from sandbox.paths import ProjectPaths
+from sandbox.paths import ProjectPaths, sandbox_home
 from sandbox.runtime.client import answers, shut_down
 from sandbox.runtime.sweep import sweep
 
@@ -28,7 +28,7 @@ _POLL = 0.02
 
 
 def run(options: Namespace) -> int:
-    project = find_project(options)
+    project = _project(options)
     was_running = asyncio.run(bring_down(project.paths))
     if options.purge:
         purge(project.paths)
@@ -37,6 +37,18 @@ def run(options: Namespace) -> int:
     if options.purge:
         print("its ports, logs and installed dependencies are forgotten")
     return 0
+
+
+def _project(options: Namespace) -> KnownProject:
+    """NotRunningError; with --purge it names those that are stopped, of which there is still something to forget."""
+    try:
+        return find_project(options)
+    except NotRunningError as error:
+        stopped = [one.paths.id for one in known_projects(sandbox_home()) if not one.running] if options.purge else []
+        if not stopped:
+            raise
+        hint = f"stopped: {', '.join(stopped)}; forget one with: sandbox down --purge --project {stopped[0]}"
+        raise NotRunningError(error.message, place=error.place, hint=hint) from None
 
 
 async def bring_down(paths: ProjectPaths) -> bool:

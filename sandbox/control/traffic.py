@@ -218,6 +218,7 @@ class Explanation:
 class Saved:
     file: str | None  # that was written; None: it says so already
     services: tuple[str, ...]  # whose policy it now says
+    faults: tuple[Finding, ...] = ()  # that it now says as well
 
 
 class TrafficControl(Protocol):

@@ -26,7 +26,7 @@ _LOGS = "Try: sandbox logs %METADATA(CLUSTER:sandbox:service)%"
 # Envoy's response flags: the first entry that holds one of the flags of the request speaks. Each costs 1.5 KB in every
 # listener.
 _SENTENCES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("UH",), f"{_WHO} has no ready instance. Try: sandbox ps"),
+    (("UH",), f"{_WHO} has no ready instance. Try: sandbox why %METADATA(CLUSTER:sandbox:service)%"),
     (("UT", "SI"), f"{_WHO} took longer than its time limit. {_LOGS}"),
     (("UF", "UC", "UR", "LR", "UPE"), f"{_WHO} refused the connection or broke off before it had answered. {_LOGS}"),
 )

@@ -83,6 +83,7 @@ def _scenes(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, 
             known=known.get(key, ()),
             may_begin=waits_for(key.service, desired, state) is None,
             now=now,
+            by_hand=key.service in desired.wishes.stopped,
         )
 
 

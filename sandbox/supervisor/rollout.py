@@ -57,6 +57,11 @@ class Scene:
     known: Sequence[InstanceState]
     may_begin: bool  # what it depends on is there
     now: float
+    by_hand: bool = False  # a person stopped the service
+
+    @property
+    def unwanted(self) -> str:
+        return "was stopped by hand" if self.by_hand else "is no longer wanted"
 
     @property
     def fresh(self) -> list[InstanceState]:
@@ -101,7 +106,7 @@ def _surplus(scene: Scene) -> Iterator[Stop | Forget]:
     """More than wanted, the ill and the last ones first."""
     extra = len(scene.fresh) - scene.count
     for one in sorted(scene.fresh, key=_dispensable)[: max(0, extra)]:
-        yield Stop(one.id, "is no longer wanted") if one.status in LIVE else Forget(one.id)
+        yield Stop(one.id, scene.unwanted) if one.status in LIVE else Forget(one.id)
 
 
 def _retire(scene: Scene) -> Iterator[Stop]:
@@ -157,7 +162,7 @@ def _openings(scene: Scene) -> int:
 def _why(scene: Scene) -> Callable[[InstanceState], str]:
     def why(instance: InstanceState) -> str:
         if scene.count == 0:
-            return "is no longer wanted"
+            return scene.unwanted
         return "is restarted" if instance.generation < scene.generation else "its configuration changed"
 
     return why

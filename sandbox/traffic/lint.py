@@ -17,6 +17,7 @@ from sandbox.traffic import words
 from sandbox.traffic.matching import covers
 from sandbox.traffic.router import rule_name
 
+_NONE = TrafficPolicy()
 _EVERY_REQUEST = (Match(),)
 
 TOO_OFTEN = 10
@@ -59,6 +60,7 @@ def _of_service(name: str, policy: TrafficPolicy, mesh: Mesh) -> Iterator[Findin
         yield from _without_instances(place, rule, name, mesh)
         yield from _own_times(place, rule)
         yield from _faults(place, rule)
+        yield from _copies(place, rule, mesh.versions.get(name, ()))
 
 
 def _unreachable(name: str, policy: TrafficPolicy) -> Iterator[Finding]:
@@ -130,6 +132,24 @@ def _faults(place: str, rule: Rule) -> Iterator[Finding]:
             message=f"a fault is in force: {words.fault(rule.fault)}",
             hint=f"end it: sandbox traffic clear {service} fault",
         )
+
+
+def faults(policies: Mapping[str, TrafficPolicy], names: Sequence[str]) -> tuple[Finding, ...]:
+    """That are in force on these services."""
+    rules = ((name, rule, index) for name in names for index, rule in enumerate(policies.get(name, _NONE).rules))
+    return tuple(one for name, rule, index in rules for one in _faults(f"{name}, {rule_name(rule, index)}", rule))
+
+
+def _copies(place: str, rule: Rule, versions: Sequence[str]) -> Iterator[Finding]:
+    answering = {ref.version for ref in rule.backends if ref.weight > 0} or set(versions)
+    for mirror in rule.mirrors:
+        if answering == {mirror.version}:
+            yield Finding(
+                severity="warning",
+                place=place,
+                message=f"copies go to {mirror.version}, which answers these requests too and so gets them twice",
+                hint="name another version of it",
+            )
 
 
 # --- paths of calls ---------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox.cli import down
+from sandbox.cli.main import main
 from sandbox.daemon.request import keep_good
 from tests.cli.conftest import Place
 from tests.supervisor.build import a_project, a_service
@@ -41,3 +42,16 @@ def test_no_service_is_waited_for_for_ever(place: Place, monkeypatch: pytest.Mon
     down._wait_until_gone(paths)
 
     assert 0.2 <= time.monotonic() - began < 5
+
+
+def test_purge_without_one_that_runs_names_those_that_are_stopped(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped = place.started_once("hello").id
+
+    assert main(["down"]) == 3
+    assert stopped not in capsys.readouterr().err
+    assert main(["down", "--purge"]) == 3
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error == "error: no project is running"
+    assert hint == f"hint: stopped: {stopped}; forget one with: sandbox down --purge --project {stopped}"

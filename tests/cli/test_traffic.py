@@ -367,6 +367,11 @@ def test_saving(bakery: FakeControl, capsys: Output) -> None:
     assert traffic("save steamer") == 0
     assert capsys.readouterr().out == "✓ /app/sandbox.yaml says now what is in force of steamer\n"
 
+    fault = Finding(severity="info", place="steamer, rule 1", message="a fault is in force: 503", hint="end it")
+    bakery.traffic.faults = (fault,)
+    assert traffic("save steamer") == 0
+    assert capsys.readouterr().out.splitlines()[1] == "  warning steamer, rule 1: a fault is in force: 503 (end it)"
+
 
 def test_lint_fails_for_errors_alone(bakery: FakeControl, capsys: Output) -> None:
     assert traffic("lint") == 0

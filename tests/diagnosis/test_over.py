@@ -58,7 +58,7 @@ def test_retries_of_an_instance_that_was_to_replace_others_are_no_crash_of_the_s
 
 def stop_and_start(stopped: float, again: float) -> tuple[Event, ...]:
     return (
-        event(Kind.INSTANCE_STOPPING, "pantry-v1-1 stops: is no longer wanted", "pantry", before=stopped),
+        event(Kind.INSTANCE_STOPPING, "pantry-v1-1 stops: was stopped by hand", "pantry", before=stopped),
         event(Kind.INSTANCE_HEALTHY, "pantry-v1-1 is healthy", "pantry", before=again, instance="pantry-v1-1"),
     )
 

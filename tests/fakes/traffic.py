@@ -34,6 +34,7 @@ class FakeTraffic(TrafficControl):
         )
         self.revisions: list[Revision] = []
         self.findings: tuple[Finding, ...] = ()
+        self.faults: tuple[Finding, ...] = ()
         self.result: ChangeResult | None = None
         self.explanation: Explanation | None = None
 
@@ -100,7 +101,7 @@ class FakeTraffic(TrafficControl):
 
     async def save(self, services: Sequence[str] = ()) -> Saved:
         self._note("save", tuple(services))
-        return Saved(file="/app/sandbox.yaml", services=tuple(services) or ("steamer",))
+        return Saved(file="/app/sandbox.yaml", services=tuple(services) or ("steamer",), faults=self.faults)
 
     def _note(self, method: str, *arguments: Any) -> None:
         if error := self.failures.get(method):

@@ -137,7 +137,7 @@ async def test_a_service_without_instances_is_explained(mesh: Mesh) -> None:
     mesh.declare(a_service("store", public=True))
     await mesh.apply()
     answer = await mesh.get(mesh.gateway)
-    assert (answer.status, answer.text) == (503, "sandbox: store (v1) has no ready instance. Try: sandbox ps\n")
+    assert (answer.status, answer.text) == (503, "sandbox: store (v1) has no ready instance. Try: sandbox why store\n")
     assert answer.headers["x-sandbox-reason"] == "UH"
 
 

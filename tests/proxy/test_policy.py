@@ -78,7 +78,8 @@ async def test_a_named_version_that_is_not_ready_is_named_in_the_answer(mesh: Me
     mesh.instances("steamer", version="v2")
     await mesh.apply()
     answer = await mesh.get(mesh.edge("store", "steamer"))
-    assert (answer.status, answer.text) == (503, "sandbox: steamer (v2) has no ready instance. Try: sandbox ps\n")
+    said = "sandbox: steamer (v2) has no ready instance. Try: sandbox why steamer\n"
+    assert (answer.status, answer.text) == (503, said)
 
 
 @pytest.mark.parametrize(

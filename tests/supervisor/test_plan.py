@@ -130,6 +130,12 @@ def test_scaling_down_stops_the_last_and_scaling_to_zero_all() -> None:
     assert stops == ["mill-v1-3", "mill-v1-2"]
 
 
+def test_a_stop_by_hand_says_so() -> None:
+    desired = desire(a_service("mill"), wishes=Wishes(stopped=frozenset({"mill"})))
+    state = with_instances(prepared(("mill", "v1")), an_instance("mill-v1-1"))
+    assert plan(desired, state, targets(desired), 0) == (Stop("mill-v1-1", "was stopped by hand"),)
+
+
 def test_a_stopped_service_forgets_what_does_not_run() -> None:
     desired = desire(a_service("mill"), wishes=Wishes(stopped=frozenset({"mill"})))
     state = with_instances(prepared(("mill", "v1")), an_instance("mill-v1-1", Status.BACKOFF))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.model import ConnectionPool, Delay, Fault, Match, Retry, RetryBudget, Rule, Timeouts, TrafficPolicy
-from sandbox.traffic.lint import MOST_PATHS, TOO_OFTEN, Mesh, limit_of, lint, paths, worst_tries
+from sandbox.model import ConnectionPool, Delay, Fault, Match, Mirror, Retry, RetryBudget, Rule, Timeouts, TrafficPolicy
+from sandbox.traffic.lint import MOST_PATHS, TOO_OFTEN, Mesh, faults, limit_of, lint, paths, worst_tries
 from tests.traffic.policies import ME, split
 
 CHAIN = {"shop": ("orders",), "orders": ("steamer", "pantry"), "steamer": ("pantry",), "pantry": ()}
@@ -29,6 +29,23 @@ def one(**rule: object) -> TrafficPolicy:
 
 def test_nothing_to_say_about_nothing() -> None:
     assert told({}) == [] and told({"pantry": one(backends=split(v1=1))}) == []
+
+
+def test_copies_for_the_version_that_answers_anyway() -> None:
+    twice = ["warning pantry, rule 1: copies go to v1, which answers these requests too and so gets them twice"]
+    copies = (Mirror(version="v1"),)
+
+    assert told({"pantry": one(backends=split(v1=1), mirrors=copies)}) == twice
+    assert told({"pantry": one(mirrors=copies)}, replace(mesh(), versions={"pantry": ("v1",)})) == twice
+    assert told({"pantry": one(mirrors=copies)}, replace(mesh(), versions={"pantry": ("v1", "v2")})) == []
+    assert told({"pantry": one(backends=split(v1=1, v2=1), mirrors=copies)}) == []
+
+
+def test_faults_of_some_services() -> None:
+    slow = one(fault=Fault(delay=Delay(fixed=2.0)))
+
+    (found,) = faults({"pantry": slow, "mill": slow}, ["pantry", "orders"])
+    assert (found.place, found.hint) == ("pantry, rule 1", "end it: sandbox traffic clear pantry fault")
 
 
 def test_retries_on_retries() -> None:

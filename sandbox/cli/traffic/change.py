@@ -6,7 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
@@ -66,6 +66,8 @@ def save(options: Namespace) -> int:
             print("the file says so already")
         else:
             print(f"{_tick()} {saved.file} says now what is in force of {', '.join(saved.services)}")
+            for fault in saved.faults:
+                print(finding_line(replace(fault, severity="warning"), Style.of(sys.stdout)))
         return 0
 
     return talk(options, conversation)

@@ -144,8 +144,8 @@ class Editor:
         self.edits.append(Edit(key.start_mark.index, last if comment else end, f"{head}{comment}{line_end}{rest}"))
 
     def _delete_lines(self, start: int, end: int) -> None:
-        end = self.text.find("\n", end)
-        self.edits.append(Edit(self._line_start(start), len(self.text) if end < 0 else end + 1, ""))
+        end = self.text.find("\n", end) + 1 or len(self.text)
+        self.edits.append(Edit(self._after_gap(self._line_start(start), end), end, ""))
 
     def _insert(self, at: int, text: str) -> None:
         self.edits.append(Edit(at, at, text))
@@ -162,6 +162,12 @@ class Editor:
 
     def _line_start(self, at: int) -> int:
         return self.text.rfind("\n", 0, at) + 1
+
+    def _after_gap(self, start: int, end: int) -> int:
+        """`start`, or before the empty line above it, where an empty line or nothing follows `end`."""
+        above = self.text.rfind("\n", 0, max(0, start - 1)) + 1
+        alone = self.text[end:].split("\n", 1)[0].strip() == ""
+        return above if alone and 0 < above < start and not self.text[above:start].strip() else start
 
     def _line_end(self, at: int) -> int:
         """Before the end of the line, behind a comment."""

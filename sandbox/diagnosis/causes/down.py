@@ -10,7 +10,7 @@ from sandbox.events import Event, Kind
 
 _WELL = (Status.HEALTHY, Status.STOPPING)
 _WAITS_FOR = "waits for "
-_NOT_WANTED = "is no longer wanted"
+_NOT_WANTED = ("was stopped by hand", "is no longer wanted")
 
 
 def stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
@@ -57,7 +57,7 @@ def was_stopped(evidence: Evidence, service: ServiceStatus) -> Cause | None:
 
 def _newest_stop(evidence: Evidence, service: str) -> Event | None:
     stops = (one for one in reversed(evidence.events) if one.kind is Kind.INSTANCE_STOPPING and one.service == service)
-    return next((one for one in stops if _NOT_WANTED in one.message), None)
+    return next((one for one in stops if one.message.endswith(_NOT_WANTED)), None)
 
 
 def _is_healthy(event: Event, service: str, since: float) -> bool:

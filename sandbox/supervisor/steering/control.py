@@ -36,7 +36,7 @@ from sandbox.supervisor.steering.yamltext import diff
 from sandbox.tasks import Tasks
 from sandbox.traffic.edits import edited, fragment
 from sandbox.traffic.explain import explain
-from sandbox.traffic.lint import Mesh, lint
+from sandbox.traffic.lint import Mesh, faults, lint
 from sandbox.traffic.revisions import Kept, RevisionStore
 from sandbox.traffic.router import Callee
 from sandbox.traffic.shown import shown
@@ -288,7 +288,7 @@ class Steering(TrafficControl):
         file = await asyncio.to_thread(self._means.save, documents)
         message = f"the policy of {', '.join(drift)} was saved to {file.name}"
         self._means.bus.publish(Event(kind=Kind.POLICY_APPLIED, message=message))
-        return Saved(file=str(file), services=tuple(drift))
+        return Saved(file=str(file), services=tuple(drift), faults=faults(self._live.policies, drift))
 
 
 def _versions(service: Service) -> tuple[str, ...]:
