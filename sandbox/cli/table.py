@@ -28,7 +28,8 @@ def render(
 def fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, wraps: Sequence[str]) -> list[str]:
     """As `render`, within `width` cells (0: no limit) where that can be: the columns in `wraps` are broken into
     lines, the widest first."""
-    widths = {name: max(map(display_width, texts)) for name, *texts in zip(columns, *rows, strict=True) if any(texts)}
+    whole = ((name, (name, *texts)) for name, *texts in zip(columns, *rows, strict=True) if any(texts))
+    widths = {name: max(map(display_width, cells)) for name, cells in whole}
     excess = sum(widths.values()) + 2 * (len(widths) - 1) - width if width else 0
     limits = {name: widths[name] for name in wraps if name in widths}
     while excess > 0 and any(limit > _NARROWEST for limit in limits.values()):
