@@ -539,7 +539,7 @@ async def test_the_last_column_stays_whole_beside_the_scroll_bar() -> None:
         await stage.press("4")
         await stage.reads("gateway POST")
         await stage.press("enter")
-        await stage.reads(f"{len(trace.spans) + 40} hops", "TOOK", "230ms", "▂")
+        await stage.reads(f"{len(trace.spans) + 40} hops", "   TOOK\n", "━   230ms")
 
 
 async def test_logs_by_level_and_by_expression() -> None:

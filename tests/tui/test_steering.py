@@ -115,7 +115,7 @@ def test_services_with_a_fault_stand_first() -> None:
     rows = policy_rows(scene.traffic(), ["mill", "orders", "steamer"])
 
     assert [row.key for row in rows] == ["steamer", "mill", "orders"]
-    assert rows[0].cells["weights"].text == "v1 90%, v2 10% +1 rules"
+    assert rows[0].cells["weights"].text == "v1 90%, v2 10% +1 rule"
     assert rows[0].cells["drift"] == ("differs", Tone.BUSY, None)
 
 
