@@ -108,7 +108,7 @@ def _service_row(service: ServiceStatus, now: float) -> tuple[str, ...]:
     return (
         service.name,
         service.status,
-        f"{service.ready}/{service.replicas}",
+        f"{service.ready}/{service.replicas}" if service.replicas else "–",  # none is wanted
         ",".join(service.versions),
         _count(sum(instance.restarts for instance in service.instances)),
         _age(min(started, default=None), now),

@@ -57,6 +57,12 @@ def test_a_version_that_gets_no_traffic_is_told() -> None:
     assert table(data.project(orders))[-1] == "warning: rule 1 of orders: v2 has no ready instance"
 
 
+def test_of_a_service_of_which_nothing_is_wanted_nothing_is_missing() -> None:
+    orders = replace(data.service("orders", status=Status.STOPPING), replicas=0, ready=0)
+
+    assert table(data.project(orders))[-1].split()[:3] == ["orders", "stopping", "–"]
+
+
 def test_with_instances() -> None:
     lines = table(crashing(), instances=True)
 
