@@ -351,7 +351,7 @@ class Development:
         shutil.copy(INSTALL, self.script)
         for tool in ("ruff", "mypy", "python"):
             (programs / tool).write_text(
-                f'#!/bin/sh\n[ "$1" = -c ] && {{ [ -z "$2" ] || echo 3; exit 0; }}\necho {tool} "$@"\n[ "$FAILS" != {tool} ]\n'
+                f'#!/bin/sh\n[ "$1" = -c ] && {{ echo ${{2:+3}}; exit; }}\necho {tool} "$@"\n[ "$FAILS" != {tool} ]\n'
             )
             (programs / tool).chmod(0o755)
 
