@@ -529,7 +529,10 @@ async def test_escape_leaves_every_filter_that_is_being_typed(place: str) -> Non
 async def test_the_last_column_stays_whole_beside_the_scroll_bar() -> None:
     control = a_control()
     trace = scene.trace()
-    more = tuple(replace(trace.spans[0], id=f"more{number}", parent=trace.spans[0].id) for number in range(40))
+    more = tuple(
+        replace(trace.spans[0], id=f"more{number}", name="POST /a/long/way/to/buns", parent=trace.spans[0].id)
+        for number in range(40)
+    )
 
     async def get(_: str) -> object:
         return replace(trace, spans=(*trace.spans, *more))
