@@ -79,6 +79,7 @@ def as_declared(app: str) -> Iterator[dict[str, Any]]:
                 {"id": id, "version": version, "status": "healthy", "start": "cold", "restarts": 0, "reason": None}
                 for version, id in ids
             ],
+            "passed_over": [],
         }
 
 
