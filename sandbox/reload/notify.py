@@ -19,7 +19,7 @@ STEP, STEP_ASLEEP = 5, 10
 """Milliseconds between two looks for news; there is a hint after one without: one to two steps after the save.
 Looking is all that watching costs, so it is done less often when nobody saves."""
 
-AWAKE = 60_000
+AWAKE = 30_000
 """Milliseconds after the last news."""
 
 LONGEST = 50
@@ -62,7 +62,7 @@ class Watchfiles:
 
     def __init__(self, folders: list[str]) -> None:
         self._stop = threading.Event()
-        self._awake = True
+        self._awake = False
         try:
             self._source = RustNotify(folders, False, False, 0, False, False)
         except WatchfilesRustInternalError as error:

@@ -58,9 +58,9 @@ def test_in_a_quiet_time_it_looks_less_often_and_hears_all_the_same(
 ) -> None:
     monkeypatch.setattr(notify, "AWAKE", 20)
     watch = source(tmp_path)
-    asleep = threading.Timer(0.2, (tmp_path / "app.py").touch)
-    asleep.start()
-    assert watch.news() == {str(tmp_path / "app.py")}
+    for name in ("a.py", "b.py"):
+        threading.Timer(0.2, (tmp_path / name).touch).start()
+        assert watch.news() == {str(tmp_path / name)}
 
 
 def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
