@@ -15,7 +15,7 @@ from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from sandbox.errors import SandboxError
 
-STEP, STEP_ASLEEP = 5, 10
+STEP, STEP_ASLEEP = 2, 10
 """Milliseconds between two looks for news; there is a hint after one without: one to two steps after the save.
 Looking is all that watching costs, so it is done less often when nobody saves."""
 
