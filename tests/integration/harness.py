@@ -188,8 +188,19 @@ def newcomer() -> Iterator[Sandbox]:
             user.run("down", "--project", folder.name, check=None)
             sweep(ProjectPaths(user.state, folder.name))
         left = user.left_running()
-        shutil.rmtree(home)
+        _remove(home)
     assert left == [], left
+
+
+def _remove(home: Path) -> None:
+    """What is just ending may still remove files of its own."""
+    for _ in range(20):
+        with suppress(FileNotFoundError):
+            shutil.rmtree(home)
+        if not home.exists():
+            return
+        time.sleep(0.05)
+    shutil.rmtree(home)
 
 
 def make_shop(folder: Path, *, name: str = "shop", gateway: int = 0, ui: int = 0, otlp: int = 0) -> Path:

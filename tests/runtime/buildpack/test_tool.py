@@ -36,7 +36,7 @@ async def test_cancelling_ends_it_with_its_children(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     child = read_pid(note) or 0
-    await until(lambda: not alive(child))
+    await until(lambda: not alive(child), within=30)  # init may take a while to bury it
 
 
 async def test_our_mark_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
