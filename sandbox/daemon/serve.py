@@ -14,28 +14,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandbox.control import ExecSpec, ProjectStatus, ServiceStatus, UpRequest
+from sandbox.daemon.configuration import Configuration
 from sandbox.daemon.envoy import ShimEnvoy
 from sandbox.daemon.ground import Grounds
-from sandbox.daemon.handover import handed_over
 from sandbox.daemon.late import LatePlane, imported
 from sandbox.daemon.logbook import Logbook
 from sandbox.daemon.notices import Notices
 from sandbox.daemon.passedover import PassedOverWatch
 from sandbox.daemon.proxyside import envoy_for, envoy_runs, relay_sockets
-from sandbox.daemon.request import (
-    enter,
-    environment_of,
-    forget_good,
-    keep_good,
-    last_good,
-    load_project,
-    read_request,
-    save_request,
-)
+from sandbox.daemon.request import enter, environment_of, load_project
 from sandbox.daemon.synced import Synced, SyncedDriver
 from sandbox.daemon.syncing import Syncing
 from sandbox.daemon.wire import Wire, Wired
-from sandbox.errors import ConfigError, RefusedPolicyError, SandboxError
+from sandbox.errors import SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
 from sandbox.model import Project
 from sandbox.paths import ProjectPaths
@@ -125,23 +116,22 @@ class Daemon:
         self._logbook = Logbook(paths.logs)
         self._memory = MemoryFile(paths.memory)
         self._recorder = Recorder(self._memory, self._not_recorded)
-        self._complaint = ""
+        self._configuration = Configuration(paths, self._bus, self._notices)
         self._looks: list[Callable[[], None]] = []  # whenever instances have changed
 
     # --- the beginning ------------------------------------------------------------------------------------------
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Take over what runs, start the rest. SandboxError when the project can't be served at all."""
-        self._request = read_request(self._paths)
-        project = self._read_project()
-        enter(environment_of(self._request))
+        project = self._configuration.open()
+        request = self._configuration.request
         remembered = self._memory.load()
         stack.callback(self._recorder.flush)
         self._timeline.tell_of_trouble(self._notices.warn)
         self._shim = await ShimClient.connect(self._paths.shim_socket)
         stack.push_async_callback(self._shim.close)
         await self._open_runtimes(stack)
-        self._choice, ground = await self._grounds.prepare(project, self._request.runtime or project.settings.runtime)
+        self._choice, ground = await self._grounds.prepare(project, request.runtime or project.settings.runtime)
         stack.push_async_callback(self._tasks.close)
         runs = await envoy_runs(ground, self._grounds.docker, self._shim)
         self._open_front(project, remembered, stack, proxy_runs=runs)
@@ -174,26 +164,6 @@ class Daemon:
         self._grounds = Grounds(self._paths, self._driver, self._notices.engine)
         stack.push_async_callback(self._grounds.close)
         stack.push_async_callback(self._driver.close)
-
-    def _read_project(self) -> Project:
-        """What the files say; when they are broken, what was in force before this supervisor. ConfigError without."""
-        try:
-            project = handed_over(self._paths) or load_project(self._request)
-        except ConfigError as error:
-            kept = last_good(self._paths)
-            if kept is None:
-                raise
-            then = "" if self._request.watch else " and `sandbox up` is run again"
-            self._complain(f"{_told(error, kept)}; what was in force before goes on until it is mended{then}")
-            return kept
-        self._keep(project)
-        return project
-
-    def _keep(self, project: Project) -> None:
-        try:
-            keep_good(self._paths, project)
-        except OSError as error:
-            log.warning("could not keep the configuration for the next supervisor: %s", error)
 
     def _open_front(self, project: Project, remembered: Memory, stack: AsyncExitStack, *, proxy_runs: bool) -> None:
         """Claim the ports people know."""
@@ -289,7 +259,7 @@ class Daemon:
         )
         stack.push_async_callback(self._reloading.close)
         self._looks.append(self._reloading.look)
-        self._reloading.watch(self._request.watch)
+        self._reloading.watch(self._configuration.request.watch)
 
     async def _watch_shim(self) -> None:
         try:
@@ -311,7 +281,7 @@ class Daemon:
         """It goes on when Envoy is there, which services need not wait for."""
         project = self._cluster.desired.project
         if (refusal := await self._traffic.begin(project, wired.topology)) is not None:
-            self._complain(f"{_told(refusal, project)}; not all of its policies are in force until it is mended")
+            self._configuration.complain(refusal, project, "not all of its policies are in force until it is mended")
 
     def _sources(self) -> Sources:
         return Sources(
@@ -363,10 +333,8 @@ class Daemon:
             await self._envoy.stop()  # its keeper starts it anew
         await self._traffic.serve(project, wired.topology)
         self._tasks.spawn(self._give_back(self._addresses.leaving()), name="give ports back")
-        save_request(self._paths, request)
-        self._keep(project)
-        self._request, self._choice = request, choice
-        self._complaint = ""
+        self._configuration.taken(request, project)
+        self._choice = choice
         self._keep_notices(wired)
         desired = self._cluster.desired
         wished = reconfigured(desired, project, self._cluster.state)
@@ -393,25 +361,14 @@ class Daemon:
     async def _reread(self, change: Change) -> None:
         """The project's own files were saved. What is wrong with them is said, and changes nothing."""
         try:
-            await self._apply(self._request, keep_wishes=True)
+            await self._apply(self._configuration.request, keep_wishes=True)
         except SandboxError as error:
-            self._complain(
-                f"{_told(error, self._cluster.desired.project)}; nothing changes until {change.paths[0].name} is mended"
-            )
-
-    def _complain(self, message: str) -> None:
-        """It stands until the configuration is read without fault."""
-        self._complaint = message
-        self._bus.publish(Event(kind=Kind.RELOAD_FAILED, severity=Severity.ERROR, message=message))
+            consequence = f"nothing changes until {change.paths[0].name} is mended"
+            self._configuration.complain(error, self._cluster.desired.project, consequence)
 
     def _watch(self, on: bool) -> None:
-        """A new supervisor does as was asked last."""
         self._reloading.watch(on)
-        self._request = replace(self._request, watch=on)
-        try:
-            save_request(self._paths, self._request)
-        except OSError as error:
-            self._notices.warn(f"a new supervisor will not know that watching was changed: {error}")
+        self._configuration.watch(on)
 
     async def _hear_envoy(self) -> None:
         try:
@@ -456,7 +413,7 @@ class Daemon:
             services=self._services(),
             proxy=self._proxy.status(),
             watch=self._reloading.status(),
-            warnings=(*filter(None, [self._complaint]), *self._reloading.warnings()),
+            warnings=(*filter(None, [self._configuration.complaint]), *self._reloading.warnings()),
             notices=self._notices.kept,
         )
 
@@ -492,7 +449,7 @@ class Daemon:
         await self._cluster.stop_everything()
         await self._proxy.stop()
         await self._clear_runtimes()
-        forget_good(self._paths)
+        self._configuration.forget()
         self._timeline.forget()
         self._monitoring.forget()
         self._recorder.note(remember(Wishes(), (), self._addresses.remembered, ""))
@@ -511,10 +468,3 @@ class Daemon:
             ending = self._tasks.spawn(shim.shut_down(_SHUTDOWN_GRACE), name="end the shim")
             waiting = self._tasks.spawn(told.wait(), name="wait to be told to end")
             await asyncio.wait([ending, waiting], return_when=asyncio.FIRST_COMPLETED)
-
-
-def _told(error: SandboxError, project: Project) -> str:
-    """In one sentence, with places as seen from the project's folder."""
-    more = len(error.problems) - 1 if isinstance(error, ConfigError) else 0
-    hint = f"; {error.hint}" if error.hint and not isinstance(error, RefusedPolicyError) else ""
-    return f"{str(error).removeprefix(f'{project.root}/')}{hint}{f' (and {more} more)' if more else ''}"
