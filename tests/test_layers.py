@@ -14,7 +14,7 @@ import sandbox
 PACKAGE = Path(sandbox.__file__).parent
 
 LAYERS = (
-    {"errors", "model", "paths", "files", "ports", "tasks", "shipped"},
+    {"errors", "model", "paths", "files", "ports", "tasks", "shipped", "wording"},
     {"events", "control", "graphlayout", "pictures"},
     {"config", "runtime", "proxy", "traffic", "telemetry", "diagnosis", "load", "reload"},
     {"supervisor"},

@@ -13,6 +13,7 @@ from sandbox.cli.lines import Lines
 from sandbox.cli.style import Style
 from sandbox.cli.wrap import width_of, wrapped
 from sandbox.control import Control, ProjectStatus, ServiceStatus, Status
+from sandbox.wording import counted
 
 _News = tuple[str, str, str, str]
 """Mark, colour, the one word and the rest of a line about a service."""
@@ -61,8 +62,7 @@ class Reporter:
 
     def begin(self, status: ProjectStatus, started_here: bool) -> None:
         doing = "starting" if started_here else "already running; bringing up to date"
-        count = len(status.services)
-        services = "1 service" if count == 1 else f"{count} services"
+        services = counted(len(status.services), "service")
         self._say(f"{self._project}: {doing} ({services}, {status.runtime} runtime)")
         if started_here:
             for line in wrapped(f"{status.runtime}: {status.runtime_reason}", self._width - 2, "  "):
@@ -150,7 +150,7 @@ def summary(status: ProjectStatus, login_link: str | None, which: str = "") -> l
     lines = [("app", app)] if app else []
     lines.append(("ui", login_link or status.ui or "–"))
     lines.append(
-        ("proxy", f"{status.gateway}  Envoy {status.proxy.version}, {_plural(instances, 'instance')} behind it")
+        ("proxy", f"{status.gateway}  Envoy {status.proxy.version}, {counted(instances, 'instance')} behind it")
     )
     lines.append(("logs", f"{status.logs}"))
     lines.append(("keys", f"sandbox ps{which} · sandbox logs -f{which} · sandbox down{which}"))
@@ -162,10 +162,6 @@ def suggestion(status: ProjectStatus, which: str = "") -> str:
     if any(service.url for service in status.services):
         return f"curl {status.gateway}/"
     return f"sandbox ps{which}"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 async def follow(control: Control, stream: TextIO) -> None:

@@ -27,6 +27,7 @@ from sandbox.model import Project, TrafficPolicy
 from sandbox.supervisor import culprit
 from sandbox.supervisor.evidence import Printed
 from sandbox.telemetry.alerts.fresh import since_change
+from sandbox.wording import counted
 
 _T = TypeVar("_T")
 
@@ -210,13 +211,9 @@ def _looked_at(
     changed = since_change(events, now, SECONDS) is not None
     since = ", since the last change where that is enough" if changed else ""
     return (
-        f"the status of {_many(len(status.services), 'service')} and {_many(instances, 'instance')}",
-        f"numbers of {_many(len(edges), 'edge')} in the last {SECONDS:.0f} s{since}",
-        f"{_many(len(events), 'event')} of the last {PAST / 60:.0f} minutes",
-        _many(len(project.traffic), "traffic policy", "traffic policies"),
+        f"the status of {counted(len(status.services), 'service')} and {counted(instances, 'instance')}",
+        f"numbers of {counted(len(edges), 'edge')} in the last {SECONDS:.0f} s{since}",
+        f"{counted(len(events), 'event')} of the last {PAST / 60:.0f} minutes",
+        counted(len(project.traffic), "traffic policy", "traffic policies"),
         "what the services printed in the last minute",
     )
-
-
-def _many(count: int, one: str, more: str = "") -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"

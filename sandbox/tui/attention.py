@@ -6,6 +6,7 @@ from sandbox.control import Status
 from sandbox.tui.causes import alert_key
 from sandbox.tui.picture import Picture
 from sandbox.tui.words import overall
+from sandbox.wording import counted
 
 
 class Attention:
@@ -40,5 +41,5 @@ class Attention:
             return f"▲ {status.project}: the supervisor is away"
         count = len(picture.firing)
         if count and status.proxy.status is Status.HEALTHY:
-            return f"✗ {status.project}: {count} {'alert' if count == 1 else 'alerts'}"
+            return f"✗ {status.project}: {counted(count, 'alert')}"
         return f"{status.project}: {overall(status, count, picture.failing)[0]}"

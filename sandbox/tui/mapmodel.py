@@ -10,6 +10,7 @@ from sandbox.control import Graph, GraphEdge, GraphNode, ProjectStatus, Status, 
 from sandbox.graphlayout import Arrangement, arrange
 from sandbox.tui.condition import Condition, conditions
 from sandbox.tui.words import SYMBOLS, TONES, Tone, milliseconds, percent, rate, shares
+from sandbox.wording import counted
 
 GATEWAY = "gateway"
 _FAILING = 0.01
@@ -185,7 +186,7 @@ def node_lines(shown: Model, name: str) -> list[tuple[str, Tone]]:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+    return counted(number, what) if number else f"no {what}s"
 
 
 # --- walking ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from sandbox.control import (
     WatchStatus,
 )
 from sandbox.errors import UsageError
-from sandbox.tui.words import counted
+from sandbox.wording import counted
 
 _GONE = frozenset({Status.STOPPING, Status.STOPPED})
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from sandbox.control import Document, Finding, Revision, TrafficState
 from sandbox.tui.grid import Cell, Column, Row
-from sandbox.tui.words import NONE, Tone, clock, counted
+from sandbox.tui.words import NONE, Tone, clock
+from sandbox.wording import counted
 
 POLICIES = (
     Column("service", "SERVICE", "SERVICE", False, 20, 10),

@@ -133,11 +133,6 @@ def shares(parts: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {part / total * 100:.0f}%" for name, part in parts.items())
 
 
-def counted(count: float, one: str) -> str:
-    """With the thing's name: "1 hop", "2 hops"."""
-    return f"{count:,g} {one}" if count == 1 else f"{count:,g} {one}s"
-
-
 def clock(epoch: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(epoch))
 

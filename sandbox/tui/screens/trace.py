@@ -19,7 +19,8 @@ from sandbox.tui.traces import bar_width, hops, span_lines, waterfall
 from sandbox.tui.widgets.detail import Detail
 from sandbox.tui.widgets.grid import Grid
 from sandbox.tui.widgets.line import Line
-from sandbox.tui.words import Tone, clock, counted, milliseconds
+from sandbox.tui.words import Tone, clock, milliseconds
+from sandbox.wording import counted
 
 _EVERY = 2.0
 _BEFORE, _AFTER = 0.05, 0.3

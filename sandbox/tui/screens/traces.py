@@ -20,7 +20,8 @@ from sandbox.tui.traces import HELP, SUMMARIES, query, summary_rows
 from sandbox.tui.widgets.filterline import FilterLine
 from sandbox.tui.widgets.grid import Grid
 from sandbox.tui.widgets.line import Line
-from sandbox.tui.words import Tone, counted
+from sandbox.tui.words import Tone
+from sandbox.wording import counted
 
 _EVERY = 2.0
 _ASKED = "traces"
