@@ -71,15 +71,9 @@ class Admin:
         """Bytes by kind."""
         return {name: int(value) for name, value in (await self._json("/memory", {})).items()}
 
-    async def drain_listeners(self) -> None:
-        """Accept no more connections and ask clients to leave; requests under way are finished."""
-        await self._order("/drain_listeners", {"graceful": "", "skip_exit": ""})
-
     async def quit(self) -> None:
-        await self._order("/quitquitquit", {})
-
-    async def _order(self, path: str, query: dict[str, str]) -> None:
-        status, _ = await self._call("POST", path, query)
+        path = "/quitquitquit"
+        status, _ = await self._call("POST", path, {})
         if status != 200:
             raise ProxyError(f"answered {path} with {status}", place=_PLACE)
 

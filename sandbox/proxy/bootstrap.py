@@ -30,7 +30,7 @@ READ_PATHS = (
 )
 """Of the admin interface, what changes nothing."""
 
-ADMIN_PATHS = (*READ_PATHS, "/drain_listeners", "/quitquitquit")
+ADMIN_PATHS = (*READ_PATHS, "/quitquitquit")
 
 # Statistics that nobody reads still cost memory, of which a refused prefix costs least. What a cluster counts of its
 # traffic comes into being with its first request, so it needs no list.
