@@ -337,8 +337,11 @@ class Daemon:
         self._choice = choice
         self._keep_notices(wired)
         desired = self._cluster.desired
-        wished = reconfigured(desired, project, self._cluster.state)
-        self._cluster.wish(replace(desired, project=project) if keep_wishes else wished, wired.surroundings)
+        if keep_wishes:
+            self._cluster.wish(replace(desired, project=project), wired.surroundings)
+        else:
+            self._cluster.wish(reconfigured(desired, project), wired.surroundings)
+            self._cluster.retry(project.services)
         self._reloading.follow(project)
         self._reloading.watch(request.watch)
         self._bus.publish(Event(kind=Kind.POLICY_APPLIED, message="the configuration was read again"))

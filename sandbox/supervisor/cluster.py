@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
@@ -114,6 +114,16 @@ class Cluster:
         self._probes.follow(self.state, desired.project)
         self._hooks.state_changed()
         self._changed.set()
+
+    def retry(self, services: Iterable[str]) -> None:
+        """Try anew what failed of these or waits for its next start, from preparing on. What serves is left alone."""
+        for name in facts.failed_services(self.state).intersection(services):
+            for instance in self.state.of_service(name):
+                if instance.status in facts.FRUITLESS:
+                    self.tell(facts.Stopped(instance.id))
+            for key in [key for key, version in self.state.versions.items() if key.service == name]:
+                if self.state.versions[key].status is not Status.BUILDING:
+                    self.tell(facts.VersionGone(key))
 
     def tell(self, fact: Fact) -> None:
         """Fold a fact into the state and let everything that depends on it follow."""

@@ -17,7 +17,6 @@ from sandbox.control import (
     MetricsControl,
     ProjectStatus,
     ReloadTicket,
-    Status,
     TelemetrySnapshot,
     TracesControl,
     TrafficControl,
@@ -28,7 +27,7 @@ from sandbox.events import Bus, Event, Kind
 from sandbox.model import Project, Service
 from sandbox.supervisor.cluster import Cluster
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
-from sandbox.supervisor.state import LIVE, ClusterState
+from sandbox.supervisor.state import LIVE
 
 MOST_REPLICAS = 100
 
@@ -127,7 +126,8 @@ class LocalControl(Control):
 
     async def start(self, services: Sequence[str] = ()) -> None:
         names = self._services(services)
-        self._wish(self._wishes.with_started(names).restarted(names & failed_services(self._cluster.state)))
+        self._wish(self._wishes.with_started(names))
+        self._cluster.retry(names)
 
     async def stop(self, services: Sequence[str] = ()) -> None:
         self._wish(self._wishes.with_stopped(self._services(services)))
@@ -224,16 +224,7 @@ class LocalControl(Control):
         self._bus.publish(Event(kind=kind, message=message, service=service))
 
 
-def reconfigured(desired: Desired, project: Project, state: ClusterState) -> Desired:
-    """What the file says now. As in Compose, `up` undoes what was scaled or stopped by hand; it tries failures anew."""
+def reconfigured(desired: Desired, project: Project) -> Desired:
+    """What the file says now. As in Compose, `up` undoes what was scaled or stopped by hand."""
     generations = {name: count for name, count in desired.wishes.generations.items() if name in project.services}
-    again = failed_services(state) & project.services.keys()
-    wishes = Wishes(generations=generations, reloads=desired.wishes.reloads)
-    return Desired(project=project, wishes=wishes.restarted(frozenset(again)))
-
-
-def failed_services(state: ClusterState) -> frozenset[str]:
-    """Those that will not be tried again by themselves."""
-    versions = {key.service for key, version in state.versions.items() if version.status is Status.FAILED}
-    instances = {one.service for one in state.instances.values() if one.status in (Status.FAILED, Status.BACKOFF)}
-    return frozenset(versions | instances)
+    return Desired(project=project, wishes=Wishes(generations=generations, reloads=desired.wishes.reloads))

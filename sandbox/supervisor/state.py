@@ -19,6 +19,9 @@ FIRST_DELAY, LONGEST_DELAY = 0.25, 30.0
 LIVE = frozenset({Status.STARTING, Status.HEALTHY, Status.UNHEALTHY})
 """Statuses in which a process of the instance runs and is wanted."""
 
+FRUITLESS = frozenset({Status.BACKOFF, Status.FAILED})
+"""Statuses in which none runs because of how the last one ended."""
+
 
 def backoff(streak: int) -> float:
     """Seconds to wait before the start after `streak` short lives in a row."""
@@ -69,6 +72,12 @@ class ClusterState:
 
     def of_service(self, name: str) -> tuple[InstanceState, ...]:
         return tuple(instance for instance in self.instances.values() if instance.service == name)
+
+
+def failed_services(state: ClusterState) -> frozenset[str]:
+    """Those of which something could not be prepared, or failed, or waits for its next start."""
+    versions = {key.service for key, version in state.versions.items() if version.status is Status.FAILED}
+    return frozenset(versions | {one.service for one in state.instances.values() if one.status in FRUITLESS})
 
 
 # --- facts --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from sandbox.supervisor import cluster as clusters
 from sandbox.supervisor import views
 from sandbox.supervisor.adoption import adopt
 from sandbox.supervisor.cluster import Cluster, Hooks, Surroundings
-from sandbox.supervisor.control import failed_services, reconfigured
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
 from sandbox.supervisor.state import InstanceState
 from sandbox.supervisor.surroundings import Place
@@ -272,14 +271,29 @@ async def test_an_instance_that_can_not_be_stopped_keeps_no_other_running(stages
     assert any("a defect of ours" in event.message for event in stage.bus.history(0))
 
 
-async def test_what_failed_is_known_to_want_another_try(stages: Make) -> None:
+async def test_a_retry_prepares_what_could_not_be_prepared(stages: Make) -> None:
     stage = stages(desire(a_mill()))
     stage.host.behaviours["mill"] = Behaviour(prepare_error=RuntimeFailure("no such package"))
     stage.begin()
     await stage.until(lambda: bool(stage.said(Kind.BUILD_FAILED)))
-    assert failed_services(stage.cluster.state) == {"mill"}
-    desired = stage.cluster.desired
-    assert reconfigured(desired, desired.project, stage.cluster.state).generation(VersionKey("mill", "v1")) == 1
+    stage.host.behaviours["mill"] = Behaviour()
+    stage.cluster.retry({"mill"})
+    await stage.healthy("mill-v1-1")
+
+
+async def test_a_retry_leaves_alone_what_serves(stages: Make) -> None:
+    stage = stages(desire(a_mill(), wishes=Wishes(replicas={VersionKey("mill", "v1"): 2})))
+    stage.begin()
+    await stage.healthy("mill-v1-1", "mill-v1-2")
+    running = stage.host.running["mill-v1-2"]
+    stage.host.behaviours["mill"] = Behaviour(start_error=RuntimeFailure("the engine is busy"))
+    stage.host.end("mill-v1-1", signal=9)
+    await stage.until(lambda: stage.the("mill-v1-1").streak > 1)
+    stage.host.behaviours["mill"] = Behaviour()
+    stage.cluster.retry({"mill"})
+    await stage.healthy("mill-v1-1", "mill-v1-2")
+    assert set(stage.cluster.state.instances) == {"mill-v1-1", "mill-v1-2"}
+    assert stage.host.running["mill-v1-2"] == running
 
 
 async def test_scaling_and_restarting(stages: Make) -> None:
