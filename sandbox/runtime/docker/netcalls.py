@@ -17,7 +17,7 @@ from docker.types import IPAMConfig, IPAMPool
 from sandbox.errors import RuntimeFailure
 from sandbox.ports import owner_of
 from sandbox.runtime.docker import hostroutes, labels
-from sandbox.runtime.docker.engine import Conflict, Engine
+from sandbox.runtime.docker.engine import Conflict, Engine, NotThere
 
 NO_DIRECT_CALLS = {"com.docker.network.bridge.enable_icc": "false"}
 """Containers of the network reach its gateway and nobody else in it."""
@@ -82,11 +82,14 @@ class NetworkCalls:
         return [one for one in found if one["Name"] == name]
 
     async def connect(self, container: str, name: str, address: str) -> None:
+        """NotThere when either is missing, or is about to be."""
         try:
             await self._engine.call(
                 lambda api: api.connect_container_to_network(container, name, ipv4_address=address), place=name
             )
         except RuntimeFailure as error:
+            if "marked for removal" in error.message:
+                raise NotThere(error.message, place=name) from error
             if "already exists" not in error.message:
                 raise
 

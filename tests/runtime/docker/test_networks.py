@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from ipaddress import IPv4Network
+from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from sandbox.errors import RuntimeFailure
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.docker import labels
-from sandbox.runtime.docker.engine import Engine
+from sandbox.runtime.docker.engine import Engine, NotThere, explained
 from sandbox.runtime.docker.netcalls import NetworkCalls, in_the_way
 from tests.docker_engine import RealEngine
 from tests.integration.harness import free_port
@@ -143,6 +146,51 @@ async def test_a_proxy_that_comes_while_a_network_is_being_made(engine: RealEngi
         networks = theatre.driver.networks
         networks._free_network("web-v1-1", "web")
         await networks.proxy_exists()
+
+
+async def test_a_proxy_that_comes_as_a_network_is_made(engine: RealEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing when the proxy is to be connected to it, and there when it is looked for."""
+    async with stage(engine, "container") as theatre:
+        networks = theatre.driver.networks
+        connect, tries = networks._calls.connect, 0
+
+        async def early(container: str, name: str, address: str) -> None:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                await networks._calls.create(name, networks._free_network("web-v1-1", "web"), "private", {})
+                raise NotThere(f"network {name} not found", place="docker")
+            await connect(container, name, address)
+
+        monkeypatch.setattr(networks._calls, "connect", early)
+        networks._free_network("web-v1-1", "web")
+        await networks.proxy_exists()
+        proxy = engine.api.inspect_container(networks.proxy_container)
+        assert f"{theatre.id}-web-v1-1" in proxy["NetworkSettings"]["Networks"]
+
+
+async def test_a_proxy_on_its_way_out_keeps_no_instance_from_starting(
+    engine: RealEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(engine, "container") as theatre:
+        networks = theatre.driver.networks
+        calls: Any = networks._calls._engine
+
+        class Leaving:
+            def connect_container_to_network(self, container: str, *more: object, **words: object) -> None:
+                said = f"Container {container} is marked for removal and cannot be connected to the network"
+                raise APIError("500 Server Error", explanation=said)
+
+        async def call(ask: Callable[[Any], Any], *, place: str = "docker") -> Any:
+            try:
+                return ask(Leaving())
+            except APIError as error:
+                raise explained(error, place) from error
+            except AttributeError:
+                return await Engine.call(calls, ask, place=place)
+
+        monkeypatch.setattr(calls, "call", call)
+        assert (await networks.attach("web-v1-1", "web")).network == f"{theatre.id}-web-v1-1"
 
 
 async def test_damaged_notes_are_set_aside_and_the_networks_made_anew(theatre: Stage) -> None:
