@@ -109,12 +109,8 @@ class Networks:
         """The proxy container was made (anew): connect it to every instance's network, now and from now on."""
         plan = self._known.plan
         for instance, (service, number) in list(self._numbers.items()):
-            network = plan.private_network(service, number)
-            try:
-                await self._connect_proxy(instance, network)
-            except NotThere:  # a network on its way is connected by `attach`; one that came meanwhile, here
-                if await self._calls.subnets(self._private_name(instance)) is not None:
-                    await self._connect_proxy(instance, network)
+            with suppress(NotThere):  # `attach` connects what it is still making; an engine may list it before it is
+                await self._connect_proxy(instance, plan.private_network(service, number))
         self._proxy_exists.set()
 
     # --- one instance -------------------------------------------------------------------------------------------

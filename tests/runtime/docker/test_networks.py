@@ -32,6 +32,13 @@ except OSError as error:
 """
 
 
+def raising(error: Exception) -> Callable[..., Any]:
+    async def fail(*words: object) -> None:
+        raise error
+
+    return fail
+
+
 async def dials(theatre: Stage, caller: str, address: str) -> str:
     code, text = await theatre.driver.run(caller, ["python3", "-c", DIALS, address], timeout=10)
     assert code == 0, text
@@ -140,33 +147,17 @@ async def test_a_proxy_that_comes_late_or_anew_is_connected_to_everybody(engine:
         assert while_away.host
 
 
-async def test_a_proxy_that_comes_while_a_network_is_being_made(engine: RealEngine) -> None:
-    """The instance has a number already, and the engine no network for it yet."""
+async def test_a_proxy_that_comes_while_a_network_is_being_made(
+    engine: RealEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The instance has a number already. The engine has no network for it yet, or lists one that it does not know."""
     async with stage(engine, "container") as theatre:
         networks = theatre.driver.networks
         networks._free_network("web-v1-1", "web")
         await networks.proxy_exists()
-
-
-async def test_a_proxy_that_comes_as_a_network_is_made(engine: RealEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Missing when the proxy is to be connected to it, and there when it is looked for."""
-    async with stage(engine, "container") as theatre:
-        networks = theatre.driver.networks
-        connect, tries = networks._calls.connect, 0
-
-        async def early(container: str, name: str, address: str) -> None:
-            nonlocal tries
-            tries += 1
-            if tries == 1:
-                await networks._calls.create(name, networks._free_network("web-v1-1", "web"), "private", {})
-                raise NotThere(f"network {name} not found", place="docker")
-            await connect(container, name, address)
-
-        monkeypatch.setattr(networks._calls, "connect", early)
-        networks._free_network("web-v1-1", "web")
+        monkeypatch.setattr(networks._calls, "connect", raising(NotThere("network web-v1-1 not found")))
+        await networks._calls.create(f"{theatre.id}-web-v1-1", networks._free_network("web-v1-1", "web"), "private", {})
         await networks.proxy_exists()
-        proxy = engine.api.inspect_container(networks.proxy_container)
-        assert f"{theatre.id}-web-v1-1" in proxy["NetworkSettings"]["Networks"]
 
 
 async def test_a_proxy_on_its_way_out_keeps_no_instance_from_starting(
