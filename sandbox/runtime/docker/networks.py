@@ -61,6 +61,7 @@ class Networks:
         self._kept: _Kept | None = None
         self._addresses: dict[str, str] = {}  # instance → its address on the project's one network
         self._numbers: dict[str, tuple[str, int]] = {}  # instance → service and number of its private network
+        self._made: set[str] = set()  # instances whose private network is there
         self._proxy_exists = asyncio.Event()
 
     # --- the whole ----------------------------------------------------------------------------------------------
@@ -80,6 +81,7 @@ class Networks:
         elif service in plan.slots:
             offset = int(IPv4Address(address)) - int(plan.range_of(service).network_address)
             self._numbers[instance] = (service, offset >> (32 - INSTANCE_PREFIX))
+            self._made.add(instance)
 
     async def remove_all(self) -> None:
         """Every network of the project, once no container is left in them."""
@@ -87,6 +89,7 @@ class Networks:
         self._kept = None
         self._addresses.clear()
         self._numbers.clear()
+        self._made.clear()
         await asyncio.to_thread(self._file.unlink, missing_ok=True)
 
     async def remove_strangers(self) -> None:
@@ -106,11 +109,12 @@ class Networks:
         return self._project
 
     async def proxy_exists(self) -> None:
-        """The proxy container was made (anew): connect it to every instance's network, now and from now on."""
+        """The proxy container was made (anew): connect it to every instance's network, now and from now on. An engine
+        that is told so of a network it does not have yet says nothing, and then can't start the proxy."""
         plan = self._known.plan
-        for instance, (service, number) in list(self._numbers.items()):
-            with suppress(NotThere):  # `attach` connects what it is still making; an engine may list it before it is
-                await self._connect_proxy(instance, plan.private_network(service, number))
+        for instance in tuple(self._made):
+            with suppress(NotThere, KeyError):  # it left meanwhile
+                await self._connect_proxy(instance, plan.private_network(*self._numbers[instance]))
         self._proxy_exists.set()
 
     # --- one instance -------------------------------------------------------------------------------------------
@@ -124,6 +128,7 @@ class Networks:
         network = self._free_network(instance, service)
         nobody = list(network.hosts())[3:]  # whoever calls from this range is the service
         await self._calls.create(self._private_name(instance), network, "private", {}, withheld=nobody)
+        self._made.add(instance)
         await self._until_proxy_exists(instance)
         with suppress(NotThere):  # a proxy that is being made anew will be connected to all that there are
             await self._connect_proxy(instance, network)
@@ -132,6 +137,7 @@ class Networks:
     async def detach(self, instance: str) -> None:
         """After its container is gone."""
         self._addresses.pop(instance, None)
+        self._made.discard(instance)
         if instance in self._numbers:
             await self._calls.remove(self._private_name(instance))
             self._numbers.pop(instance, None)

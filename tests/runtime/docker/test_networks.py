@@ -14,7 +14,7 @@ from docker.errors import APIError
 from sandbox.errors import RuntimeFailure
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.docker import labels
-from sandbox.runtime.docker.engine import Engine, NotThere, explained
+from sandbox.runtime.docker.engine import Engine, explained
 from sandbox.runtime.docker.netcalls import NetworkCalls, in_the_way
 from tests.docker_engine import RealEngine
 from tests.integration.harness import free_port
@@ -30,13 +30,6 @@ try:
 except OSError as error:
     print("refused" if isinstance(error, ConnectionRefusedError) else "unreachable")
 """
-
-
-def raising(error: Exception) -> Callable[..., Any]:
-    async def fail(*words: object) -> None:
-        raise error
-
-    return fail
 
 
 async def dials(theatre: Stage, caller: str, address: str) -> str:
@@ -147,17 +140,14 @@ async def test_a_proxy_that_comes_late_or_anew_is_connected_to_everybody(engine:
         assert while_away.host
 
 
-async def test_a_proxy_that_comes_while_a_network_is_being_made(
-    engine: RealEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The instance has a number already. The engine has no network for it yet, or lists one that it does not know."""
+async def test_a_proxy_that_comes_while_a_network_is_being_made(engine: RealEngine) -> None:
+    """The instance has a number already, and the engine no network for it yet."""
     async with stage(engine, "container") as theatre:
         networks = theatre.driver.networks
+        engine.api.stop(networks.proxy_container, timeout=0)
         networks._free_network("web-v1-1", "web")
         await networks.proxy_exists()
-        monkeypatch.setattr(networks._calls, "connect", raising(NotThere("network web-v1-1 not found")))
-        await networks._calls.create(f"{theatre.id}-web-v1-1", networks._free_network("web-v1-1", "web"), "private", {})
-        await networks.proxy_exists()
+        engine.api.start(networks.proxy_container)
 
 
 async def test_a_proxy_on_its_way_out_keeps_no_instance_from_starting(
