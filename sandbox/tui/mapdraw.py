@@ -39,6 +39,7 @@ _STYLES = {
     Kind.UNDECLARED: {"│": "║", "─": "═"},
     Kind.FAILING: {"│": "┃", "─": "━"},
 }
+_LINES = {kind: {mask: style.get(shape, shape) for mask, shape in _SHAPES.items()} for kind, style in _STYLES.items()}
 
 
 class Glyph(NamedTuple):
@@ -102,6 +103,10 @@ class _Sheet:
     ink: dict[tuple[int, int], _Ink] = field(default_factory=dict)
     glyphs: dict[tuple[int, int], Glyph] = field(default_factory=dict)
     boxes: dict[Focus, Box] = field(default_factory=dict)
+    looks: dict[Pair, tuple[Kind, Tone]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.looks = {pair: (kind(edge), tone(edge)) for pair, edge in self.model.edges.items()}
 
     def draw(self) -> Drawing:
         for layer, y in zip(self.model.arrangement.layers, self.plan.tops, strict=True):
@@ -166,38 +171,38 @@ class _Sheet:
 
     def _mark(self, x: int, y: int, mask: int, pair: Pair, origin: object) -> None:
         """Lines of one origin join; others pass over each other, the upright one in front."""
-        edge = self.model.edges[pair]
-        here = self.ink.setdefault((x, y), _Ink())
+        edge_kind, edge_tone = self.looks[pair]
+        here = self.ink.get((x, y))
+        if here is None:
+            here = self.ink[x, y] = _Ink()
         if here.mask and here.origin != origin:
             if mask & (UP | DOWN) != UP | DOWN:
                 return
             here.mask = 0
-        wins = not here.mask or kind(edge) >= here.kind
+        wins = not here.mask or edge_kind >= here.kind
         here.mask |= mask
         here.origin = origin
         if wins:
-            here.kind, here.tone, here.pair = kind(edge), tone(edge), pair
+            here.kind, here.tone, here.pair = edge_kind, edge_tone, pair
 
     def _write_lines(self) -> None:
         for place, ink in self.ink.items():
-            shape = _SHAPES[ink.mask]
-            self.glyphs[place] = Glyph(_STYLES[ink.kind].get(shape, shape), ink.tone, ink.pair)
+            self.glyphs[place] = Glyph(_LINES[ink.kind][ink.mask], ink.tone, ink.pair)
 
     def _write_labels(self, arrows: Sequence[tuple[int, int, Segment]]) -> None:
         for x, y, segment in arrows:
-            self.glyphs[x, y] = Glyph(segment.arrow, tone(self.model.edges[segment.pair]), segment.pair)
-        urgent = sorted(arrows, key=lambda arrow: -kind(self.model.edges[arrow[2].pair]))  # before the room is gone
+            self.glyphs[x, y] = Glyph(segment.arrow, self.looks[segment.pair][1], segment.pair)
+        urgent = sorted(arrows, key=lambda arrow: -self.looks[arrow[2].pair][0])  # before the room is gone
         for x, y, segment in urgent:
             self.boxes.setdefault(segment.pair, self._label(x, y, segment.pair))
 
     def _label(self, x: int, y: int, pair: Pair) -> Box:
-        edge = self.model.edges[pair]
-        for text in labels(edge):
+        for text in labels(self.model.edges[pair]):
             for row in (y, y - 1):
                 for left in (x + 2, x - 1 - len(text)):
                     if left >= 0 and (not text or self._is_free(left - 1, row, len(text) + 2)):
                         for column, character in enumerate(text):
-                            self.glyphs[left + column, row] = Glyph(character, tone(edge), pair)
+                            self.glyphs[left + column, row] = Glyph(character, self.looks[pair][1], pair)
                         return Box(min(x, left), row, len(text) + 2, 1)
         return Box(x, y, 1, 1)
 

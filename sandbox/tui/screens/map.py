@@ -43,9 +43,10 @@ class MapScreen(CockpitScreen):
         Binding("exclamation_mark", "worst", "worst", key_display="!"),
         Binding("escape", "everything", "everything", show=False),
     ]
+    # Of one height, whatever it says, or the graph would be drawn anew at every step.
     DEFAULT_CSS = """
-    MapScreen Detail { max-height: 6; min-height: 1; }
-    MapScreen.-low Detail { max-height: 2; border-top: none; }
+    MapScreen Detail { height: 6; }
+    MapScreen.-low Detail { height: 2; border-top: none; }
     """
 
     def __init__(self, cockpit: Cockpit) -> None:

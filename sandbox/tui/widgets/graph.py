@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -19,6 +19,14 @@ from sandbox.tui.mapdraw import Drawing, Glyph, drawing
 from sandbox.tui.mapmodel import Focus, Model, step
 from sandbox.tui.palette import TONE_CLASSES, TONE_CSS, tone_style
 from sandbox.tui.words import Tone
+
+
+class _Looks(NamedTuple):
+    tone: Tone | None  # None where nothing is
+    chosen: bool
+
+
+_NOTHING = _Looks(None, False)
 
 
 class GraphView(ScrollView, can_focus=True):
@@ -55,6 +63,7 @@ class GraphView(ScrollView, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self._drawing = Drawing(0, 0, (), {})
+        self._styles: dict[_Looks, Style] = {}
 
     # --- what changes -------------------------------------------------------------------------------------------
 
@@ -88,22 +97,30 @@ class GraphView(ScrollView, can_focus=True):
 
     # --- what is drawn ------------------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._styles.clear()  # themes change; within one paint they do not, and working them out takes most of it
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         left, top = self.scroll_offset
         row = self._drawing.rows[top + y] if top + y < self._drawing.height else ()
         alike = groupby(row[left : left + self.size.width], self._looks)
-        segments = [Segment("".join(glyph.text for glyph in run), self._style(*looks)) for looks, run in alike]
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+        segments = [Segment("".join(glyph.text for glyph in run), self._style(looks)) for looks, run in alike]
+        return Strip(segments).adjust_cell_length(self.size.width, self._style(_NOTHING))
 
-    def _looks(self, glyph: Glyph) -> tuple[Tone | None, bool]:
-        """Its tone, and whether it is chosen."""
-        return (None, False) if glyph.owner is None else (glyph.tone, glyph.owner == self.focus_on)
+    def _looks(self, glyph: Glyph) -> _Looks:
+        return _NOTHING if glyph.owner is None else _Looks(glyph.tone, glyph.owner == self.focus_on)
 
-    def _style(self, tone: Tone | None, chosen: bool) -> Style:
-        if tone is None:
-            return self.rich_style
-        style = self.rich_style + tone_style(self, tone)
-        return style + self._chosen if chosen else style
+    def _style(self, looks: _Looks) -> Style:
+        if (known := self._styles.get(looks)) is not None:
+            return known
+        style = self.rich_style
+        if looks.tone is not None:
+            style += tone_style(self, looks.tone)
+        if looks.chosen:
+            style += self._chosen
+        self._styles[looks] = style
+        return style
 
     @property
     def _chosen(self) -> Style:
