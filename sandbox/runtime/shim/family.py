@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -31,6 +31,7 @@ _FIRST_LOOK, _LONGEST_LOOK = 0.01, 0.1
 class Ending:
     child: Child
     kill_at: float  # monotonic
+    seen: set[tuple[int, str]]  # names of the processes found to be of it
 
 
 class Family:
@@ -114,7 +115,7 @@ class Family:
             ending.kill_at = min(ending.kill_at, kill_at)
             return
         left = self._members(proctable.snapshot(), child)
-        self._endings[child.spec.id] = ending = Ending(child, kill_at)
+        self._endings[child.spec.id] = ending = Ending(child, kill_at, {process.name for process in left})
         for process in left:
             proctable.send(process, signal.SIGTERM)
             proctable.send(process, signal.SIGCONT)  # a stopped process hears SIGTERM only once it goes on
@@ -136,7 +137,9 @@ class Family:
     def _look(self) -> None:
         table = proctable.snapshot()
         for ending in list(self._endings.values()):
-            self._judge(ending, self._members(table, ending.child))
+            left = self._members(table, ending.child, ending.seen)
+            ending.seen.update(process.name for process in left)
+            self._judge(ending, left)
 
     def _judge(self, ending: Ending, left: list[Process]) -> None:
         child, late = ending.child, time.monotonic() - ending.kill_at
@@ -146,8 +149,8 @@ class Family:
             for process in left:
                 proctable.send(process, signal.SIGKILL)
 
-    def _members(self, table: Table, child: Child) -> list[Process]:
-        return proctable.members(table, os.getpid(), child.pid, child.mark)
+    def _members(self, table: Table, child: Child, seen: Collection[tuple[int, str]] = ()) -> list[Process]:
+        return proctable.members(table, os.getpid(), child.pid, child.mark, seen)
 
     def _over(self, child: Child) -> None:
         del self._endings[child.spec.id]

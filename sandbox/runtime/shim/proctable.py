@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 MARK = "SANDBOX_SHIM"
@@ -20,8 +20,12 @@ class Process:
     pid: int
     parent: int
     session: int
-    started: str  # clock ticks since boot; with the pid it names one process for good
+    started: str  # clock ticks since boot; with the pid it names one process for good. "" where ps tells of it
     zombie: bool
+
+    @property
+    def name(self) -> tuple[int, str]:
+        return self.pid, self.started
 
 
 class Table:
@@ -48,18 +52,25 @@ def snapshot() -> Table:
     return Table(_from_proc() if _LINUX else _from_ps())
 
 
-def members(table: Table, keeper: int, root: int, mark: str) -> list[Process]:
+def members(table: Table, keeper: int, root: int, mark: str, known: Collection[tuple[int, str]] = ()) -> list[Process]:
     """The living processes of one start: below its first process, in its session, or carrying its mark.
 
     `keeper` is the sub-reaper that has all of them among its descendants; where systems know no sub-reapers,
-    everything is looked at.
+    everything is looked at. `known`: names of those found before. Linux takes the environment of a process that ends,
+    and with it the mark, before its files and sockets.
     """
     tree = {root, *(process.pid for process in table.descendants(root))}
     candidates = table.descendants(keeper) if _LINUX else table.processes.values()
     return [
         process
         for process in candidates
-        if not process.zombie and (process.pid in tree or process.session == root or mark_of(process.pid) == mark)
+        if not process.zombie
+        and (
+            process.pid in tree
+            or process.session == root
+            or (process.started and process.name in known)
+            or mark_of(process.pid) == mark
+        )
     ]
 
 
