@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 
 from sandbox.control import Graph, GraphEdge, GraphNode, ProjectStatus, Status, TelemetrySnapshot
 from sandbox.graphlayout import Arrangement, arrange
@@ -72,8 +73,13 @@ def model(
     edges = {(edge.caller, edge.callee): edge for edge in graph.edges if {edge.caller, edge.callee} <= kept}
     how = known_as or conditions(status, None)
     shown = {node.name: _node(node, how.get(node.name)) for node in nodes}
-    arrangement = arrange([node.name for node in nodes], edges, roots=(GATEWAY,))
-    return Model(shown, edges, arrangement)
+    return Model(shown, edges, _arranged(tuple(shown), tuple(edges)))
+
+
+@lru_cache(maxsize=8)
+def _arranged(nodes: tuple[str, ...], edges: tuple[Pair, ...]) -> Arrangement:
+    """The same as long as names are: numbers come every second."""
+    return arrange(nodes, edges, roots=(GATEWAY,))
 
 
 def _near(graph: Graph, around: str, hops: int) -> set[str]:

@@ -46,7 +46,7 @@ class MapScreen(CockpitScreen):
     # Of one height, whatever it says, or the graph would be drawn anew at every step.
     DEFAULT_CSS = """
     MapScreen Detail { height: 6; }
-    MapScreen.-low Detail { height: 2; border-top: none; }
+    MapScreen.-low Detail { height: 1; border-top: none; }
     """
 
     def __init__(self, cockpit: Cockpit) -> None:
