@@ -7,7 +7,11 @@ from sandbox.cli.grammar import Command, Group, output_option
 
 def _init(parser: ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", default=".", metavar="FOLDER", help="default: the current one")
-    parser.add_argument("--force", action="store_true", help="replace an existing sandbox.yaml")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace a sandbox.yaml, or write one that is taken instead of a compose.yaml",
+    )
 
 
 def _config(parser: ArgumentParser) -> None:
@@ -38,7 +42,14 @@ def _viewer(parser: ArgumentParser) -> None:
 GROUP = Group(
     "Set up",
     (
-        Command("init", "write a sandbox.yaml for a folder", "sandbox.cli.init:run", _init, steers_project=False),
+        Command(
+            "init",
+            "write a sandbox.yaml for a folder",
+            "sandbox.cli.init:run",
+            _init,
+            ("sandbox init", "sandbox init ./my-app"),
+            steers_project=False,
+        ),
         Command(
             "config",
             "check and print the resolved configuration",
@@ -55,6 +66,7 @@ GROUP = Group(
             "check this machine, with the fix for each finding",
             "sandbox.cli.doctor.command:run",
             output_option("table", "json"),
+            ("sandbox doctor", "sandbox doctor -o json"),
             steers_project=False,
         ),
         Command(
@@ -62,6 +74,7 @@ GROUP = Group(
             "versions of sandbox and of what it drives",
             "sandbox.cli.version:run",
             output_option("table", "json"),
+            ("sandbox version", "sandbox version -o json"),
             steers_project=False,
         ),
         Command(
@@ -85,7 +98,7 @@ COMPLETE = Command(
 
 VIEWER = Command(
     "__viewer",
-    "the terminal UI for a browser",
+    "the cockpit for a browser",
     "sandbox.cli.open:view",
     _viewer,
     steers_project=False,
