@@ -88,7 +88,11 @@ class Transport:
         except (ConnectionError, http1.BrokenOff):
             raise NotRunningError("the supervisor went away", hint="run: sandbox up") from None
         except OSError as error:
-            raise SandboxError(f"can't talk to the supervisor: {error.strerror or error}", place=place) from None
+            raise SandboxError(
+                f"can't talk to the supervisor: {error.strerror or error}",
+                place=place,
+                hint="run: sandbox doctor; if that finds nothing: sandbox down && sandbox up",
+            ) from None
 
 
 def _check_version(response: http1.Response) -> None:

@@ -155,7 +155,11 @@ class Steering(TrafficControl):
             if kept.documents != self._live.documents and not was_passing(kept.revision, after):
                 return kept
             after = kept.revision
-        raise UsageError("there is no earlier revision to go back to", place="traffic")
+        raise UsageError(
+            "there is no earlier revision to go back to",
+            place="traffic",
+            hint="see: sandbox traffic history, and what differs from the file: sandbox traffic diff",
+        )
 
     async def _result(self, wanted: Wanted, commit: Commit, *, dry_run: bool = False) -> ChangeResult:
         before = self._live.documents

@@ -47,7 +47,11 @@ class Ramps:
             )
         others = self._others(request, versions)
         if not others:
-            raise UsageError(f"{request.version} has all of the traffic already", place=service)
+            raise UsageError(
+                f"{request.version} has all of the traffic already",
+                place=service,
+                hint=f"see who gets what: sandbox traffic get {service}",
+            )
         ramp = RunningRamp(
             request=request, back=self._live.documents.get(service), others=others, since=self._means.clock()
         )
@@ -61,7 +65,8 @@ class Ramps:
         async with self._lock:
             ramp = self._ramps.get(service)
             if ramp is None or not ramp.is_running:
-                raise UsageError("no version is being ramped up", place=service)
+                hint = f"begin with: sandbox traffic ramp {service} VERSION"
+                raise UsageError("no version is being ramped up", place=service, hint=hint)
             ramp = cancelled(ramp, "ended by hand")
             await self._go_back(ramp)
             return shown(ramp, None)
