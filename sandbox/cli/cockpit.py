@@ -1,4 +1,4 @@
-"""`sandbox attach` and `sandbox screenshot`: the terminal UI on a project that runs already, and pictures of it."""
+"""`sandbox attach` and `sandbox screenshot`: the cockpit on a project that runs already, and pictures of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.cli.again import up_from
 from sandbox.cli.project import connect, find_project
 from sandbox.control import Control
 from sandbox.errors import ExitCode, SandboxError, UsageError
@@ -46,7 +47,7 @@ async def examine() -> Sequence[Examined]:
 
 def attach(options: Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("the screen needs a terminal", hint="see the same as text: sandbox ps, sandbox logs -f")
+        raise UsageError("the cockpit needs a terminal", hint="see the same as text: sandbox ps, sandbox logs -f")
     project = find_project(options)
     result = asyncio.run(_attached(options))
     if result.value == "down":
@@ -55,7 +56,7 @@ def attach(options: Namespace) -> int:
         asyncio.run(bring_down(project.paths))
         print("stopped; nothing is left running")
     elif result.value == "ended":
-        print("it was stopped meanwhile. Start it again: sandbox up")
+        print(f"it was stopped meanwhile. Start it again: {up_from(project.files, Path.cwd())}")
     else:
         print("it keeps running. Look again: sandbox attach · stop it: sandbox down")
     return ExitCode.OK

@@ -35,7 +35,7 @@ def run(options: Namespace) -> int:
     name = project.paths.id
     print(f"{name} is stopped; nothing is left running" if was_running else f"{name} was not running")
     if options.purge:
-        print("its ports, logs and installed dependencies are forgotten")
+        print("all that was kept of it is forgotten")
     return 0
 
 

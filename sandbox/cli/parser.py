@@ -23,8 +23,8 @@ _START_HERE = (
 )
 
 _WHICH_PROJECT = (
-    "Which project: --project NAME, or -f FILE, or else the nearest sandbox.yaml,",
-    "or else the only one that runs.",
+    "Which project: --project NAME, or -f FILE, or else the nearest sandbox.yaml or",
+    "compose.yaml, or else the only one that runs.",
 )
 
 
@@ -138,7 +138,10 @@ def _add_project_options(
     files: object = argparse.SUPPRESS,
 ) -> None:
     parser.add_argument(
-        "--project", metavar="NAME", default=project, help="by name (default: the nearest sandbox.yaml)"
+        "--project",
+        metavar="NAME",
+        default=project,
+        help="by name (default: that of the nearest sandbox.yaml or compose.yaml)",
     )
     parser.add_argument(
         *short,

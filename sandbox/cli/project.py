@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.cli.again import up_from
 from sandbox.cli.target import existing
 from sandbox.config.locate import find_project_file
 from sandbox.control import Control
@@ -142,7 +143,9 @@ def connect(options: Namespace) -> Client:
 
     project = find_project(options)
     if not project.running:
-        raise NotRunningError("is not running", place=project.paths.id, hint="start it with `sandbox up`")
+        raise NotRunningError(
+            "is not running", place=project.paths.id, hint=f"start it with `{up_from(project.files, Path.cwd())}`"
+        )
     _wait_for_supervisor(project.paths)
     return Client(project.paths.api_socket)
 

@@ -23,7 +23,7 @@ def configuration_files(path: str | None, files: Sequence[str]) -> list[Path]:
     if (nearest := find_project_file(Path.cwd())) is not None:
         return [nearest]
     raise UsageError(
-        "there is no sandbox.yaml here or in a folder above",
+        "there is no sandbox.yaml or compose.yaml here or in a folder above",
         hint="write one with `sandbox init`, or try a sample app: `sandbox up bakery`",
     )
 

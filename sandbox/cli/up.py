@@ -107,7 +107,7 @@ def _files(options: Namespace) -> list[Path]:
     if (found := find_project_file(place)) is not None:
         return [found]
     raise UsageError(
-        "there is no sandbox.yaml here or in a folder above",
+        "there is no sandbox.yaml or compose.yaml here or in a folder above",
         place=str(place),
         hint="write one with `sandbox init`, or try a sample: sandbox up bakery",
     )
@@ -251,7 +251,7 @@ def _screen(plan: Plan, started_here: bool) -> int:
         asyncio.run(bring_down(plan.paths))
         print(f"{plan.project.name} is stopped; nothing is left running")
     elif result is TuiResult.ENDED:
-        print(f"{plan.project.name} was stopped meanwhile. Start it again: sandbox up")
+        print(f"{plan.project.name} was stopped meanwhile. Start it again: {plan.again}")
     else:
         print(f"{plan.project.name} keeps running. Look again: {plan.again} · stop it: sandbox down{plan.which}")
     return ExitCode.OK

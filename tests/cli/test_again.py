@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.cli.again import up_again, which
+from sandbox.cli.again import up_again, up_from, which
 from sandbox.cli.parser import parse
 from sandbox.config.loader import load
+from sandbox.config.locate import sample_apps
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,18 @@ def test_other_commands_need_a_name_only_in_a_folder_of_another_project(tmp_path
     assert which(shop, tmp_path / "shop", others_run=True) == ""
     assert which(shop, tmp_path, others_run=True) == " --project shop"
     assert which(shop, tmp_path / "other") == " --project shop"
+
+
+def test_what_was_stopped_is_started_again_from_its_own_files(tmp_path: Path) -> None:
+    shop, bakery = tmp_path / "shop", sample_apps()["bakery"]
+    shop.mkdir()
+    files = [shop / "compose.yaml", shop / "more.yaml"]
+    for file in files:
+        file.write_text("services: {}\n")
+
+    assert up_from((), tmp_path) == "sandbox up"
+    assert up_from(files[:1], shop) == "sandbox up"
+    assert up_from(files[:1], tmp_path) == f"sandbox up {shop}"
+    assert up_from(files, shop) == f"sandbox up -f {files[0]} -f {files[1]}"
+    assert up_from(files[1:], tmp_path) == f"sandbox up -f {files[1]}"
+    assert up_from([bakery / "sandbox.yaml"], tmp_path) == "sandbox up bakery"

@@ -17,7 +17,7 @@ Output = pytest.CaptureFixture[str]
 def test_without_a_terminal_the_screen_says_what_to_type(bakery: FakeControl, capsys: Output) -> None:
     assert main(["attach"]) == 2
     assert capsys.readouterr().err == (
-        "error: the screen needs a terminal\nhint: see the same as text: sandbox ps, sandbox logs -f\n"
+        "error: the cockpit needs a terminal\nhint: see the same as text: sandbox ps, sandbox logs -f\n"
     )
 
 

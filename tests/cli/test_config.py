@@ -65,7 +65,7 @@ def test_outside_of_all_projects_it_is_the_one_that_runs(
 def test_outside_of_all_projects_where_none_runs(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.chdir(place.apps)
     assert main(["config"]) == 2
-    assert "there is no sandbox.yaml here or in a folder above" in capsys.readouterr().err
+    assert "there is no sandbox.yaml or compose.yaml here or in a folder above" in capsys.readouterr().err
 
 
 def test_a_sample_by_name(place: Place, capsys: Output) -> None:
@@ -99,7 +99,7 @@ def test_the_schema_accepts_the_samples(place: Place, capsys: Output) -> None:
 @pytest.mark.parametrize(
     ("argv", "error"),
     [
-        (["config"], "error: there is no sandbox.yaml here or"),
+        (["config"], "error: there is no sandbox.yaml or compose.yaml here or"),
         (["config", "-f", "nowhere.yaml"], "error: nowhere.yaml: "),
         (["config", "bakeyr"], "error: bakeyr: "),
         (["config", "bakery", "-f", "x.yaml"], "error: "),

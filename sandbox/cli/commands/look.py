@@ -123,7 +123,12 @@ SCREENS = ("overview", "map", "traffic", "traces", "logs", "alerts", "events", "
 GROUP = Group(
     "Look",
     (
-        Command("attach", "open the screen on a project that runs", "sandbox.cli.cockpit:attach"),
+        Command(
+            "attach",
+            "open the cockpit on a project that runs",
+            "sandbox.cli.cockpit:attach",
+            examples=("sandbox attach", "sandbox attach --project bakery"),
+        ),
         Command("ps", "what runs, how it is, where to open it", "sandbox.cli.ps:run", _ps, ("sandbox ps -a",)),
         Command(
             "logs",
@@ -183,7 +188,7 @@ GROUP = Group(
         ),
         Command(
             "screenshot",
-            "write a picture of a screen",
+            "write a picture of one of the cockpit's screens",
             "sandbox.cli.cockpit:screenshot",
             _screenshot,
             (

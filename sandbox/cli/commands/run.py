@@ -17,8 +17,12 @@ def _up(parser: ArgumentParser) -> None:
         default=None,
         help="how services run (default: as the file and profiles say)",
     )
-    parser.add_argument("-d", "--detach", action="store_true", help="return once every service is healthy")
-    parser.add_argument("--no-tui", action="store_true", help="print progress instead of opening the screen")
+    parser.add_argument(
+        "-d", "--detach", action="store_true", help="return once every service is healthy, and leave it running"
+    )
+    parser.add_argument(
+        "--no-tui", action="store_true", help="print progress instead of opening the cockpit; Ctrl-C stops the project"
+    )
     parser.add_argument("--no-watch", action="store_true", help="do not reload services when their files are saved")
     parser.add_argument(
         "--timeout",
@@ -33,7 +37,8 @@ def _down(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--purge",
         action="store_true",
-        help="also forget its ports, logs and installed dependencies, and remove its images and volumes",
+        help="also forget all that is kept of it (ports, logs, numbers, traces, events, silences, installed "
+        "dependencies, what was changed by `sandbox traffic` and its history), and remove its images and volumes",
     )
 
 
@@ -47,6 +52,12 @@ GROUP = Group(
             _up,
             ("sandbox up bakery", "sandbox up ./my-app -d", "sandbox up --profile lite --timeout 30s"),
         ),
-        Command("down", "stop everything, leave nothing behind", "sandbox.cli.down:run", _down),
+        Command(
+            "down",
+            "stop everything, leave nothing behind",
+            "sandbox.cli.down:run",
+            _down,
+            ("sandbox down", "sandbox down --project bakery --purge"),
+        ),
     ),
 )

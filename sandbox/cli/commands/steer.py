@@ -36,7 +36,13 @@ def _watch(parser: ArgumentParser) -> None:
 GROUP = Group(
     "Steer",
     (
-        Command("restart", "start services anew", "sandbox.cli.lifecycle:restart", services_argument),
+        Command(
+            "restart",
+            "start services anew",
+            "sandbox.cli.lifecycle:restart",
+            services_argument,
+            ("sandbox restart orders", "sandbox restart"),
+        ),
         Command(
             "reload",
             "start new instances beside the old, as a save does",
@@ -51,8 +57,20 @@ GROUP = Group(
             _watch,
             ("sandbox watch", "sandbox watch --pause", "sandbox watch --resume"),
         ),
-        Command("stop", "stop services, keep the rest running", "sandbox.cli.lifecycle:stop", services_argument),
-        Command("start", "start stopped services", "sandbox.cli.lifecycle:start", services_argument),
+        Command(
+            "stop",
+            "stop services, keep the rest running",
+            "sandbox.cli.lifecycle:stop",
+            services_argument,
+            ("sandbox stop mill", "sandbox stop mill pantry"),
+        ),
+        Command(
+            "start",
+            "start stopped services",
+            "sandbox.cli.lifecycle:start",
+            services_argument,
+            ("sandbox start mill", "sandbox start"),
+        ),
         Command(
             "scale",
             "run more or fewer instances of a service",
