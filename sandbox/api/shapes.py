@@ -79,6 +79,7 @@ class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     origin: Origin = Origin.API
     why: str = ""
     if_revision: int | None = None  # refused when another one is in force
+    dry_run: bool = False  # say what would change, and change nothing
 
 
 class TrialRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -250,10 +250,11 @@ class TrafficControl(Protocol):
         origin: Origin = Origin.API,
         why: str = "",
         if_revision: int | None = None,
+        dry_run: bool = False,
     ) -> ChangeResult:
         """To a revision; None: the newest that says something else than what is in force and was no passing one.
 
-        if_revision: as in a `Change`."""
+        if_revision, dry_run: as in a `Change`."""
         ...
 
     async def start_trial(self, change: Change, seconds: float) -> Trial: ...

@@ -361,6 +361,37 @@ def test_history_diff_and_rollback(bakery: FakeControl, capsys: Output) -> None:
     assert capsys.readouterr().out == "--- revision 3\n+++ revision 2\n"
     assert traffic("diff") == 0
     assert capsys.readouterr().out == "no difference\n"
+    assert traffic("diff 3 -o json") == 0
+    assert json.loads(capsys.readouterr().out) == {"diff": "--- revision 3\n+++ revision None\n"}
+
+
+@pytest.mark.parametrize(
+    ("line", "method"),
+    [
+        ("rollback --dry-run", "rollback"),
+        ("fault steamer --abort 503 --dry-run", "change"),
+        ("try fault steamer --abort 503 --dry-run", "change"),
+        ("try --dry-run fault steamer --abort 503", "change"),
+    ],
+)
+def test_what_is_only_asked_for_changes_nothing(bakery: FakeControl, line: str, method: str, capsys: Output) -> None:
+    assert traffic(line) == 0
+
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "--- in force",
+        "+++ wanted",
+        "  nothing was changed (--dry-run)",
+    ]
+    assert [call[0] for call in bakery.traffic.calls] == [method]
+    assert bakery.traffic.revisions == FakeControl().traffic.revisions
+
+
+def test_a_header_is_not_written_as_on_the_wire(bakery: FakeControl, capsys: Output) -> None:
+    assert traffic("route steamer v2 --header 'x-user: me'") == 2
+    assert capsys.readouterr().err == (
+        "error: --header: 'x-user: me' has a colon in its name\nhint: write it like --header x-user=me\n"
+    )
+    assert traffic("route steamer v2 --header x-at=12:30") == 0
 
 
 def test_saving(bakery: FakeControl, capsys: Output) -> None:

@@ -70,10 +70,13 @@ class FakeTraffic(TrafficControl):
         origin: Origin = Origin.API,
         why: str = "",
         if_revision: int | None = None,
+        dry_run: bool = False,
     ) -> ChangeResult:
         self._note("rollback", number, origin, why, *([] if if_revision is None else [if_revision]))
-        revision = self._revise(("steamer",), origin, why or "back")
-        return ChangeResult(revision=revision, changed=("steamer",), diff="--- in force\n+++ wanted\n")
+        diff = "--- in force\n+++ wanted\n"
+        if dry_run:
+            return ChangeResult(revision=None, changed=("steamer",), diff=diff, against=3)
+        return ChangeResult(revision=self._revise(("steamer",), origin, why or "back"), changed=("steamer",), diff=diff)
 
     async def start_trial(self, change: Change, seconds: float) -> Trial:
         self._note("start_trial", change, seconds)

@@ -56,8 +56,9 @@ class TrafficClient(TrafficControl):
         origin: Origin = Origin.API,
         why: str = "",
         if_revision: int | None = None,
+        dry_run: bool = False,
     ) -> ChangeResult:
-        body = RollbackRequest(number=number, origin=origin, why=why, if_revision=if_revision)
+        body = RollbackRequest(number=number, origin=origin, why=why, if_revision=if_revision, dry_run=dry_run)
         return await self._transport.ask_for("POST", "/api/traffic/rollback", ChangeResult, body)
 
     async def start_trial(self, change: Change, seconds: float) -> Trial:

@@ -56,7 +56,7 @@ class TrafficHandlers:
 
     async def rollback_traffic(self, body: RollbackRequest) -> ChangeResult:
         """Go back to a revision."""
-        return await self._control.rollback(body.number, body.origin, body.why, body.if_revision)
+        return await self._control.rollback(body.number, body.origin, body.why, body.if_revision, body.dry_run)
 
     async def try_traffic(self, body: TrialRequest) -> Trial:
         """Change policies for a while."""

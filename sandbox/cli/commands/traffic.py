@@ -41,9 +41,13 @@ def _matchers(parser: ArgumentParser) -> None:
 def _saying(parser: ArgumentParser) -> None:
     """How a change is made, and told."""
     parser.add_argument("--why", default="", metavar="TEXT", help="kept in the history")
-    parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+    _dry_run(parser)
     _depending(parser)
     output_option("table", "json")(parser)
+
+
+def _dry_run(parser: ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
 
 
 def _depending(parser: ArgumentParser) -> None:
@@ -98,7 +102,9 @@ def _retry(parser: ArgumentParser) -> None:
     parser.add_argument("attempts", type=int, metavar="N", help="how often to try again")
     parser.add_argument("--codes", metavar="503,504", help="answers to try again after")
     parser.add_argument("--on", metavar="CONDITION,…", help="Envoy's retry conditions")
-    parser.add_argument("--backoff", type=duration, metavar="TIME", help="shortest pause before trying again")
+    parser.add_argument(
+        "--backoff", type=duration, metavar="TIME", help="the first pause is up to this, by lot; later ones grow"
+    )
     parser.add_argument("--methods", metavar="POST,…", help="that may be sent again beside the idempotent ones")
     parser.add_argument("--hedge", action="store_true", help="begin the next try while a slow one goes on")
 
@@ -121,7 +127,13 @@ def _authorize(parser: ArgumentParser) -> None:
         "--from", dest="callers", action="append", default=[], metavar="SERVICE", help="who calls; repeatable"
     )
     parser.add_argument("--method", action="append", default=[], metavar="METHOD", help="such as GET; repeatable")
-    parser.add_argument("--path", action="append", default=[], metavar="PATH", help="exactly, or /a*; repeatable")
+    parser.add_argument(
+        "--path",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="/a is just that path, /a* all that begins so (not as with other changes); repeatable",
+    )
     _saying(parser)
 
 
@@ -159,6 +171,7 @@ def _apply(parser: ArgumentParser) -> None:
 def _diff(parser: ArgumentParser) -> None:
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="a revision (default: what the file says)")
     parser.add_argument("against", nargs="?", type=int, metavar="M", help="another one (default: what is in force)")
+    output_option("table", "json")(parser)
 
 
 def _history(parser: ArgumentParser) -> None:
@@ -175,6 +188,7 @@ def _count(text: str) -> int:
 def _rollback(parser: ArgumentParser) -> None:
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="a revision (default: the one before)")
     parser.add_argument("--why", default="", metavar="TEXT", help="kept in the history")
+    _dry_run(parser)
     _depending(parser)
     output_option("table", "json")(parser)
 
@@ -191,6 +205,7 @@ def _try(parser: ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="keep what is being tried")
     parser.add_argument("-d", "--detach", action="store_true", help="return at once; it ends by itself all the same")
     parser.add_argument("--why", default="", metavar="TEXT", help="kept in the history")
+    _dry_run(parser)
     _depending(parser)
     output_option("table", "json")(parser)
 
@@ -314,7 +329,14 @@ PARTS = (
         "diff 3",
     ),
     _part("history", "what changed, when and why", "sandbox.cli.traffic.look:history", _history, "history -n 5"),
-    _part("rollback", "go back to an earlier revision", f"{_CHANGE}:rollback", _rollback, "rollback", "rollback 3"),
+    _part(
+        "rollback",
+        "go back to an earlier revision",
+        f"{_CHANGE}:rollback",
+        _rollback,
+        "rollback",
+        "rollback 3 --dry-run",
+    ),
     _part("save", "write what is in force into the file", f"{_CHANGE}:save", _save, "save", "save pantry"),
     _part(
         "try",

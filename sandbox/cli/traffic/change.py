@@ -19,7 +19,8 @@ from sandbox.control import Change, ChangeResult, Control, Finding, Origin, Rero
 _COLOURS = {"error": "red", "warning": "yellow", "info": "grey"}
 
 
-def _change(options: Namespace, wish: PolicyFile) -> int:
+def make(options: Namespace, wish: PolicyFile) -> int:
+    """Put it in force, or with `dry_run` say what would change."""
     change = Change(
         edits=wish.edits,
         origin=Origin.CLI,
@@ -37,7 +38,7 @@ def _change(options: Namespace, wish: PolicyFile) -> int:
 
 
 def _form(name: str) -> Callable[[Namespace], int]:
-    return lambda options: _change(options, said(name, options))
+    return lambda options: make(options, said(name, options))
 
 
 split, route, fault, timeout, retry, limit, mirror, allow, deny, clear = map(_form, FORMS[:-1])
@@ -45,13 +46,13 @@ set = _form("set")
 
 
 def apply(options: Namespace) -> int:
-    return _change(options, policies_of(options.policy, options))
+    return make(options, policies_of(options.policy, options))
 
 
 def rollback(options: Namespace) -> int:
     async def conversation(control: Control) -> int:
-        back = control.traffic.rollback(options.number, Origin.CLI, options.why, options.if_revision)
-        show(await back, options)
+        back = control.traffic.rollback(options.number, Origin.CLI, options.why, options.if_revision, options.dry_run)
+        show(await back, options, dry_run=options.dry_run)
         return 0
 
     return talk(options, conversation)

@@ -49,6 +49,9 @@ def _condition(text: str, option: str) -> dict[str, str]:
     if found is None:
         raise UsageError(f"{text!r} has no name", place=option, hint=f"write it like {option} x-user=me")
     name, sign, value = found.groups()
+    if option == "--header" and ":" in name:
+        said = re.sub(r"\s*:\s*", "=", text, count=1)
+        raise UsageError(f"{text!r} has a colon in its name", place=option, hint=f"write it like {option} {said}")
     if sign is None:
         return {"name": name.strip(), "type": "Present"}
     return {"name": name.strip(), "type": "Exact" if sign == "=" else "RegularExpression", "value": value}

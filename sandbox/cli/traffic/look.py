@@ -104,7 +104,10 @@ def diff(options: Namespace) -> int:
             text = await control.traffic.drift()
         else:
             text = await control.traffic.diff(options.number, options.against)
-        print("\n".join(diff_lines(text, Style.of(sys.stdout))) or "no difference")
+        if options.output == "json":
+            print(json.dumps({"diff": text}, indent=2, ensure_ascii=False))
+        else:
+            print("\n".join(diff_lines(text, Style.of(sys.stdout))) or "no difference")
         return 0
 
     return talk(options, conversation)

@@ -15,6 +15,7 @@ from sandbox.cli.project import talk
 from sandbox.cli.style import Style
 from sandbox.cli.table import render
 from sandbox.cli.times import age, duration
+from sandbox.cli.traffic.change import make
 from sandbox.cli.traffic.edits import FORMS
 from sandbox.cli.traffic.policyfile import PolicyFile, policies_of, said
 from sandbox.control import Change, Control, GoldenSignals, Origin, Trial
@@ -28,6 +29,8 @@ def run(options: Namespace) -> int:
     if options.end or options.keep:
         return _end(options)
     wish = _wish(options)
+    if options.dry_run:
+        return make(options, wish)
 
     async def conversation(control: Control) -> int:
         change = Change(edits=wish.edits, origin=Origin.CLI, why=options.why, if_revision=options.if_revision)
@@ -108,6 +111,7 @@ def _short_form(words: Sequence[str], options: Namespace) -> PolicyFile:
         if getattr(form, name, None):
             setattr(options, name, getattr(form, name))
     options.why = form.why or options.why
+    options.dry_run = form.dry_run or options.dry_run
     options.if_revision = form.if_revision if options.if_revision is None else options.if_revision
     options.output = "json" if "json" in (form.output, options.output) else options.output
     return said(words[0], form)

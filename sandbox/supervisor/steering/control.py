@@ -128,12 +128,13 @@ class Steering(TrafficControl):
         origin: Origin = Origin.API,
         why: str = "",
         if_revision: int | None = None,
+        dry_run: bool = False,
     ) -> ChangeResult:
         async with self._lock:
             self._check(if_revision)
             kept = self._kept(number) if number is not None else self._one_before()
             commit = Commit(origin=origin, why=why or f"back to revision {kept.revision.number}")
-            return await self._result(self._live.wanted(kept.documents), commit)
+            return await self._result(self._live.wanted(kept.documents), commit, dry_run=dry_run)
 
     def _check(self, if_revision: int | None) -> None:
         if if_revision is not None and if_revision != self._live.revision:

@@ -169,6 +169,10 @@ async def test_there_and_back(stage: Stage) -> None:
     await stage.change("steamer", EditAction.ROUTE, version="v2")
     await stage.change("steamer", EditAction.SPLIT, v1=1, v2=1)
 
+    wish = await stage.steering.rollback(dry_run=True)
+    assert wish.revision is None and wish.changed == ("steamer",) and wish.against == 3
+    assert "steamer" in stage.documents and stage.documents["steamer"] != V2
+
     back = await stage.steering.rollback()
     assert back.revision is not None and back.revision.why == "back to revision 2"
     assert stage.documents == {"pantry": RETRIES, "steamer": V2}
