@@ -494,7 +494,7 @@ async def test_a_traces_id_is_copied_and_its_cause_asked_for() -> None:
         await stage.until(lambda: stage.app.clipboard == scene.TRACE)
         await stage.press("home", "exclamation_mark")
         await stage.reads("▸    └ ✗ steamer")
-        await stage.press("w")
+        await stage.press("y")
         await stage.reads("why · 4bf92f35", "revision 12 put it there")
         await stage.press("escape", "enter")
         await stage.reads("steamer · port 8000")

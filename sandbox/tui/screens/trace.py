@@ -32,7 +32,7 @@ class TraceScreen(CockpitScreen):
     KEYS: ClassVar[Keys] = (
         ("↑ ↓  j k", "move through hops"),
         ("l", "what services printed during it"),
-        ("w", "why it went as it did"),
+        ("y", "why it went as it did"),
         ("enter", "the page of the hop's service"),
         ("c", "copy its id"),
         ("!", "go to the hop that failed first"),
@@ -41,7 +41,7 @@ class TraceScreen(CockpitScreen):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "logs", "its logs"),
-        Binding("w", "why", "why"),
+        Binding("y,w", "why", "why"),
         Binding("exclamation_mark", "worst", "failed hop", key_display="!"),
         Binding("c", "copy", "copy id", show=False),
         Binding("escape", "app.back", "back"),
