@@ -107,6 +107,7 @@ class Daemon:
 
     def __init__(self, paths: ProjectPaths) -> None:
         self.down_asked = asyncio.Event()
+        self._applying = asyncio.Lock()
         self.shim_lost = asyncio.Event()
         self._paths = paths
         self._timeline = Timeline(paths.timeline)
@@ -270,7 +271,8 @@ class Daemon:
 
     async def _begin(self, remembered: Memory, *, recovered: bool) -> None:
         self._announce(recovered=recovered)
-        for fact in await adopt(self._driver, remembered.instances, self._cluster.desired.project):
+        project = self._cluster.desired.project
+        for fact in await adopt(self._driver, remembered.instances, project, ended=recovered):
             self._cluster.tell(fact)
         self._tasks.spawn(self._cluster.run(), name="reconcile")
         self._tasks.spawn(self._hear_envoy(), name="hear Envoy")
@@ -322,7 +324,11 @@ class Daemon:
     # --- while it runs ------------------------------------------------------------------------------------------
 
     async def _apply(self, request: UpRequest, *, keep_wishes: bool = False) -> None:
-        """`keep_wishes`: what was scaled or stopped by hand stays so."""
+        """`keep_wishes`: what was scaled or stopped by hand stays so. One after the other, or the older could win."""
+        async with self._applying:
+            await self._apply_now(request, keep_wishes)
+
+    async def _apply_now(self, request: UpRequest, keep_wishes: bool) -> None:
         if self.down_asked.is_set():
             raise SandboxError("is being stopped", place=self._paths.id, hint="run: sandbox up, in a moment")
         await imported("sandbox.config.loader")  # not by what holds up the rest

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
@@ -28,7 +28,7 @@ from sandbox.supervisor.desired import Desired, VersionKey
 from sandbox.supervisor.drain import drained
 from sandbox.supervisor.evidence import Evidence, Printed
 from sandbox.supervisor.narrate import narrate
-from sandbox.supervisor.plan import Action, next_deadline, plan
+from sandbox.supervisor.plan import Action, next_deadline, plan, retries
 from sandbox.supervisor.probes import Probes
 from sandbox.supervisor.rollout import Target
 from sandbox.supervisor.state import ClusterState, Fact, InstanceState
@@ -84,6 +84,7 @@ class Cluster:
         self._ending = False
         self._endpoints: Endpoints = {}
         self._early: dict[str, Exit] = {}  # ends heard of before the start was
+        self._starts: dict[str, asyncio.Task[None]] = {}  # the newest of each instance, while it is under way
         self.desired = desired
         self.state = ClusterState()
 
@@ -115,15 +116,11 @@ class Cluster:
         self._hooks.state_changed()
         self._changed.set()
 
-    def retry(self, services: Iterable[str]) -> None:
+    def retry(self, services: Collection[str]) -> None:
         """Try anew what failed of these or waits for its next start, from preparing on. What serves is left alone."""
-        for name in facts.failed_services(self.state).intersection(services):
-            for instance in self.state.of_service(name):
-                if instance.status in facts.FRUITLESS:
-                    self.tell(facts.Stopped(instance.id))
-            for key in [key for key, version in self.state.versions.items() if key.service == name]:
-                if self.state.versions[key].status is not Status.BUILDING:
-                    self.tell(facts.VersionGone(key))
+        if not self._ending:
+            for action in retries(services, self.desired, self.state, self._targets()):
+                self._take(action)
 
     def tell(self, fact: Fact) -> None:
         """Fold a fact into the state and let everything that depends on it follow."""
@@ -166,12 +163,14 @@ class Cluster:
         workload = _digest(_prepared_from(self._workload(service, version)))
         key = VersionKey(service, version.name)
         known = self.state.versions.get(key)
-        if known is None or known.artifact is None or known.workload != workload:
+        if known is None or known.last is None:
             return Target(workload, None, _may_overlap(version))
-        if known.generation < self.desired.generation(key):
-            return Target(workload, None, _may_overlap(version))  # until it is prepared anew, the old one serves
         environment = sorted(self._environment(service, version).items())
-        return Target(workload, _digest((known.artifact.fingerprint, environment)), _may_overlap(version))
+        last = _digest((known.last.fingerprint, environment))
+        is_new = known.artifact is not None and known.workload == workload
+        if not is_new or known.generation < self.desired.generation(key):
+            return Target(workload, None, _may_overlap(version), last)  # until it is prepared anew, the old one serves
+        return Target(workload, last, _may_overlap(version), last)
 
     def _workload(self, service: str, version: Version) -> Workload:
         auto = self.desired.project.settings.telemetry.auto
@@ -203,7 +202,8 @@ class Cluster:
                 self._tasks.spawn(self._prepare(key), name=f"prepare {key}")
             case rollout.Start(wanted, fingerprint, generation):
                 self.tell(facts.StartAsked(wanted, fingerprint, generation))
-                self._tasks.spawn(self._start(wanted.id), name=f"start {wanted.id}")
+                start = self._start(wanted.id, self._starts.get(wanted.id))
+                self._starts[wanted.id] = self._tasks.spawn(start, name=f"start {wanted.id}")
             case rollout.Stop(instance, reason):
                 self.tell(facts.StopAsked(instance, reason))
                 self._tasks.spawn(self._stop(instance), name=f"stop {instance}")
@@ -232,23 +232,42 @@ class Cluster:
             if self.state.versions.get(key) == asked:
                 self.tell(facts.Prepared(key, artifact))
 
-    async def _start(self, name: str) -> None:
+    async def _start(self, name: str, earlier: asyncio.Task[None] | None) -> None:
+        """`earlier`: a start of the same name that is still under way, though nobody wants it by now."""
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        try:
+            if self._is_newest_start(name):
+                await self._start_now(name)
+        finally:
+            if self._starts.get(name) is asyncio.current_task():
+                del self._starts[name]
+
+    async def _start_now(self, name: str) -> None:
         instance = self.state.instances[name]
         try:
             ports = self._ports(instance)
             running = await self._driver.start(self._spec(instance, ports))
         except SandboxError as error:
-            self.tell(facts.StartFailed(name, f"it could not be started: {_told(error)}", time.time()))
+            self._not_started(name, f"it could not be started: {_told(error)}")
         except Exception as error:
-            self.tell(facts.StartFailed(name, f"internal error: {error}", time.time()))
+            self._not_started(name, f"internal error: {error}")
             raise
         else:
-            if name not in self.state.instances:  # it was stopped and forgotten in the meantime
+            if not self._is_newest_start(name):  # it was stopped and forgotten in the meantime
                 await self._driver.stop(name, 0.0)
                 return
             self.tell(facts.Started(running, ports))
             if (exit := self._early.pop(name, None)) is not None:
                 self._exited(self.state.instances[name], exit)
+
+    def _not_started(self, name: str, why: str) -> None:
+        if self._is_newest_start(name):
+            self.tell(facts.StartFailed(name, why, time.time()))
+
+    def _is_newest_start(self, name: str) -> bool:
+        """Whether the task that asks is the one that the instance of this name waits for."""
+        return name in self.state.instances and self._starts.get(name) is asyncio.current_task()
 
     def _ports(self, instance: InstanceState) -> dict[int, int]:
         """Declared port → the one to listen on: in a container every port is free."""
@@ -276,15 +295,18 @@ class Cluster:
 
     def _artifact(self, key: VersionKey) -> Artifact:
         version = self.state.versions.get(key)
-        if version is None or version.artifact is None:
+        if version is None or version.last is None:
             raise RuntimeFailure("is not prepared", place=str(key))
-        return version.artifact
+        return version.last
 
     async def _stop(self, name: str) -> None:
         await self._hooks.endpoints_served()
         await asyncio.sleep(LEAVE_TRAFFIC)
         await self._drain(name)
-        await self._end(name)
+        failures = 0
+        while name in self.state.instances and not await self._end(name):
+            await asyncio.sleep(facts.backoff(failures))
+            failures += 1
         self.tell(facts.Stopped(name))
 
     async def _drain(self, name: str) -> None:
@@ -299,14 +321,17 @@ class Cluster:
                 Event(kind=Kind.NOTICE, severity=Severity.WARNING, message=message, service=instance.service)
             )
 
-    async def _end(self, name: str) -> None:
+    async def _end(self, name: str) -> bool:
+        """Whether nothing of it runs any more."""
         try:
             await self._driver.stop(name, self._grace(name))
+            return True
         except SandboxError as error:
             self._bus.publish(_failure(f"{name} could not be stopped: {error}", name))
         except Exception as error:  # the others are to be ended all the same
             log.exception("could not stop %s", name)
             self._bus.publish(_failure(f"internal error while {name} was stopped: {error}", name))
+        return False
 
     def _grace(self, name: str) -> float:
         version = self._version(self.state.instances[name])

@@ -24,6 +24,8 @@ def narrate(before: ClusterState, after: ClusterState, fact: Fact) -> Event | No
                 detail=output,
             )
         case facts.Adopted(instance):
+            if instance.status in (Status.STOPPED, Status.FAILED):
+                return None
             return _of(instance, Kind.NOTICE, f"{instance.id} was running and is taken over")
         case facts.Stopped(name):
             stopped = before.instances.get(name)

@@ -6,14 +6,14 @@ command, a changed file), the next plan starts from what is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sandbox.control import Status
 from sandbox.model import Condition, Dependency
 from sandbox.supervisor.desired import Desired, VersionKey
 from sandbox.supervisor.rollout import Forget, Scene, Start, Stop, Target, roll
-from sandbox.supervisor.state import LIVE, ClusterState, InstanceState
+from sandbox.supervisor.state import FRUITLESS, LIVE, ClusterState, InstanceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,19 @@ def plan(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, Tar
         *_remove(state, targets),
         *(action for scene in _scenes(desired, state, targets, now) for action in roll(scene)),
     )
+
+
+def retries(
+    services: Collection[str], desired: Desired, state: ClusterState, targets: Mapping[VersionKey, Target]
+) -> Iterator[Action]:
+    """To try anew, from preparing on, what failed of these services or waits for its next start. What serves stays."""
+    for key, count in desired.counts().items():
+        if key.service in services:
+            fruitless = [one for one in state.of(key) if one.status in FRUITLESS]
+            yield from (Forget(one.id) for one in fruitless)
+            status = known.status if (known := state.versions.get(key)) is not None else Status.BUILDING
+            if count and (status is Status.FAILED or (fruitless and status is not Status.BUILDING)):
+                yield Prepare(key, targets[key].workload, desired.generation(key))
 
 
 def next_deadline(state: ClusterState, now: float) -> float | None:

@@ -19,11 +19,12 @@ from sandbox.supervisor.state import LIVE, InstanceState
 class Target:
     """What a version should be: `workload` changes when it must be prepared anew, `fingerprint` when its instances
     must be replaced (None as long as it is not prepared). `beside`: two generations may run at the same time; what
-    writes to a volume may not."""
+    writes to a volume may not. `last`: the fingerprint with what was prepared before, None when nothing was."""
 
     workload: str
     fingerprint: str | None
     beside: bool = True
+    last: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +129,13 @@ def _all_serve(scene: Scene) -> bool:
 
 
 def _again(scene: Scene) -> Iterator[Start]:
-    """Those whose pause is over."""
+    """Those whose pause is over. While the new is being prepared, or can't be, as they were: they serve until then."""
+    fingerprint = scene.target.fingerprint or scene.target.last
     for one in scene.fresh[: scene.count]:
         due = one.retry_at is None or one.retry_at <= scene.now
-        if one.status is Status.BACKOFF and due and scene.target.fingerprint is not None:
-            yield Start(seat(scene.key, one.index), scene.target.fingerprint, scene.generation)
+        if one.status is Status.BACKOFF and due and fingerprint is not None:
+            generation = one.generation if scene.target.fingerprint is None else scene.generation
+            yield Start(seat(scene.key, one.index), fingerprint, generation)
 
 
 def _begin(scene: Scene) -> Iterator[Start]:

@@ -61,8 +61,14 @@ class VersionState:
     status: Status  # building | healthy (prepared) | failed
     workload: str  # digest of what was prepared
     artifact: Artifact | None = None
+    previous: Artifact | None = None  # while there is no new one, or none that could be prepared
     reason: str | None = None
     generation: int = 0
+
+    @property
+    def last(self) -> Artifact | None:
+        """What was prepared last."""
+        return self.artifact or self.previous
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +79,8 @@ class ClusterState:
     def of_service(self, name: str) -> tuple[InstanceState, ...]:
         return tuple(instance for instance in self.instances.values() if instance.service == name)
 
-
-def failed_services(state: ClusterState) -> frozenset[str]:
-    """Those of which something could not be prepared, or failed, or waits for its next start."""
-    versions = {key.service for key, version in state.versions.items() if version.status is Status.FAILED}
-    return frozenset(versions | {one.service for one in state.instances.values() if one.status in FRUITLESS})
+    def of(self, key: VersionKey) -> tuple[InstanceState, ...]:
+        return tuple(instance for instance in self.instances.values() if instance.key == key)
 
 
 # --- facts --------------------------------------------------------------------------------------------------------
@@ -185,10 +188,14 @@ def reduce(state: ClusterState, fact: Fact) -> ClusterState:
     """The state after the fact. Facts about things no longer known change nothing."""
     match fact:
         case PrepareAsked(key, workload, generation):
-            building = VersionState(status=Status.BUILDING, workload=workload, generation=generation)
+            known = state.versions.get(key)
+            last = known.last if known is not None else None
+            building = VersionState(status=Status.BUILDING, workload=workload, generation=generation, previous=last)
             return _with_version(state, key, building)
         case Prepared(key, artifact):
-            return _version(state, key, lambda v: replace(v, status=Status.HEALTHY, artifact=artifact, reason=None))
+            return _version(
+                state, key, lambda v: replace(v, status=Status.HEALTHY, artifact=artifact, previous=None, reason=None)
+            )
         case PrepareFailed(key, reason, _):
             return _version(state, key, lambda v: replace(v, status=Status.FAILED, reason=reason))
         case StartAsked():
@@ -228,6 +235,10 @@ def _version(state: ClusterState, key: VersionKey, change: Callable[[VersionStat
 def _instance(state: ClusterState, name: str, change: Callable[[InstanceState], InstanceState]) -> ClusterState:
     known = state.instances.get(name)
     return state if known is None else _with_instance(state, change(known))
+
+
+def _prepared(version: VersionState, artifact: Artifact) -> VersionState:
+    return replace(version, status=Status.HEALTHY, artifact=artifact, previous=None, reason=None)
 
 
 def _start_asked(state: ClusterState, fact: StartAsked) -> ClusterState:

@@ -11,7 +11,7 @@ import pytest
 from sandbox.control import Status
 from sandbox.errors import RuntimeFailure
 from sandbox.events import Bus, Kind
-from sandbox.model import Healthcheck, NoProbe, ReloadSettings, Service
+from sandbox.model import Healthcheck, NoProbe, ReloadSettings, RestartPolicy, Service
 from sandbox.proxy.topology import Caller, EndpointKey, Endpoints
 from sandbox.runtime.base import Driver, InstanceSpec, Running
 from sandbox.runtime.fake import Behaviour, FakeDriver, FakeHost
@@ -83,13 +83,13 @@ class Stage:
     def begin(self) -> None:
         self.tasks.spawn(self.cluster.run(), name="reconcile")
 
-    async def taken_over(self) -> None:
+    async def taken_over(self, *, ended: bool = True) -> None:
         """A new cluster adopts what the old one remembers; it is still to begin."""
         remembered = list(self.cluster.state.instances.values())
         await self.cluster.close()
         await self.tasks.close()
         self.tasks, self.cluster = Tasks(), self.new_cluster(self.cluster.desired)
-        for fact in await adopt(self.driver(self.host), remembered, self.cluster.desired.project):
+        for fact in await adopt(self.driver(self.host), remembered, self.cluster.desired.project, ended=ended):
             self.cluster.tell(fact)
 
     def wish(self, wishes: Wishes) -> None:
@@ -226,6 +226,54 @@ async def test_an_instance_that_is_stopped_while_it_starts_does_not_run_on(stage
     gate.set()
     await called(stage, "stop mill-v1-1", times=2)
     assert stage.host.running == {}
+
+
+async def test_one_that_is_wanted_again_before_its_start_has_ended_runs_once(stages: Make) -> None:
+    stage, gate = stages(desire(a_mill())), asyncio.Event()
+    stage.host.behaviours["mill"] = Behaviour(start_gate=gate)
+    stage.begin()
+    await called(stage, "start mill-v1-1")
+    stage.wish(Wishes(stopped=frozenset({"mill"})))
+    await stage.until(lambda: not stage.cluster.state.instances)
+    stage.wish(Wishes())
+    await stage.until(lambda: "mill-v1-1" in stage.cluster.state.instances)
+    gate.set()
+    await stage.healthy("mill-v1-1")
+    assert stage.the("mill-v1-1").pid == stage.host.running["mill-v1-1"].pid
+    assert stage.said(Kind.INSTANCE_BACKOFF) == []
+
+
+async def test_a_stop_that_fails_is_tried_again(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    stop, refusals = stage.cluster._driver.stop, [RuntimeFailure("the engine went away")]
+
+    async def refuse_once(instance: str, grace: float) -> None:
+        if refusals:
+            raise refusals.pop()
+        await stop(instance, grace)
+
+    stage.cluster._driver.stop = refuse_once  # type: ignore[method-assign]
+    stage.wish(Wishes(stopped=frozenset({"mill"})))
+    await stage.until(lambda: not stage.cluster.state.instances)
+    assert (refusals, stage.host.running) == ([], {})
+
+
+async def test_what_serves_is_started_again_though_the_new_can_not_be_prepared(stages: Make) -> None:
+    stage = stages(desire(a_mill()))
+    stage.begin()
+    await stage.healthy("mill-v1-1")
+    stage.host.behaviours["mill"] = Behaviour(prepare_error=RuntimeFailure("no such package"))
+    stage.wish(Wishes(generations={"mill": 1}))
+    await stage.until(lambda: bool(stage.said(Kind.BUILD_FAILED)))
+    stage.host.end("mill-v1-1", code=1)
+    await stage.until(lambda: stage.the("mill-v1-1").restarts == 1 and stage.the("mill-v1-1").ready)
+    assert stage.the("mill-v1-1").generation == 0
+
+    stage.host.behaviours.clear()
+    stage.wish(Wishes(generations={"mill": 2}))
+    await stage.until(lambda: {one.generation for one in stage.cluster.state.instances.values()} == {2})
 
 
 async def test_what_is_prepared_anew_is_not_called_healthy_and_serves_on(stages: Make) -> None:
@@ -429,6 +477,29 @@ async def test_what_was_asked_to_stop_finishes_what_it_was_asked_under_a_new_sup
     finished.set()
     await stage.until(lambda: set(stage.cluster.state.instances) == {"mill-v1-2"})
     assert set(stage.host.running) == {"mill-v1-2"}
+
+
+@pytest.mark.parametrize("code", [0, 1])
+async def test_a_job_that_is_over_is_not_run_again_by_a_new_supervisor(stages: Make, code: int) -> None:
+    stage = stages(desire(a_service("sow", replace(a_version(), healthcheck=QUICK, restart=RestartPolicy.NO))))
+    stage.host.behaviours["sow"] = Behaviour(exits_with=code)
+    over = Status.FAILED if code else Status.STOPPED
+
+    async def ends() -> None:
+        await stage.until(lambda: [one.status for one in stage.cluster.state.instances.values()] == [over])
+
+    stage.begin()
+    await ends()
+    await stage.taken_over()
+    stage.begin()
+    await stage.until(lambda: [one.status for one in stage.cluster.state.versions.values()] == [Status.HEALTHY])
+    stage.cluster.reconcile()
+    await ends()
+    assert stage.host.calls.count("start sow-v1-1") == 1
+
+    await stage.taken_over(ended=False)  # with everything else started from nothing
+    stage.begin()
+    await called(stage, "start sow-v1-1", times=2)
 
 
 async def test_what_nobody_remembers_is_ended(stages: Make) -> None:
