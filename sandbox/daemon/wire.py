@@ -14,9 +14,8 @@ from sandbox.ports import Claim
 from sandbox.proxy.topology import Topology
 from sandbox.supervisor import wiring
 from sandbox.supervisor.addresses import Addresses
-from sandbox.supervisor.cluster import Surroundings
 from sandbox.supervisor.remarks import remarks
-from sandbox.supervisor.surroundings import Otlp, places
+from sandbox.supervisor.surroundings import Otlp, Surroundings, places
 
 OUTBOUND_IN_CONTAINER = Path("/tmp/outbound.sock")  # in a container of its own
 

@@ -6,7 +6,6 @@ Only `tell` changes the state, and only on the event loop, so there is one write
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -16,9 +15,9 @@ from dataclasses import dataclass, replace
 from sandbox.control import Status
 from sandbox.errors import RuntimeFailure, SandboxError
 from sandbox.events import Bus, Event, Kind, Severity
-from sandbox.model import MountKind, ReloadSettings, RestartPolicy, Version
+from sandbox.model import ReloadSettings, Version
 from sandbox.proxy.topology import Address, EndpointKey, Endpoints
-from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Output, Workload
+from sandbox.runtime.base import Artifact, Driver, Exit, InstanceSpec, Output
 from sandbox.supervisor import plan as actions
 from sandbox.supervisor import rollout
 from sandbox.supervisor import state as facts
@@ -30,9 +29,9 @@ from sandbox.supervisor.evidence import Evidence, Printed
 from sandbox.supervisor.narrate import narrate
 from sandbox.supervisor.plan import Action, next_deadline, plan, retries
 from sandbox.supervisor.probes import Probes
-from sandbox.supervisor.rollout import Target
 from sandbox.supervisor.state import ClusterState, Fact, InstanceState
-from sandbox.supervisor.surroundings import Place, environment, own, with_theirs
+from sandbox.supervisor.surroundings import Surroundings, own, with_theirs
+from sandbox.supervisor.targets import given, targets, workload_of
 from sandbox.supervisor.wiring import DOCKER
 from sandbox.tasks import Tasks
 
@@ -42,14 +41,6 @@ _EVIDENCE_LINES = 20
 
 LEAVE_TRAFFIC = 0.1
 """Seconds between taking an instance out of traffic and asking it to end, for requests on their way to it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What instances are given beside their own configuration; replaced when the project's wiring changes."""
-
-    places: Mapping[str, Place]  # by service
-    user_environment: Mapping[str, str]
 
 
 def _nowhere(key: VersionKey) -> AbstractContextManager[Output]:
@@ -105,7 +96,9 @@ class Cluster:
         """Begin whatever the state calls for now. Who reads the state after this sees no wish without its effect."""
         if self._ending:
             return
-        for action in plan(self.desired, self.state, self._targets(), time.time()):
+        for action in plan(
+            self.desired, self.state, targets(self.desired, self.state, self._surroundings), time.time()
+        ):
             self._take(action)
 
     def wish(self, desired: Desired, surroundings: Surroundings | None = None) -> None:
@@ -119,7 +112,9 @@ class Cluster:
     def retry(self, services: Collection[str]) -> None:
         """Try anew what failed of these or waits for its next start, from preparing on. What serves is left alone."""
         if not self._ending:
-            for action in retries(services, self.desired, self.state, self._targets()):
+            for action in retries(
+                services, self.desired, self.state, targets(self.desired, self.state, self._surroundings)
+            ):
                 self._take(action)
 
     def tell(self, fact: Fact) -> None:
@@ -153,39 +148,7 @@ class Cluster:
     # --- planning -----------------------------------------------------------------------------------------------
 
     def _targets(self) -> dict[VersionKey, Target]:
-        return {
-            VersionKey(service.name, version.name): self._target(service.name, version)
-            for service in self.desired.project.services.values()
-            for version in service.versions
-        }
-
-    def _target(self, service: str, version: Version) -> Target:
-        workload = _digest(_prepared_from(self._workload(service, version)))
-        key = VersionKey(service, version.name)
-        known = self.state.versions.get(key)
-        if known is None or known.last is None:
-            return Target(workload, None, _may_overlap(version))
-        environment = sorted(self._environment(service, version).items())
-        last = _digest((known.last.fingerprint, environment))
-        is_new = known.artifact is not None and known.workload == workload
-        if not is_new or known.generation < self.desired.generation(key):
-            return Target(workload, None, _may_overlap(version), last)  # until it is prepared anew, the old one serves
-        return Target(workload, last, _may_overlap(version), last)
-
-    def _workload(self, service: str, version: Version) -> Workload:
-        auto = self.desired.project.settings.telemetry.auto
-        return Workload(
-            service=service,
-            version=version,
-            ports=self.desired.project.services[service].ports,
-            runtime=self._surroundings.places[service].runtime,
-            warm=version.reload.warm and not auto,
-            auto=auto,
-        )
-
-    def _environment(self, service: str, version: Version) -> dict[str, str]:
-        project, around = self.desired.project, self._surroundings
-        return environment(project, project.services[service], version, around.places[service], around.user_environment)
+        return targets(self.desired, self.state, self._surroundings)
 
     async def _until_something_changes(self) -> None:
         deadline = next_deadline(self.state, time.time())
@@ -220,7 +183,9 @@ class Cluster:
         asked = self.state.versions[key]
         try:
             version = self.desired.project.services[key.service].version(key.version)
-            artifact = await self._driver.prepare(self._workload(key.service, version), output.add)
+            artifact = await self._driver.prepare(
+                workload_of(self.desired.project, key.service, version, self._surroundings), output.add
+            )
         except SandboxError as error:
             if self.state.versions.get(key) != asked:
                 return  # something else was asked for in the meantime
@@ -283,11 +248,11 @@ class Cluster:
         return InstanceSpec(
             id=instance.id,
             index=instance.index,
-            workload=self._workload(instance.service, version),
+            workload=workload_of(project, instance.service, version, self._surroundings),
             artifact=artifact,
             environment={
                 **place.inherited,
-                **with_theirs(artifact.environment, self._environment(instance.service, version)),
+                **with_theirs(artifact.environment, given(project, instance.service, version, self._surroundings)),
                 **own(project.name, instance.service, instance.version, instance.id, place.listens_on, ports),
             },
             log_max_bytes=project.settings.log_max_bytes,
@@ -385,21 +350,6 @@ def endpoints_of(state: ClusterState) -> Endpoints:
             key = EndpointKey(instance.service, instance.version, declared)
             found.setdefault(key, []).append(Address(instance.host, actual))
     return {key: tuple(sorted(addresses)) for key, addresses in found.items()}
-
-
-def _prepared_from(workload: Workload) -> Workload:
-    """How a version is watched, and how its instances end, is no part of what it is prepared from."""
-    return replace(workload, version=replace(workload.version, watch=(), reload=ReloadSettings()))
-
-
-def _may_overlap(version: Version) -> bool:
-    """Whether two generations may run side by side: not when both would write to one place, or finish one job twice."""
-    shared = any(mount.kind is not MountKind.TMPFS and mount.source and not mount.read_only for mount in version.mounts)
-    return not shared and version.restart is not RestartPolicy.NO
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
 
 
 def _told(error: SandboxError) -> str:

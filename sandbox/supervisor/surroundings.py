@@ -41,6 +41,14 @@ class Place:
         return Address(edge.callee if self.runtime == DOCKER else LOOPBACK, edge.bind.port)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What instances are given beside their own configuration; replaced when the project's wiring changes."""
+
+    places: Mapping[str, Place]  # by service
+    user_environment: Mapping[str, str]
+
+
 def places(
     project: Project, wired: Topology, ground: Ground, otlp: Otlp | None, host: Mapping[str, str]
 ) -> dict[str, Place]:

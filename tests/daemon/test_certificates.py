@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,6 +93,14 @@ def expiring(folder: Path, days: int) -> Path:
     return file
 
 
+async def told(mesh: Mesh) -> float:
+    """Envoy counts the days when it flushes its statistics, every few seconds."""
+    async with asyncio.timeout(30):
+        while (days := await Certificates(lambda: mesh.paths.admin_socket).days()) is None:
+            await asyncio.sleep(0.1)
+    return days
+
+
 async def test_a_real_envoy_whose_certificate_runs_out_is_an_alert(tmp_path: Path) -> None:
     async with Mesh() as mesh:
         assert await Certificates(lambda: mesh.paths.admin_socket).days() is None
@@ -102,7 +111,7 @@ async def test_a_real_envoy_whose_certificate_runs_out_is_an_alert(tmp_path: Pat
         await mesh.apply()
         assert (await mesh.get(mesh.edge("store", "bank", 80))).status == 503  # nobody is there; Envoy has looked at it
 
-        days = await Certificates(lambda: mesh.paths.admin_socket).days()
+        days = await told(mesh)
 
     project = Project(name="p", root=tmp_path, files=(), services={})
     measured = [*evaluate(Observation(at=0.0, certificate_days=days), project)]

@@ -17,8 +17,9 @@ from sandbox.model import Build, Healthcheck, NoProbe, Project, Service, WatchRu
 from sandbox.paths import ProjectPaths
 from sandbox.reload.change import Change
 from sandbox.runtime.fake import Behaviour, FakeDriver, FakeHost
-from sandbox.supervisor.cluster import Cluster, Hooks, Surroundings
+from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.desired import Desired, VersionKey
+from sandbox.supervisor.surroundings import Surroundings
 from sandbox.tasks import Tasks
 from tests.supervisor.build import a_version
 from tests.supervisor.test_cluster import a_place

@@ -21,8 +21,9 @@ from sandbox.events import Bus, Event, Kind
 from sandbox.model import Build, Healthcheck, Mount, MountKind, NoProbe, Project, Service, Version, WatchRule
 from sandbox.reload.change import Action, Change, Copy, Reaction
 from sandbox.runtime.fake import Behaviour, FakeDriver, FakeHost
-from sandbox.supervisor.cluster import Cluster, Hooks, Surroundings
+from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.desired import Desired, VersionKey
+from sandbox.supervisor.surroundings import Surroundings
 from sandbox.tasks import Tasks
 from tests.supervisor.build import a_version
 from tests.supervisor.test_cluster import a_place

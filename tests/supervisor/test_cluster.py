@@ -18,10 +18,10 @@ from sandbox.runtime.fake import Behaviour, FakeDriver, FakeHost
 from sandbox.supervisor import cluster as clusters
 from sandbox.supervisor import views
 from sandbox.supervisor.adoption import adopt
-from sandbox.supervisor.cluster import Cluster, Hooks, Surroundings
+from sandbox.supervisor.cluster import Cluster, Hooks
 from sandbox.supervisor.desired import Desired, VersionKey, Wishes
 from sandbox.supervisor.state import InstanceState
-from sandbox.supervisor.surroundings import Place
+from sandbox.supervisor.surroundings import Place, Surroundings
 from sandbox.supervisor.wiring import Ingress
 from sandbox.tasks import Tasks
 from tests.supervisor.build import a_service, a_version, desire
