@@ -29,6 +29,7 @@ from sandbox.supervisor.evidence import Evidence, Printed
 from sandbox.supervisor.narrate import narrate
 from sandbox.supervisor.plan import Action, next_deadline, plan, retries
 from sandbox.supervisor.probes import Probes
+from sandbox.supervisor.rollout import Target
 from sandbox.supervisor.state import ClusterState, Fact, InstanceState
 from sandbox.supervisor.surroundings import Surroundings, own, with_theirs
 from sandbox.supervisor.targets import given, targets, workload_of
