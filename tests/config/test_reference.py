@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from sandbox.config.loader import load
 from sandbox.config.parse import parse
 from sandbox.config.schema import ContainerSpec, ProjectSpec, SettingsSpec, Spec
 from sandbox.config.tree import Entries, Problems, plain
-from sandbox.model import External, MatchType, MeshSettings, MountKind, RestartPolicy
+from sandbox.control import Metric
+from sandbox.model import BUILT_IN_ALERTS, External, MatchType, MeshSettings, MountKind, RestartPolicy
 from sandbox.shipped import PROFILES, shipped
 
 REFERENCE = shipped(PROFILES) / "reference.yaml"
@@ -75,6 +77,20 @@ def test_every_key_has_a_description() -> None:
     missing = [f"{model}.{key}" for model, key in keys_of(ProjectSpec) if not models()[model].keys()[key].description]
 
     assert missing == []
+
+
+def told_names(heading: str) -> list[str]:
+    """The names at the beginning of the comment's lines below the heading."""
+    below = REFERENCE.read_text().split(heading, 1)[1]
+    block = re.match(r".*\n((?:#   .*\n)+)", below)
+    assert block is not None, heading
+    names = re.findall(r"^#   ((?:[a-z0-9_]+ ?)+)(?:  |$)", block[1], re.MULTILINE)
+    return [name for line in names for name in line.split()]
+
+
+def test_its_comments_name_every_alert_and_metric() -> None:
+    assert told_names("# Built in, for every project") == list(BUILT_IN_ALERTS)
+    assert sorted(told_names("# What a rule of your own may ask for")) == sorted(Metric)
 
 
 def tree() -> Entries:
