@@ -115,6 +115,10 @@ def test_the_readmes_first_screen_is_the_two_commands() -> None:
 ALL = {command.name: command for one in COMMANDS.values() for command in (one, *one.parts)}
 
 
+def test_every_command_has_an_example() -> None:
+    assert [name for name, command in ALL.items() if not command.examples] == []
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_examples_in_help_are_understood(name: str) -> None:
     for example in ALL[name].examples:

@@ -8,10 +8,10 @@ import math
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from sandbox.cli.headers import header_of
 from sandbox.cli.lines import Lines
 from sandbox.cli.project import talk
 from sandbox.control import Control, Trickle, TrickleWish
@@ -41,7 +41,7 @@ async def _load(control: Control, options: Namespace) -> int:
         seconds=options.seconds,
         method=(options.method or ("POST" if options.body else "GET")).upper(),
         path=options.path or "/",
-        headers=_headers(options.headers),
+        headers=dict(map(header_of, options.headers)),
         body=_body(options.body),
         at_a_time=options.concurrency,
         timeout=options.timeout,
@@ -108,16 +108,6 @@ def _check(options: Namespace) -> None:
             raise UsageError("should be longer than 0", place=name, hint="write it like 30s")
     if options.path is not None and not (options.path.startswith("/") and options.path.isprintable()):
         raise UsageError(f"{options.path!r} is no path", place="--path", hint="begin it with /, such as /healthz")
-
-
-def _headers(texts: list[str]) -> Mapping[str, str]:
-    found = {}
-    for text in texts:
-        name, colon, value = text.partition(":")
-        if not colon or not name.strip() or any(char in text for char in "\r\n"):
-            raise UsageError(f"{text!r} is no header", place="--header", hint="write it like x-canary:true")
-        found[name.strip()] = value.strip()
-    return found
 
 
 def _body(text: str) -> bytes:

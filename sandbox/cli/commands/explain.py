@@ -33,7 +33,7 @@ def _load(parser: ArgumentParser) -> None:
     parser.add_argument("--path", default=None, metavar="PATH", help="default: /")
     parser.add_argument("--method", default=None, metavar="METHOD", help="default: GET, or POST with --body")
     parser.add_argument(
-        "-H", "--header", dest="headers", action="append", default=[], metavar="NAME:VALUE", help="as often as needed"
+        "-H", "--header", dest="headers", action="append", default=[], metavar="'NAME: VALUE'", help="repeatable"
     )
     parser.add_argument("--body", default="", metavar="TEXT", help="what is sent; @FILE for a file's content")
     parser.add_argument(

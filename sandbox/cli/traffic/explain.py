@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
+from sandbox.cli.headers import header_of
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
 from sandbox.cli.traffic.look import print_as
@@ -55,13 +56,9 @@ def head_of(request: str, caller: str, headers: list[str]) -> RequestHead:
 def _headers(texts: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
-        name, colon, value = text.partition(":")
-        if not colon:
-            name, colon, value = text.partition("=")
-        if not (name.strip() and colon):
-            raise UsageError("is no header", place=text, hint="write it like -H 'x-user: me'")
-        key = name.strip().lower()
-        found[key] = f"{found[key]},{value.strip()}" if key in found else value.strip()
+        name, value = header_of(text)
+        key = name.lower()
+        found[key] = f"{found[key]},{value}" if key in found else value
     return found
 
 
