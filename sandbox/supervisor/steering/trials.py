@@ -66,7 +66,7 @@ class Trials:
         """UsageError when nothing is being tried."""
         async with self._lock:
             if self._running is None:
-                hint = "try something: sandbox traffic try --for 60s retry pantry 2 --codes 503"
+                hint = "try something first, such as: sandbox traffic try --for 60s retry pantry 2 --codes 503"
                 raise UsageError("nothing is being tried", place="traffic", hint=hint)
             if not keep:
                 return await self._revert("reverted: ended by hand")

@@ -206,8 +206,9 @@ async def test_what_was_tried_and_kept_is_a_way_back(stage: Stage) -> None:
 
 
 async def test_nothing_earlier_to_go_back_to(stage: Stage) -> None:
-    with pytest.raises(UsageError, match="no earlier revision"):
+    with pytest.raises(UsageError, match="no earlier revision") as raised:
         await stage.steering.rollback()
+    assert "sandbox traffic history" in raised.value.hint
 
 
 async def test_differences(stage: Stage) -> None:

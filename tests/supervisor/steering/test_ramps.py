@@ -63,8 +63,9 @@ async def test_it_is_ended_by_hand(stage: Stage) -> None:
     ramp = await stage.steering.end_ramp("steamer")
 
     assert ramp.state is RampState.CANCELLED and stage.documents == {"pantry": RETRIES}
-    with pytest.raises(UsageError, match="no version is being ramped up"):
+    with pytest.raises(UsageError, match="no version is being ramped up") as raised:
         await stage.steering.end_ramp("steamer")
+    assert raised.value.hint == "begin with: sandbox traffic ramp steamer VERSION"
 
 
 async def test_one_at_a_time(stage: Stage) -> None:
@@ -77,8 +78,9 @@ async def test_one_at_a_time(stage: Stage) -> None:
 async def test_a_version_that_has_everything_can_not_be_given_more(stage: Stage) -> None:
     await stage.change("steamer", EditAction.ROUTE, version="v2")
 
-    with pytest.raises(UsageError, match="has all of the traffic already"):
+    with pytest.raises(UsageError, match="has all of the traffic already") as raised:
         await stage.steering.start_ramp(ASKED)
+    assert raised.value.hint == "see who gets what: sandbox traffic get steamer"
 
 
 async def test_somebody_else_who_changes_the_policy_ends_it(stage: Stage) -> None:

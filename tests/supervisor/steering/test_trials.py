@@ -61,8 +61,9 @@ async def test_it_is_kept(stage: Stage) -> None:
     await stage.lives_again()
 
     assert trial.ended == "kept" and stage.documents == {"pantry": RETRIES, "steamer": V2}
-    with pytest.raises(UsageError, match="nothing is being tried"):
+    with pytest.raises(UsageError, match="nothing is being tried") as raised:
         await stage.steering.end_trial(keep=True)
+    assert "sandbox traffic try" in raised.value.hint
 
 
 async def test_one_at_a_time_and_not_for_nothing(stage: Stage) -> None:
