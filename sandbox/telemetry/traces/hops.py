@@ -46,8 +46,7 @@ def hop_span(span: StoredSpan, instance_at: InstanceAt) -> StoredSpan:
     """A span of Envoy's in this product's words."""
     raw = span.attributes
     way = way_of(raw.get("upstream_cluster", ""))
-    method, url = raw.get("http.method", ""), urlsplit(raw.get("http.url", ""))
-    path = f"{url.path}?{url.query}" if url.query else url.path
+    method, (host, path) = raw.get("http.method", ""), _host_and_path(raw.get("http.url", ""))
     upstream = raw.get("upstream_address", "")
     server = span.kind == SERVER
     said = {
@@ -55,7 +54,7 @@ def hop_span(span: StoredSpan, instance_at: InstanceAt) -> StoredSpan:
         "upstream": upstream,
         "http.method": method,
         "http.path": path,
-        "http.host": url.netloc,
+        "http.host": host,
         "http.status_code": raw.get("http.status_code", ""),
         "response_flags": joined_flags(raw.get("response_flags", ""), raw.get("inbound_flags", "")),
         "reason": raw.get("error.reason", ""),
@@ -75,6 +74,16 @@ def hop_span(span: StoredSpan, instance_at: InstanceAt) -> StoredSpan:
         attributes=_way(way) | {key: value for key, value in said.items() if value not in _NONE},
         proxy=True,
     )
+
+
+def _host_and_path(url: str) -> tuple[str, str]:
+    """The path with its query. A client's Host may be anything, also what is no host."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        host, slash, path = url.partition("://")[2].partition("/")
+        return host, f"{slash}{path}"
+    return parts.netloc, f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def record_span(record: RequestRecord, instance_at: InstanceAt) -> tuple[str, StoredSpan] | None:

@@ -68,3 +68,9 @@ def test_what_a_client_wrote_need_not_be_text_nor_make_sense() -> None:
     for _ in range(2):
         [(_, span)] = decoded(b"\xff\xff\xff", pair("rule", "mill.1"), b"\n\x04rule\x12\x04\n\x02\xff\xfe").spans
         assert span.attributes["rule"] == "\ufffd\ufffd"
+
+
+@pytest.mark.parametrize("host", ["[mill", "mill]", "\u2100"])
+def test_a_host_that_is_none_is_told_as_it_came(host: str) -> None:
+    [(_, span)] = decoded(pair("http.url", f"http://{host}/flour?kind=rye")).spans
+    assert (span.attributes["http.host"], span.attributes["http.path"]) == (host, "/flour?kind=rye")
