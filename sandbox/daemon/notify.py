@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from asyncio.subprocess import PIPE, STDOUT
 from contextlib import suppress
 from dataclasses import asdict
@@ -25,6 +26,7 @@ MOST_WAITING = 20
 
 WITHIN = 10.0
 _TRIES, _PAUSE = 3, 2.0
+_ENDS_WITHIN = 1.0
 
 
 class Notifier:
@@ -112,13 +114,20 @@ class Notifier:
             return f"{command[0]} did not end within {WITHIN:g} s"
         finally:
             if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+                await _end(process)
         if process.returncode:
             last = output.decode(errors="replace").strip().splitlines()[-1:] or ["no output"]
             return f"{command[0]} ended with {process.returncode}: {last[0][:200]}"
         return ""
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """With all that it started. What left its group may hold its output open, and is not waited for."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_ENDS_WITHIN):
+            await process.wait()
 
 
 _JSON = {"Content-Type": "application/json", "User-Agent": "sandbox-alerts"}

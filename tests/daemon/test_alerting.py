@@ -163,6 +163,16 @@ async def test_a_command_that_fails_is_said_once(scene: Scene, command: tuple[st
     assert trouble in said.message
 
 
+async def test_a_command_whose_child_holds_its_output_holds_up_no_other_alert(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "WITHIN", 0.2)
+    command = ("sh", "-c", "sleep 60 & sleep 60")
+    bus = await told_by(replace(scene.project, alerts=AlertSettings(command=command)), ALERT)
+
+    assert [event.message for event in bus.history()] == ["an alert could not be told: sh did not end within 0.2 s"]
+
+
 async def test_a_webhook_is_asked_again_until_it_takes_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notify, "_PAUSE", 0.01)
     got: list[dict[str, object]] = []
