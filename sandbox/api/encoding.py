@@ -48,8 +48,10 @@ async def decode_body(request: web.Request, shape: type[T]) -> T:
         raise Refused(415, "not_json", f"can't read {request.content_type}", hint="send application/json")
     try:
         return msgspec.json.decode(body or b"{}", type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(str(error), place="body") from None
+    except RecursionError:
+        raise UsageError("is nested too deeply", place="body") from None
 
 
 async def _read(request: web.Request) -> bytes:

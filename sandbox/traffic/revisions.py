@@ -23,6 +23,9 @@ from sandbox.files import set_aside
 KEPT = 500
 """Revisions; older ones go."""
 
+_GREATEST = 2**63 - 1
+"""Number that SQLite knows."""
+
 _FORMAT = 1
 _TABLES = """
 CREATE TABLE revisions (
@@ -95,6 +98,8 @@ class RevisionStore:
         return _kept(rows[0]) if rows else None
 
     def get(self, number: int) -> Kept | None:
+        if not 0 < number <= _GREATEST:
+            return None
         rows = self._read("SELECT * FROM revisions WHERE number = ?", (number,))
         return _kept(rows[0]) if rows else None
 

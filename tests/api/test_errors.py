@@ -98,6 +98,18 @@ async def test_the_shape(doors: Doors, method: str, path: str, more: dict[str, A
         assert (answer.status, answer.code) == (status, code)
 
 
+@pytest.mark.parametrize("values", [b'{"x": "\xff"}', b'{"x": ' + b"[" * 100_000], ids=["no text", "too deep"])
+async def test_a_body_that_can_not_be_read_is_no_defect_of_ours(doors: Doors, values: bytes) -> None:
+    body = b'{"edits": [{"service": "orders", "action": "replace", "values": ' + values + b"}]}"
+    answer = await doors.ask("POST", "/api/traffic/changes", {"Content-Type": "application/json"}, data=body)
+    assert (answer.status, answer.code) == (400, "bad_usage")
+
+
+async def test_nor_is_a_number_that_is_none_of_a_revision(doors: Doors) -> None:
+    answer = await doors.ask("GET", f"/api/traffic/revisions/{'9' * 5000}/diff")
+    assert (answer.status, answer.code) == (400, "bad_usage")
+
+
 async def test_a_message_says_what_was_expected(doors: Doors) -> None:
     answer = await doors.ask("PUT", "/api/services/orders/scale", json={"replicas": "3"})
     assert answer.json["error"]["message"] == "Expected `int`, got `str` - at `$.replicas`"

@@ -50,6 +50,15 @@ def test_what_was_added_is_there_for_the_next_supervisor(path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("number", [0, -(2**70), 2**63, 2**70])
+def test_there_is_no_revision_of_a_number_that_none_can_have(path: Path, number: int) -> None:
+    store = RevisionStore(path, quiet)
+    add(store)
+
+    assert store.get(number) is None
+    store.close()
+
+
 def test_notes_go_when_they_are_none(path: Path) -> None:
     store = RevisionStore(path, quiet)
     store.note(trial={"a": 1})

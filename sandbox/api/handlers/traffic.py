@@ -27,6 +27,8 @@ from sandbox.control import (
 )
 from sandbox.errors import UsageError
 
+_MOST_DIGITS = 18
+
 
 class TrafficHandlers:
     def __init__(self, control: TrafficControl) -> None:
@@ -46,7 +48,7 @@ class TrafficHandlers:
 
     async def traffic_diff(self, number: str, query: DiffQuery) -> Diff:
         """The difference between two revisions."""
-        if not number.isascii() or not number.isdigit():
+        if not number.isascii() or not number.isdigit() or len(number) > _MOST_DIGITS:
             raise UsageError("is no number of a revision", place=number)
         return Diff(await self._control.diff(int(number), query.against))
 
