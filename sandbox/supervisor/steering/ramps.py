@@ -72,7 +72,7 @@ class Ramps:
             return shown(ramp, None)
 
     async def shown(self) -> tuple[Ramp, ...]:
-        return tuple([shown(ramp, await self._signals(ramp)) for ramp in self._ramps.values()])
+        return tuple([shown(ramp, await self._signals(ramp)) for ramp in list(self._ramps.values())])
 
     def resume(self) -> None:
         """With the lock held: those that an earlier supervisor began go on. Its numbers are gone, so each begins its

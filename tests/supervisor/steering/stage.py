@@ -90,6 +90,8 @@ class Stage:
         await self._enforce(policies)
 
     async def _golden(self, service: str, version: str | None, since: float) -> GoldenSignals | None:
+        for _ in range(4):  # what else is asked of it comes in between
+            await asyncio.sleep(0)
         return self.signals.get((service, version))
 
     def _save(self, documents: Documents) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from sandbox.control import EditAction, GoldenSignals, Ramp, RampRequest, RampState
 from sandbox.errors import ConflictError, ProxyError, UsageError
+from tests.supervisor.build import a_project, a_service, a_version
 from tests.supervisor.steering.stage import RETRIES, Stage
 
 GOOD = GoldenSignals(seconds=10.0, requests_per_second=50.0, error_ratio=0.0, p50=3.0, p99=9.0)
@@ -55,6 +57,16 @@ async def test_errors_send_everything_back(stage: Stage) -> None:
 
     ramp = await now(stage)
     assert (ramp.state, ramp.reason) == (RampState.ABORTED, "errors>1% at 10 %: errors 5.0%")
+
+
+async def test_one_may_begin_while_others_are_looked_at(stage: Stage) -> None:
+    steamer, pantry = (a_service(name, a_version("v1"), a_version("v2")) for name in ("steamer", "pantry"))
+    await stage.read(a_project(steamer, pantry))
+    await stage.steering.start_ramp(ASKED)
+
+    look, _ = await asyncio.gather(stage.steering.state(), stage.steering.start_ramp(replace(ASKED, service="pantry")))
+
+    assert [ramp.service for ramp in look.ramps] == ["steamer"]
 
 
 async def test_it_is_ended_by_hand(stage: Stage) -> None:
