@@ -181,7 +181,12 @@ class LogFile:
         end: how many bytes were kept up to where reading ended.
         """
         known = {segment.inode for segment in self._segments}
-        fresh = [segment for segment in _open_both(self._path) if segment.inode not in known]
+        fresh = []
+        for segment in _open_both(self._path):
+            if segment.inode in known:
+                segment.close()
+            else:
+                fresh.append(segment)
         if not fresh:
             return
         self.close()

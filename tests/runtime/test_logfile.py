@@ -11,7 +11,7 @@ import pytest
 from sandbox.control import LogLevel, LogLine, LogQuery
 from sandbox.errors import UsageError
 from sandbox.runtime import logsegment
-from sandbox.runtime.logfile import last_lines, log_counts, merge
+from sandbox.runtime.logfile import LogFile, last_lines, log_counts, merge
 from sandbox.runtime.shim.journal import Journal
 
 
@@ -279,3 +279,26 @@ def test_no_log_has_no_lines(tmp_path: Path) -> None:
     (tmp_path / "short.log").write_text("one\n")
     assert last_lines(tmp_path / "short.log", 3) == ["one"]
     assert last_lines(tmp_path / "short.log", 0) == []
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_following_across_rotations_leaves_no_file_open(tmp_path: Path, clock: Clock) -> None:
+    logs = Logs(tmp_path, clock, limit=1 << 17)
+    logs.say("orders-1", 1000, "begin\n")
+    log = LogFile(tmp_path / "orders-1.log", "orders-1", "orders")
+    list(log.new())
+    counts = []
+    for number in range(6):
+        logs.say("orders-1", 1001 + number, f"{'x' * 50_000}\n")
+        list(log.new())
+        list(log.new())
+        counts.append(open_files())
+    (tmp_path / "orders-1.log").unlink()
+    for _ in range(6):
+        list(log.new())
+        counts.append(open_files())
+    log.close()
+    assert max(counts[1:]) <= counts[1], counts
