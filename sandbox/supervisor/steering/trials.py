@@ -90,11 +90,19 @@ class Trials:
             log.warning("what was being tried can't be read: %r", error)
             self._live.store.note(**{_NOTE: None})
             return
-        if self._running.ends_at <= self._means.clock():
-            self._live.turn_back(self._way_back(project), self._commit("its time ended while no supervisor ran"))
-            self._over("reverted: its time ended while no supervisor ran", {})
-        else:
+        if self._running.ends_at > self._means.clock() or not self._is_turned_back(project):
             self._set_alarm()
+
+    def _is_turned_back(self, project: Project) -> bool:
+        """Now that its time is over. A disk that does not take it keeps no project from beginning."""
+        why = "its time ended while no supervisor ran"
+        try:
+            self._live.turn_back(self._way_back(project), self._commit(why))
+        except SandboxError as error:
+            self._say(f"what was tried could not be reverted yet: {error}", Severity.ERROR)
+            return False
+        self._over(f"reverted: {why}", {})
+        return True
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

@@ -90,6 +90,22 @@ async def test_a_supervisor_that_died_meanwhile_does_not_keep_it_alive(stage: St
     assert (await now(stage)).ended == "reverted: its time ended while no supervisor ran"
 
 
+async def test_a_disk_that_is_full_by_then_delays_its_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.supervisor.steering.trials._AGAIN", 0.01)
+    await begin(stage)
+    await stage.dies()
+    stage.now += 61
+
+    stage._begin()
+    stage.store._database.execute("PRAGMA query_only = 1")
+    await stage.read()
+    await stage.until(lambda: any("could not be reverted yet" in said for said in stage.happened()))
+    stage.store._database.execute("PRAGMA query_only = 0")
+
+    await stage.until(lambda: stage.documents == {"pantry": RETRIES})
+    assert (await now(stage)).ended == "reverted: its time was over"
+
+
 async def test_a_supervisor_that_came_back_in_time_goes_on_with_it(stage: Stage) -> None:
     stage.signals["steamer", None] = BAD
     await begin(stage)
