@@ -85,7 +85,7 @@ class SteeredProxy:
         if before is not None:
             self.publish(before, policies_before)
             await self._keeper.settled(_IN_FORCE_WITHIN)
-        if isinstance(refusal, RefusedPolicyError):
+        if isinstance(refusal, RefusedPolicyError) or refusal.code == _TAKEN:
             raise refusal
         raise ProxyError(f"refused it: {refusal}", place="Envoy", hint="nothing was changed; correct the policy")
 
@@ -174,7 +174,7 @@ class TrafficSide:
         self._steering = Steering(means, self._store, around.tasks)
         self.control: TrafficControl = self._steering
 
-    async def begin(self, project: Project, wired: Topology) -> RefusedPolicyError | None:
+    async def begin(self, project: Project, wired: Topology) -> ProxyError | None:
         """What Envoy refuses of the file's policies, if anything; the rest is in force."""
         refusal = await self._steering.begin(project, _Wiring(self._proxy, wired))
         self._tasks.spawn(self._hear_of_refusals(), name="hear of late refusals")

@@ -100,6 +100,15 @@ async def test_a_port_that_is_taken_is_no_fault_of_the_policies(proxy: SteeredPr
     assert keeper.published[-1] == POLICY
 
 
+async def test_a_change_that_meets_a_taken_port_names_the_port(proxy: SteeredProxy, keeper: ScriptedKeeper) -> None:
+    keeper.refuses, keeper.error = True, AddressTakenError("cannot bind", (Address("127.0.0.1", 8080),))
+
+    with pytest.raises(ProxyError) as refused:
+        await proxy.enforce({"mill": POLICY})
+
+    assert (refused.value.place, "free the port" in refused.value.hint) == ("127.0.0.1:8080", True)
+
+
 async def test_what_is_refused_late_is_known_once_envoy_has_answered(
     proxy: SteeredProxy, keeper: ScriptedKeeper
 ) -> None:
