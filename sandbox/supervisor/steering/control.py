@@ -24,7 +24,7 @@ from sandbox.control import (
     Trial,
     was_passing,
 )
-from sandbox.errors import ConflictError, NotFoundError, PreconditionError, RefusedPolicyError, UsageError
+from sandbox.errors import ConflictError, NotFoundError, PreconditionError, ProxyError, UsageError
 from sandbox.events import Event, Kind
 from sandbox.model import GATEWAY, Project, Service, TrafficPolicy
 from sandbox.supervisor.steering.late import LateRefusals, Refusal
@@ -56,7 +56,7 @@ class Steering(TrafficControl):
         self._begun = asyncio.Event()
         self._live.restore()
 
-    async def begin(self, project: Project, serving: Serving) -> RefusedPolicyError | None:
+    async def begin(self, project: Project, serving: Serving) -> ProxyError | None:
         """Put in force what was before, and what the file has changed since; what Envoy refuses of that, if anything.
 
         Until then changes and looks at the state wait. SandboxError when policies can't be kept.

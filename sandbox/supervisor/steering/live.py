@@ -149,9 +149,10 @@ class Live:
             raise
         self._take(reading.wanted, reading.said.documents)
 
-    async def begin(self, project: Project, serving: Serving) -> RefusedPolicyError | None:
+    async def begin(self, project: Project, serving: Serving) -> ProxyError | None:
         """The same for a supervisor that begins. What Envoy refuses, which is returned, gives way to what was in force
-        before; where nothing was, only the services that it is about are without a policy."""
+        before; where nothing was, only the services that it is about are without a policy. What it refuses for another
+        reason than a policy is no reason to go without them."""
         reading = self._reading(project)
         self.file = reading.said.documents
         if reading.wanted.documents == self.documents and self.revision:
@@ -161,7 +162,7 @@ class Live:
         wanted, refusal = await self._accepted(reading, project, serving)
         self._take(wanted, self._taken_of(wanted, refused=refusal is not None))
         if refusal is not None:
-            refusal = written(refusal, project)
+            refusal = written(refusal, project) if isinstance(refusal, RefusedPolicyError) else refusal
             self.refused = str(refusal)
         return refusal
 
@@ -182,10 +183,10 @@ class Live:
 
     async def _accepted(
         self, reading: _Reading, project: Project, serving: Serving
-    ) -> tuple[Wanted, RefusedPolicyError | None]:
+    ) -> tuple[Wanted, ProxyError | None]:
         """What Envoy takes, and what it had against the rest."""
         wanted: Wanted = reading.wanted
-        refusal: RefusedPolicyError | None = None
+        refusal: ProxyError | None = None
         while True:
             try:
                 await serving.offer(wanted.policies)
@@ -198,6 +199,8 @@ class Live:
                 else:
                     wanted = without(wanted, error)
                 refusal = refusal or error
+            except ProxyError as error:
+                return wanted, refusal or error
 
     def _taken_of(self, wanted: Wanted, *, refused: bool) -> Documents:
         if not refused:

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from sandbox.control import Change, EditAction, Origin, RampRequest, RequestHead
-from sandbox.errors import ConfigError, ConflictError, NotFoundError, PreconditionError, RefusedPolicyError, UsageError
+from sandbox.errors import (
+    ConfigError,
+    ConflictError,
+    NotFoundError,
+    PreconditionError,
+    ProxyError,
+    RefusedPolicyError,
+    UsageError,
+)
+from sandbox.supervisor.steering.means import Policies
 from sandbox.traffic.whatif import Recorded
 from tests.supervisor.build import a_project, a_service
 from tests.supervisor.steering.stage import RETRIES, Stage, an_edit, street
@@ -371,6 +380,23 @@ async def test_where_envoy_does_not_say_which_it_goes_without_any(tmp_path: Path
     state = await stage.steering.state()
     assert (stage.documents, state.revision, state.drift) == ({}, 1, ("pantry", "steamer"))
     await stage.dies()
+
+
+async def test_what_is_refused_for_no_policy_leaves_them_in_force(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.change("steamer", EditAction.ROUTE, version="v2")
+    stage.project = street(pantry={"concurrency": 3})
+
+    async def refuse(policies: Policies) -> None:
+        raise ProxyError("refused it: listener: no such transport socket")
+
+    monkeypatch.setattr(stage, "offer", refuse)
+    await stage.lives_again()
+    await stage.change("orders", EditAction.LIMIT, concurrency=3)
+
+    assert stage.refusal is not None and "no such transport socket" in (await stage.steering.state()).refused
+    assert sorted(stage.documents) == ["orders", "pantry", "steamer"]
 
 
 async def test_save_writes_what_is_in_force(stage: Stage) -> None:
