@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 from sandbox.errors import RuntimeFailure
@@ -13,6 +14,7 @@ from sandbox.runtime.selfexec import self_command
 from sandbox.runtime.sweep import mark_file, sweep
 
 _STARTS_WITHIN = 15.0
+_FREE_WITHIN, _PAUSE = 20.0, 0.05  # until another one has cleared up, which takes as long as processes need to end
 _LOCKED = 3  # the shim's exit code when another one holds the lock
 _LOG_LIMIT = 256 * 1024
 
@@ -30,11 +32,12 @@ def launch(paths: ProjectPaths) -> None:
     paths.create()
     if answers(paths.shim_socket):
         return
+    deadline = time.monotonic() + _FREE_WITHIN
     sweep(paths)
-    code = _start(paths)
-    if code == _LOCKED and answers(paths.shim_socket):
-        return  # somebody else was quicker
-    if code != 0 or not answers(paths.shim_socket):
+    while (code := _start(paths)) == _LOCKED and not answers(paths.shim_socket) and time.monotonic() < deadline:
+        time.sleep(_PAUSE)  # somebody else clears up just now, or has the shim that will answer
+        sweep(paths)
+    if code not in (0, _LOCKED) or not answers(paths.shim_socket):
         raise RuntimeFailure(
             f"the process that keeps the services (the shim) did not start: {_last_words(paths)}",
             place=str(shim_log(paths)),

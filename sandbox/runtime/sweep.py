@@ -40,8 +40,8 @@ def sweep(paths: ProjectPaths) -> int:
             return 0
         token = _token(mark_file(paths))
         count = _end(token) if token else 0
+        mark_file(paths).unlink(missing_ok=True)
         _remove_run_files(paths)
-    mark_file(paths).unlink(missing_ok=True)
     return count
 
 
@@ -82,8 +82,9 @@ def _token(path: Path) -> str | None:
 
 
 def _remove_run_files(paths: ProjectPaths) -> None:
+    """The lock last: from then on there may be a new shim, whose files the others' names are."""
     with suppress(FileNotFoundError):  # somebody else may be clearing up, too
-        for path in paths.run.iterdir():
+        for path in sorted(paths.run.iterdir(), key=lambda path: path == paths.shim_lock):
             if not path.is_dir():
                 path.unlink(missing_ok=True)
 
@@ -93,9 +94,19 @@ def _lock(paths: ProjectPaths) -> Iterator[bool]:
     """Whether no shim holds it; while inside, none can start."""
     file = _opened(paths)
     try:
-        yield _take(file, paths.shim_socket)
+        while (free := _take(file, paths.shim_socket)) and not _is_at(file, paths.shim_lock):
+            os.close(file)  # somebody who cleared up removed it while we waited: a new shim would have another one
+            file = _opened(paths)
+        yield free
     finally:
         os.close(file)
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _opened(paths: ProjectPaths) -> int:

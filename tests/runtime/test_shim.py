@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +21,8 @@ import pytest
 
 from sandbox.errors import NotRunningError
 from sandbox.paths import ProjectPaths
+from sandbox.runtime import launch as launching
+from sandbox.runtime import sweep as sweeping
 from sandbox.runtime.base import Exit, Running
 from sandbox.runtime.client import Role, ShimClient, ShimLost, ShimRefusal, answers, shut_down
 from sandbox.runtime.launch import launch, shim_log
@@ -371,3 +375,46 @@ def test_two_that_sweep_at_once_are_not_in_each_others_way(paths: ProjectPaths) 
 
     with ThreadPoolExecutor(4) as hands:
         list(hands.map(clear_up, range(400)))
+
+
+def test_a_launch_waits_for_another_that_clears_up(paths: ProjectPaths) -> None:
+    with ThreadPoolExecutor(1) as hands:
+        held = os.open(paths.shim_lock, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        refused = threading.Event()
+        start = launching._start
+
+        def start_once(paths: ProjectPaths) -> int | None:
+            code = start(paths)
+            refused.set()
+            return code
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(launching, "_start", start_once)
+            patch.setattr(sweeping, "_DYING", 0.0)
+            launched = hands.submit(launch, paths)
+            assert refused.wait(20)
+            os.close(held)
+            launched.result(30)
+    assert answers(paths.shim_socket)
+
+
+async def test_a_sweep_that_waited_for_another_leaves_the_shim_that_came_meanwhile(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, shims = sweeping._take, list[ProjectPaths]()
+
+    def take_late(file: int, socket: Path) -> bool:
+        taken = take(file, socket)
+        if not shims:  # the other one removes the lock that we have now, and starts a shim
+            shims.append(paths)
+            paths.shim_lock.unlink()
+            assert launching._start(paths) == 0
+        return taken
+
+    monkeypatch.setattr(sweeping, "_take", take_late)
+    assert sweep(paths) == 0
+    assert mark_file(paths).exists()
+    shim = await ShimClient.connect(paths.shim_socket)
+    assert await shim.ping()
+    await shim.close()

@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
     if os.fork():
         os._exit(0)
     os.setsid()
-    serve(listening, token, lambda: leave_nothing(os.path.dirname(socket_path), mark_path))  # noqa: PTH120
+    serve(listening, token, lambda: leave_nothing(lock_path, mark_path))
     return 0
 
 
@@ -116,9 +116,12 @@ def write_private(path: str, data: bytes) -> None:
     os.replace(temporary, path)  # noqa: PTH105
 
 
-def leave_nothing(run: str, mark_path: str) -> None:
-    """Remove every socket and file of the run folder, whoever of ours made it: all of them are gone."""
-    for path in (*(os.path.join(run, name) for name in os.listdir(run)), mark_path):  # noqa: PTH118, PTH208
+def leave_nothing(lock_path: str, mark_path: str) -> None:
+    """Remove every socket and file of the run folder, whoever of ours made it: all of them are gone. The lock is the
+    last: from then on there may be a new shim, with files of the same names."""
+    run = os.path.dirname(lock_path)  # noqa: PTH120
+    others = {os.path.join(run, name) for name in os.listdir(run)} - {lock_path}  # noqa: PTH118, PTH208
+    for path in (*others, mark_path, lock_path):
         with suppress(OSError):
             os.unlink(path)  # noqa: PTH108
     with suppress(OSError):
