@@ -71,6 +71,8 @@ class TraceStore:
     def open(self) -> None:
         try:
             self._base = self._connect()
+        except sqlite3.OperationalError as error:
+            self._say(f"traces can't be kept: {error}")  # what there is may be sound
         except sqlite3.DatabaseError as error:
             self._start_anew(error)
 
@@ -158,8 +160,9 @@ class TraceStore:
                 raise sqlite3.DatabaseError(f"it is of version {version}")
             if version == 1:
                 base.executescript(_FROM_1)
-            base.executescript(_SCHEMA)
-            base.execute(f"PRAGMA user_version = {_VERSION}")
+            if version != _VERSION:  # a full disk can still be read
+                base.executescript(_SCHEMA)
+                base.execute(f"PRAGMA user_version = {_VERSION}")
         except BaseException:
             base.close()
             raise

@@ -167,3 +167,19 @@ def test_a_full_disk_is_said_once_and_is_no_failure(store: TraceStore, said: lis
     assert said == ["traces can't be kept: database or disk is full"]
     assert store.unkept > 0
     assert len(store.search(TraceQuery(errors=True))) == 1
+
+
+def test_a_disk_that_was_full_at_the_start_costs_nothing_that_was_kept(
+    tmp_path: Path, store: TraceStore, said: list[str]
+) -> None:
+    fill(store)
+    store.close()
+    other = sqlite3.connect(tmp_path / "traces.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # nothing can be written, as on a full disk
+    again = TraceStore(tmp_path / "traces.db", said.append)
+    again.open()
+    assert len(again.search(TraceQuery())) == 3
+    other.execute("ROLLBACK")
+    other.close()
+    again.close()
+    assert said == []
