@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.control import Confidence, InstanceUsage, PassedOver, Status
 from sandbox.diagnosis import diagnose
+from sandbox.errors import UsageError
 from sandbox.events import Kind, ReloadReport
 from sandbox.model import (
     Abort,
@@ -296,6 +297,11 @@ def test_an_address_that_leads_to_nothing(url: str, message: str) -> None:
 
     assert first(found).kind == "route_nothing"
     assert found.summary == f"{url} {message}"
+
+
+def test_what_is_no_url_is_said() -> None:
+    with pytest.raises(UsageError, match="is no URL"):
+        why("http://[storefront/buy")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from sandbox.control import Cause, Confidence, ServiceStatus, Status
 from sandbox.diagnosis.evidence import Evidence
 from sandbox.diagnosis.policies import rule_name
+from sandbox.errors import UsageError
 
 
 def route_to_nothing(evidence: Evidence, service: ServiceStatus) -> Cause | None:
@@ -70,8 +71,8 @@ def _ready_versions(service: ServiceStatus) -> set[str]:
 
 
 def service_of_url(evidence: Evidence, url: str) -> str | None:
-    """The service that the gateway asks for this URL; None when it asks nobody."""
-    host = urlsplit(url if "//" in url else f"http://{url}").hostname or ""
+    """The service that the gateway asks for this URL; None when it asks nobody. UsageError for what is no URL."""
+    host = _host(url)
     services = {one.name: one for one in evidence.status.services}
     name = host.removesuffix(".localhost")
     if host.endswith(".localhost"):
@@ -81,8 +82,15 @@ def service_of_url(evidence: Evidence, url: str) -> str | None:
     return next((one.name for one in evidence.status.services if one.url), None)
 
 
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url if "//" in url else f"http://{url}").hostname or ""
+    except ValueError as error:
+        raise UsageError(f"is no URL: {error}", place=url, hint="write it such as http://127.0.0.1:8080/") from None
+
+
 def no_such_host(evidence: Evidence, url: str) -> Cause:
-    host = urlsplit(url if "//" in url else f"http://{url}").hostname or url
+    host = _host(url) or url
     name = host.removesuffix(".localhost")
     public = [one.name for one in evidence.status.services if one.url]
     known = evidence.service(name) is not None
