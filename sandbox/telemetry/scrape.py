@@ -50,6 +50,7 @@ class Scraper:
         self._callers = callers
         self._on_step = on_step
         self._trouble = ""
+        self._named: Mapping[str, str] = {}  # all that were callers, for Envoy counts on what they did
         self._before: tuple[bytes, Mapping[str, str]] = (b"", {})
         self._reading = Reading({}, {})
         self.past = Past(window_for(interval))
@@ -80,9 +81,10 @@ class Scraper:
 
     def _read(self, answer: bytes, callers: Mapping[str, str]) -> Reading:
         """Where nothing happens, the same answer comes every second: it is read once."""
-        if (answer, callers) != self._before:
-            self._reading = read_stats(answer, callers)
-            self._before = (answer, callers)
+        self._named = {**self._named, **callers}
+        if (answer, self._named) != self._before:
+            self._reading = read_stats(answer, self._named)
+            self._before = (answer, self._named)
         return self._reading
 
     def _say_once(self, trouble: str) -> None:

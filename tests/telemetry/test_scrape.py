@@ -318,6 +318,18 @@ async def connect(address: Address) -> None:
     writer.close()
 
 
+def test_what_a_service_that_is_gone_had_asked_is_counted_to_nobody_anew() -> None:
+    scraper = Scraper(lambda: pytest.fail("nobody is asked"), INTERVAL)
+    name = "call.n.r.200.a.1.c.undeclared|orders|v1|8000.s.43121.h.orders:8000"
+    answer = f'{{"stats": [{{"name": "{name}", "value": 7}}]}}'.encode()
+
+    scraper.past.add(0.0, scraper._read(answer, {"43121": "store"}))
+    step = scraper.past.add(1.0, scraper._read(answer, {}))
+
+    assert step is not None
+    assert step.counted == {}
+
+
 async def first_reading(scraper: Scraper) -> None:
     """Until counting has begun; what was counted before would be no news."""
     await eventually(lambda: scraper.past._last is not None)
