@@ -135,8 +135,8 @@ class Reloading:
         desired = self._cluster.desired
         wished, counts = replace(desired, wishes=desired.wishes.reloaded(keys)), desired.counts()
         for key in keys:
-            if not counts[key]:
-                continue  # it is stopped; started again, it is new
+            if not counts.get(key):
+                continue  # it is stopped, or no longer in the project; started again, it is new
             self._under_way[key] = Reload(
                 key=key,
                 name=self._name(key),

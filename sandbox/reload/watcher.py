@@ -246,7 +246,7 @@ class Watcher:
         if paths:
             self._note(await asyncio.to_thread(self._look_closer, paths))
         for lane in ripe:
-            if self._is_over(lane):
+            if self._next is None and self._is_over(lane):  # else it is the new project's to say who reloads
                 self._tell_of(lane)
 
     def _look_closer(self, paths: Iterable[str]) -> list[_Finding]:

@@ -210,6 +210,14 @@ async def test_what_is_stopped_is_not_told_of(tmp_path: Path) -> None:
         assert house.told() == []
 
 
+async def test_a_save_of_a_service_that_just_left_the_project_harms_nothing(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        await house.runs()
+        house.reloading.reload({VersionKey("inn", "v1"), MILL})
+        event = await house.tells()
+        assert (event.kind, event.service) == (Kind.SERVICE_RELOADED, "mill")
+
+
 async def test_a_watched_path_that_is_not_there_is_a_warning_while_it_is_so(tmp_path: Path) -> None:
     async with a_house(tmp_path, WatchRule(path=tmp_path / "shared", action="restart")) as house:
         assert house.reloading.warnings() == ()

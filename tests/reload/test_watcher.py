@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -195,6 +197,31 @@ async def test_what_was_saved_while_the_project_changed_is_not_lost(tmp_path: Pa
             paths = {path.name for change in stage.changes for path in change.paths}
             assert paths == {"app.py", f"new{number}.py"}
             stage.changes.clear()
+
+
+async def test_a_service_that_leaves_while_its_save_is_looked_at_is_not_told_of(tmp_path: Path) -> None:
+    make(tmp_path, "orders/app.py", "pantry/app.py")
+    old = project_of(tmp_path, {"orders": tmp_path / "orders", "pantry": tmp_path / "pantry"})
+    async with watching(old) as stage:
+        watcher, look = stage.watcher, stage.watcher._look_closer
+        loop, followed = asyncio.get_running_loop(), threading.Event()
+
+        def follow() -> None:
+            watcher.follow(project_of(tmp_path, {"pantry": tmp_path / "pantry"}))
+            followed.set()
+
+        def look_and_follow(paths: Iterable[str]) -> list[Any]:
+            if not followed.is_set():
+                loop.call_soon_threadsafe(follow)
+                assert followed.wait(LONG)
+            return look(paths)
+
+        watcher._look_closer = look_and_follow  # type: ignore[method-assign]
+        (tmp_path / "orders" / "app.py").write_text("two")
+        (tmp_path / "pantry" / "app.py").write_text("two")
+        await stage.told()
+        await stage.fence()
+    assert [change.service for change in stage.changes] == ["pantry"]
 
 
 async def test_paused_it_remembers(tmp_path: Path) -> None:
