@@ -280,6 +280,10 @@ class Steering(TrafficControl):
         """What is in force becomes what the file says; the file is read again when it is seen to have changed."""
         for name in services:
             self._service(name)
+        async with self._lock:
+            return await self._saved(services)
+
+    async def _saved(self, services: Sequence[str]) -> Saved:
         if self._live.refused and not services:
             raise ConflictError(
                 f"what the file says is refused, and would be lost: {self._live.refused}",
@@ -291,6 +295,7 @@ class Steering(TrafficControl):
             return Saved(file=None, services=())
         documents = {name: self._live.documents.get(name, {}) for name in drift}
         file = await asyncio.to_thread(self._means.save, documents)
+        self._live.saved(drift)
         message = f"the policy of {', '.join(drift)} was saved to {file.name}"
         self._means.bus.publish(Event(kind=Kind.POLICY_APPLIED, message=message))
         return Saved(file=str(file), services=tuple(drift), faults=faults(self._live.policies, drift))

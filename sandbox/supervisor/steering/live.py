@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,6 +165,16 @@ class Live:
             refusal = written(refusal, project) if isinstance(refusal, RefusedPolicyError) else refusal
             self.refused = str(refusal)
         return refusal
+
+    def saved(self, services: Sequence[str]) -> None:
+        """The file says of these what is in force: what changes before it is read again is newer than the file."""
+        taken = with_documents(self._taken, {name: self.documents.get(name) for name in services})
+        try:
+            self.store.note(**{_FILE: taken})
+        except SandboxError as error:
+            self._warn(f"{error}; what the file says counts as new when it is read again")
+        else:
+            self._taken = taken
 
     def _reading(self, project: Project) -> _Reading:
         said = self._said(project)

@@ -413,6 +413,22 @@ async def test_save_writes_what_is_in_force(stage: Stage) -> None:
     assert stage.saved == {"pantry": {}, "steamer": V2}
 
 
+async def test_a_change_between_a_save_and_the_reading_of_the_file_stays(stage: Stage) -> None:
+    await stage.change("steamer", EditAction.ROUTE, version="v2")
+    await stage.change("pantry", EditAction.CLEAR, what="all")
+    await stage.steering.save()
+
+    await stage.change("steamer", EditAction.ROUTE, version="v1")
+    await stage.change("pantry", EditAction.LIMIT, concurrency=3)
+    await stage.read(street(steamer=V2))
+
+    v1 = {"rules": [{"backendRefs": [{"version": "v1"}]}]}
+    assert stage.documents == {"pantry": {"concurrency": 3}, "steamer": v1}
+    await stage.lives_again()
+    assert stage.documents == {"pantry": {"concurrency": 3}, "steamer": v1}
+    assert (await stage.steering.state()).drift == ("pantry", "steamer")
+
+
 async def test_there_is_nothing_to_save(stage: Stage) -> None:
     assert (await stage.steering.save()).file is None
 
