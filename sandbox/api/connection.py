@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from aiohttp import web
 
@@ -47,7 +48,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self.request_arrived()
         super().connection_lost(exc)
-        for callback in self._when_lost:
+        for callback in list(self._when_lost):
             callback()
 
     def request_arrived(self) -> None:
@@ -55,8 +56,14 @@ class Connection(web.RequestHandler):
             self._deadline.cancel()
             self._deadline = None
 
-    def when_lost(self, callback: Callable[[], None]) -> None:
+    @contextmanager
+    def when_lost(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Called if it is lost within the block; what is over is no longer held by a connection that is kept alive."""
         self._when_lost.append(callback)
+        try:
+            yield
+        finally:
+            self._when_lost.remove(callback)
 
     def handle_error(
         self,

@@ -107,13 +107,13 @@ class Streams:
         self._admit()
         pump = Pump()
         self._open.add(pump)
-        connection_of(request).when_lost(pump.end)
         source = self._tasks.spawn(pump.fill(items), name=f"stream {request.path}")
         try:
-            await pump.ready(_FIRST_LINE_WAIT)
-            if pump.error is not None and pump.empty:
-                raise pump.error
-            return await self._send(request, pump)
+            with connection_of(request).when_lost(pump.end):
+                await pump.ready(_FIRST_LINE_WAIT)
+                if pump.error is not None and pump.empty:
+                    raise pump.error
+                return await self._send(request, pump)
         finally:
             source.cancel()
             self._open.discard(pump)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -193,6 +195,26 @@ async def test_a_supervisor_that_dies_in_the_middle_is_told_from_an_end(paths: P
     async with impostor(paths.api_socket, head.encode() + b"1\r\n\n\r\n"):
         with pytest.raises(NotRunningError, match="went away"):
             await _messages(Client(paths.api_socket).events(follow=True))
+
+
+async def test_a_connection_that_is_kept_alive_holds_no_stream_that_is_over(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pumps: weakref.WeakSet[Pump] = weakref.WeakSet()
+
+    class Watched(Pump):
+        def __init__(self) -> None:
+            super().__init__()
+            pumps.add(self)
+
+    monkeypatch.setattr("sandbox.api.streams.Pump", Watched)
+    for _ in range(3):
+        assert (await doors.locally("GET", "/api/logs?tail=1")).status == 200
+
+    async with asyncio.timeout(10):
+        while pumps:
+            gc.collect()
+            await asyncio.sleep(0.01)
 
 
 async def test_a_full_pump_makes_its_source_wait() -> None:
