@@ -89,10 +89,17 @@ class SyncedDriver(MixedDriver):
         self.synced = synced
         self._prepared: dict[VersionKey, tuple[Workload, Artifact]] = {}
         self._stays: set[VersionKey] = set()
+        self._anew: set[VersionKey] = set()  # something was saved that no preparing has seen yet
 
     def stay(self, key: VersionKey, image: bool) -> None:
-        """Whether the version's next instances are made from what it was prepared as last, with newer files."""
-        (self._stays.add if image else self._stays.discard)(key)
+        """Whether the version's next instances are made from what it was prepared as last, with newer files. An earlier
+        save that asks for more is not forgotten for that."""
+        (self._stays.add if image and key not in self._anew else self._stays.discard)(key)
+
+    def anew(self, key: VersionKey) -> None:
+        """Something was saved that the version is prepared from."""
+        self._anew.add(key)
+        self._stays.discard(key)
 
     async def prepare(self, workload: Workload, output: Output) -> Artifact:
         key = VersionKey(workload.service, workload.version.name)
@@ -100,7 +107,12 @@ class SyncedDriver(MixedDriver):
         stays = key in self._stays and before == workload
         self._stays.discard(key)
         if artifact is None or not stays or (artifact.overlay is not None and not artifact.overlay.exists()):
-            artifact = await super().prepare(workload, output)
+            self._anew.discard(key)
+            try:
+                artifact = await super().prepare(workload, output)
+            except BaseException:
+                self._anew.add(key)
+                raise
             self._prepared[key] = (workload, artifact)
         return artifact
 

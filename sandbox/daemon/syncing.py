@@ -71,7 +71,10 @@ class Syncing:
         for version, reaction in change.reactions.items():
             key = VersionKey(change.service or "", version)
             restarts = reaction.action is Action.SYNC_RESTART
-            self._driver.stay(key, restarts and bool(self._cluster.desired.counts().get(key)))
+            if reaction.action in (Action.RESTART, Action.REBUILD) or (restarts and _some_gone(reaction.copies)):
+                self._driver.anew(key)  # what is gone is still in the image
+            else:
+                self._driver.stay(key, restarts and bool(self._cluster.desired.counts().get(key)))
             if reaction.copies and self._is_container(key.service):
                 self._driver.synced.add(key, reaction.copies)
             if reaction.action in (Action.SYNC, Action.SYNC_EXEC):
@@ -190,6 +193,10 @@ def _how(instances: Sequence[InstanceState], save: _Save) -> str:
     if all(one.container is None for one in instances):
         return f": a process reads the files themselves{ran}"
     return ran
+
+
+def _some_gone(copies: Sequence[Copy]) -> bool:
+    return any(not copy.source.exists() for copy in copies)
 
 
 async def _all(steps: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.control import Status
 from sandbox.daemon.initialsync import everything
 from sandbox.daemon.synced import MOST_BYTES, Synced, SyncedDriver, pack
 from sandbox.daemon.syncing import Syncing
@@ -72,7 +73,7 @@ class House:
             service="mill", reactions={"v1": reaction}, paths=paths, count=len(paths), saved=now, seen=now, decided=now
         )
         self.syncing.take(change)
-        if action is Action.SYNC_RESTART:
+        if action in (Action.SYNC_RESTART, Action.REBUILD):
             desired = self.cluster.desired
             self.cluster.wish(replace(desired, wishes=desired.wishes.reloaded(frozenset({MILL}))))
 
@@ -227,6 +228,34 @@ async def test_sync_and_restart_takes_the_image_that_is_there(house: House) -> N
     desired = house.cluster.desired
     house.cluster.wish(replace(desired, wishes=desired.wishes.restarted(frozenset({"mill"}))))
     await until(lambda: len(house.calls("prepare")) == 2)
+
+
+async def test_a_rebuild_that_waits_is_not_lost_to_a_later_sync_and_restart(house: House) -> None:
+    gate = asyncio.Event()
+    house.host.behaviours["mill"] = Behaviour(prepare_gate=gate)
+    house.takes(house.save("index.html", "two"), action=Action.REBUILD)
+    await until(lambda: len(house.calls("prepare")) == 2)
+    house.takes(house.save("style.css", "two"), action=Action.REBUILD)  # in the middle of the first
+    house.takes(house.save("index.html", "three"), action=Action.SYNC_RESTART)
+    gate.set()
+    await until(lambda: len(house.calls("prepare")) == 3)
+
+
+async def test_a_rebuild_that_failed_is_tried_again_by_a_later_sync_and_restart(house: House) -> None:
+    house.host.behaviours["mill"] = Behaviour(prepare_error=RuntimeFailure("no network"))
+    house.takes(house.save("index.html", "two"), action=Action.REBUILD)
+    await until(lambda: house.cluster.state.versions[MILL].status is Status.FAILED)
+    house.host.behaviours.clear()
+    house.takes(house.save("index.html", "three"), action=Action.SYNC_RESTART)
+    await until(lambda: house.cluster.state.versions[MILL].status is Status.HEALTHY)
+    assert len(house.calls("prepare")) == 3
+
+
+async def test_sync_and_restart_of_what_is_gone_makes_an_image_without_it(house: House) -> None:
+    house.page.source.unlink()
+    house.takes(house.page, action=Action.SYNC_RESTART)
+    await until(lambda: len(house.calls("start")) == 4)
+    assert len(house.calls("prepare")) == 2
 
 
 async def test_processes_read_the_files_themselves(tmp_path: Path) -> None:
