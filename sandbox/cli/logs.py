@@ -137,7 +137,7 @@ class Layout:
     def _structured(self, line: LogLine) -> str:
         """The message of a JSON line, with what else it says behind."""
         level = f"{line.level.upper():<7} " if line.level is not None else ""
-        rest = " ".join(f"{name}={_value(value)}" for name, value in line.fields.items())
+        rest = " ".join(f"{one_line(name)}={_value(value)}" for name, value in line.fields.items())
         said = self._by_level(f"{level}{one_line(line.message or '')}", line.level)
         return f"{said}  {self._style.paint(rest, 'grey')}" if rest else said
 
@@ -150,7 +150,7 @@ def _value(value: object) -> str:
     """As logfmt has it."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     needs_quotes = isinstance(value, str) and (not text or " " in text or not text.isprintable())
-    return json.dumps(text, ensure_ascii=False) if needs_quotes else text
+    return one_line(json.dumps(text, ensure_ascii=False) if needs_quotes else text)
 
 
 def one_line(text: str) -> str:

@@ -8,6 +8,7 @@ import time
 from argparse import Namespace
 from dataclasses import asdict
 
+from sandbox.cli.logs import one_line
 from sandbox.cli.project import talk
 from sandbox.cli.style import Style
 from sandbox.cli.waterfall import clipped, short_time
@@ -55,7 +56,7 @@ def as_line(one: TappedRequest, style: Style) -> str:
     status = style.paint(str(one.status or "gone"), _colour(one.status))
     tries = f" ({one.attempts} attempts)" if one.attempts > 1 else ""
     flags = "".join(f"; {FLAGS.get(flag, flag)}" for flag in one.flags.split(",") if flag)
-    path = clipped(f"{one.method} {one.path}", _PATH)
+    path = clipped(one_line(f"{one.method} {one.path}"), _PATH)
     took = short_time(one.duration)
     return f"{style.paint(clock, 'grey')} {clipped(who, _WHO)} {path} {status} {took:>8}{tries}{flags}"
 

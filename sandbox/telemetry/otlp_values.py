@@ -6,6 +6,7 @@ What a sender may write is bounded here: names, values and their number beyond t
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +17,7 @@ LONGEST = 1024
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
 _JSON_TRACE_BYTES, _JSON_SPAN_BYTES = 24, 12  # hex digits, which protobuf's JSON took for base64
 _DEPTH = 4  # of nested values
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def trace_id(raw: bytes) -> str:
@@ -38,7 +40,7 @@ def _id(raw: bytes, plain: int, json: int) -> str:
 
 
 def service_name(resource: Any) -> str:
-    names = (text(one.value.string_value) for one in resource.attributes if text(one.key) == "service.name")
+    names = (line(one.value.string_value) for one in resource.attributes if text(one.key) == "service.name")
     return next(names, "unknown")[:LONGEST]
 
 
@@ -47,7 +49,7 @@ def attributes(pairs: Iterable[Any]) -> dict[str, str]:
     for pair in pairs:
         if len(found) == MOST_ATTRIBUTES:
             break
-        found[text(pair.key)[:LONGEST]] = value(pair.value)[:LONGEST]
+        found[line(pair.key)[:LONGEST]] = value(pair.value)[:LONGEST]
     return found
 
 
@@ -79,5 +81,12 @@ _READERS: dict[str, Callable[[Any, int], str]] = {
 
 
 def text(value: str | bytes) -> str:
-    """Envoy hands on what a client wrote, which need not be UTF-8."""
-    return value if isinstance(value, str) else value.decode(errors="replace")
+    """Envoy hands on what a client wrote, which need not be UTF-8. Of control characters, which would reach a reader's
+    terminal, only tabs and line ends are kept."""
+    found = value if isinstance(value, str) else value.decode(errors="replace")
+    return found if found.isprintable() else _CONTROLS.sub(" ", found)
+
+
+def line(value: str | bytes) -> str:
+    """A name, which has no line ends either."""
+    return text(value).replace("\n", " ").replace("\t", " ")

@@ -122,6 +122,14 @@ def test_a_line_of_json_is_shown_as_its_message() -> None:
     assert layout(STRUCTURED) == 'orders-1 | WARNING slow start  user="a b" ms=1.5 ok=true path=/x'
 
 
+def test_nothing_in_a_line_of_json_moves_the_cursor() -> None:
+    fields = {"\x1b[2Juser": "\x9b2J", "more": {"\x9b3J": "\u2028"}}
+    line = LogLine(at=1, service="orders", instance="orders-1", text="{}", message="\x1b[2Jslow", fields=fields)
+    said = Layout(["orders-1"], timestamps=False, style=Style(enabled=False))(line)
+
+    assert said == 'orders-1 |  [2Jslow   [2Juser=" 2J" more={" 3J": " "}'
+
+
 def test_a_line_of_json_as_it_was_written() -> None:
     layout = Layout(["orders-1"], timestamps=False, raw=True, style=Style(enabled=False))
 

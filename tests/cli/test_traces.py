@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -181,6 +182,12 @@ def test_requests_as_they_happen(bakery: FakeControl, capsys: Output) -> None:
     assert bakery.traces.queries == [
         TapQuery(service="pantry", caller="mill", method="get", path="/w", status="5xx", per_second=50.0)
     ]
+
+
+def test_no_path_moves_the_cursor(bakery: FakeControl, capsys: Output) -> None:
+    bakery.traces.tapped = (replace(REQUEST, path="/\x9b2Jwheat"),)
+    assert main(["tap"]) == 0
+    assert "GET / 2Jwheat" in capsys.readouterr().out
 
 
 def test_tap_as_json_ends_after_so_many(bakery: FakeControl, capsys: Output) -> None:

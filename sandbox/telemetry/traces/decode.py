@@ -13,7 +13,16 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from sandbox.telemetry import otlp_schema
-from sandbox.telemetry.otlp_values import LONGEST, MOST_ATTRIBUTES, attributes, service_name, span_id, text, trace_id
+from sandbox.telemetry.otlp_values import (
+    LONGEST,
+    MOST_ATTRIBUTES,
+    attributes,
+    line,
+    service_name,
+    span_id,
+    text,
+    trace_id,
+)
 from sandbox.telemetry.traces.hops import InstanceAt, hop_span, other_trace
 from sandbox.telemetry.traces.spans import SERVER, Batch, StoredSpan
 
@@ -65,7 +74,7 @@ def _span(message: Any, service: str, read: Callable[[Sequence[Any]], dict[str, 
         id=span_id(message.span_id),
         parent=span_id(message.parent_span_id),
         service=service,
-        name=text(message.name)[:LONGEST],
+        name=line(message.name)[:LONGEST],
         kind=message.kind if 0 <= message.kind <= 5 else 0,
         start=start * _NANO,
         duration=(message.end_time_unix_nano - start) * _NANO,
@@ -102,7 +111,7 @@ def _event(event: Any) -> str:
     said = attributes(event.attributes)
     kind, message = said.get("exception.type"), said.get("exception.message")
     more = ": ".join(filter(None, (kind, message))) or ", ".join(f"{key}={value}" for key, value in said.items())
-    return f"{text(event.name)}: {more}"[:LONGEST] if more else text(event.name)[:LONGEST]
+    return f"{line(event.name)}: {more}"[:LONGEST] if more else line(event.name)[:LONGEST]
 
 
 def batches(spans: Batch) -> Iterator[tuple[str, list[StoredSpan]]]:

@@ -74,3 +74,18 @@ def test_what_a_client_wrote_need_not_be_text_nor_make_sense() -> None:
 def test_a_host_that_is_none_is_told_as_it_came(host: str) -> None:
     [(_, span)] = decoded(pair("http.url", f"http://{host}/flour?kind=rye")).spans
     assert (span.attributes["http.host"], span.attributes["http.path"]) == (host, "/flour?kind=rye")
+
+
+def test_what_a_service_says_moves_no_readers_cursor() -> None:
+    request = otlp_schema.new("TraceRequest")
+    resource = request.resource_spans.add()
+    resource.resource.attributes.add(key="service.name").value.string_value = "mi\x1b[2Jll"
+    span = resource.scope_spans.add().spans.add(trace_id=bytes.fromhex(TRACE), span_id=bytes.fromhex(SPAN))
+    span.name, span.start_time_unix_nano, span.end_time_unix_nano = "grind\n\x9b2J", 1, 2
+    span.attributes.add(key="\x07key").value.string_value = "two\nlines\x1b]0;title\x07"
+    span.events.add(name="\x1bc").attributes.add(key="exception.message").value.string_value = "\x1b[31mno flour"
+
+    [(_, found)] = decode(request, lambda _: None, from_proxy=False).spans
+    assert (found.service, found.name) == ("mi [2Jll", "grind  2J")
+    assert found.attributes == {" key": "two\nlines ]0;title "}
+    assert [what for _, what in found.events] == [" c:  [31mno flour"]
