@@ -86,6 +86,7 @@ class Store:
 
     def _written(self, at: int, milliseconds: int, parts: Mapping[SeriesKey, Amounts]) -> bool:
         """Whether there was anything."""
+        self._turn(at)  # before ids are given: a series without a chunk is forgotten by it
         watched = {CLOCK: {COVERAGE: milliseconds, READINGS: 1}}
         amounts = {id: one for key, one in (watched | dict(parts)).items() if one and (id := self._id(key))}
         self._take(at, amounts)
@@ -98,12 +99,16 @@ class Store:
         self._unsaved.clear()
 
     def _take(self, at: int, amounts: Mapping[int, Amounts]) -> None:
+        self._turn(at)
+        for series, one in amounts.items():
+            add(self._open.setdefault(series, {}), at % _MINUTE, one)
+
+    def _turn(self, at: int) -> None:
+        """To the minute that this second is in."""
         minute = at - at % _MINUTE
         if self._minute is not None and minute != self._minute:
             self._flush()
         self._minute = minute
-        for series, one in amounts.items():
-            add(self._open.setdefault(series, {}), at - minute, one)
 
     def _flush(self) -> None:
         """The minute is over."""

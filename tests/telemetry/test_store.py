@@ -336,6 +336,19 @@ def test_too_many_series_are_refused_and_counted(kept: Kept, monkeypatch: pytest
     assert len(kept.said) == 1
 
 
+def test_series_that_are_new_when_unused_ones_are_forgotten_are_not_mixed_up(kept: Kept) -> None:
+    till = EdgeKey("web", "till", "v1")
+    kept.second()
+    kept.now = START + 60  # the first minute of an hour is over
+    kept.write({STEAMER: {"requests": 100}, till: {"requests": 1}})
+    kept.write({till: {"requests": 1}})
+    kept.write({STEAMER: {"requests": 100}, till: {"requests": 1}})
+
+    found = kept.ask(Metric.REQUESTS, by=("callee",), since=kept.now - 10, step=1)
+    counted = {one.labels["callee"]: sum(value or 0 for value in one.values) for one in found.series}
+    assert counted == {"orders": 0, "steamer": 200, "till": 3}
+
+
 def test_all_of_the_time_is_one_value_and_begins_where_it_was_asked_to() -> None:
     asked = MetricsQuery(metrics=(Metric.REQUESTS,), since=START - 33, until=START - 3, whole=True)
 
