@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from rich.cells import cell_len, get_character_cell_size
+
 from sandbox.tui.logview import LogView
 
 
@@ -16,6 +18,19 @@ class Seen(NamedTuple):
 
     number: int
     part: int
+
+
+def breaks(text: str, room: int) -> list[int]:
+    """The characters at which the rows begin into which a text is broken; a wide one takes two of the `room` cells."""
+    if cell_len(text) == len(text):
+        return list(range(0, len(text), room)) or [0]
+    found, used = [0], 0
+    for index, character in enumerate(text):
+        used += get_character_cell_size(character)
+        if used > room:
+            found.append(index)
+            used = get_character_cell_size(character)
+    return found
 
 
 def in_sight(view: LogView, top: int, height: int, rows: Callable[[int], int]) -> list[Seen]:

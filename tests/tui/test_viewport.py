@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from sandbox.tui.logfilter import log_filter
 from sandbox.tui.logview import LogView
-from sandbox.tui.viewport import Seen, Thumb, at_thumb, in_sight, thumb
+from sandbox.tui.viewport import Seen, Thumb, at_thumb, breaks, in_sight, thumb
 from tests.fakes import data
 
 
@@ -111,3 +111,11 @@ def test_the_bar_never_leaves_its_track(count: int, height: int, place: int, row
     view.go(place)
     found = thumb(view, in_sight(view, place, height, lambda number: rows), height)
     assert found is None or (found.top >= 0 and found.size >= 1 and found.top + found.size <= height)
+
+
+def test_wide_characters_take_two_cells_of_a_row() -> None:
+    assert breaks("", 4) == [0]
+    assert breaks("abcdefgh", 4) == [0, 4]
+    assert breaks("日月火水木", 4) == [0, 2, 4]
+    assert breaks("日a月b火", 4) == [0, 2, 4]
+    assert breaks("e\u0301e\u0301e\u0301", 2) == [0, 4]

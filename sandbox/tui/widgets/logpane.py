@@ -18,7 +18,7 @@ from textual.widget import Widget
 from sandbox.control import LogLine
 from sandbox.tui.logfilter import Level, LogFilter, level, pattern, plain
 from sandbox.tui.logview import MOST_LINES, LogView
-from sandbox.tui.viewport import Seen, Thumb, at_thumb, in_sight, thumb
+from sandbox.tui.viewport import Seen, Thumb, at_thumb, breaks, in_sight, thumb
 from sandbox.tui.words import clock
 
 _ROOM_FOR_TIMES = 100
@@ -136,7 +136,7 @@ class LogPane(Widget, can_focus=True):
         line = self.view.line(number)
         if not self.wraps or line is None:
             return 1
-        return max(1, -(-len(self._text(line)) // self._room(line)))
+        return len(breaks(self._text(line).plain, self._room(line)))
 
     def _tell_place(self) -> None:
         what = f"log · {self.source}" if self.source else "log"
@@ -205,9 +205,11 @@ class LogPane(Widget, can_focus=True):
         text, wanted = self._text(line), self.view.filter
         if wanted.text:
             text.highlight_regex(pattern(wanted.text, wanted.regex), self.get_component_rich_style("log--found"))
-        room = self._room(line)
-        shift = part * room if self.wraps else self._shift
-        text = text[shift : shift + room] if self.wraps else text[shift:] if shift else text
+        if self.wraps:
+            begins = [*breaks(text.plain, self._room(line)), len(text)]
+            text = text[begins[part] : begins[part + 1]] if part + 1 < len(begins) else Text()
+        elif self._shift:
+            text = text[self._shift :]
         text.truncate(self.content_size.width - 1)
         for segment in text.render(self.app.console):
             yield Segment(segment.text, base + segment.style if segment.style else base)
