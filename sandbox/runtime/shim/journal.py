@@ -38,6 +38,10 @@ LONGEST_LINE = 256 * 1024
 _SMALLEST = 64 * 1024
 RESOLUTION = 0.001
 """Seconds: chunks closer together than this share a record."""
+_SET_BACK = 1.0
+"""Seconds: a clock that goes back by more was set; by less, two streams came out of turn."""
+_LOOK = 1.0
+"""Seconds between two looks whether the log is still where people find it."""
 
 
 class Journal:
@@ -62,7 +66,7 @@ class Journal:
         self._kept_before = 0  # in the logs that this one follows
         self._reported = 0  # as dropped, in all of them
         self._allowance = float(KEEP_RATE)
-        self._refilled = time.monotonic()
+        self._refilled = self._looked = time.monotonic()
         self.written = 0
         self.dropped = 0
 
@@ -154,11 +158,15 @@ class Journal:
         if len(chunk) > self._half:
             self._drop(len(chunk) - self._half)
             chunk = chunk[-self._half :]
+        if self._log < 0:  # what is there already counts
+            with suppress(OSError):
+                self._open()
+        self._mind_removal()
         if self._log_size and self._log_size + self._index_size + len(chunk) > self._half:
             self._rotate()
         if self._unreported:
             self._report_dropped()
-        elif self._clock() - self._last_record >= RESOLUTION or not self._log_size:
+        elif not -_SET_BACK < self._clock() - self._last_record < RESOLUTION or not self._log_size:
             self._record(DATA, 0)
         kept = self._write(chunk)
         if kept < len(chunk):
@@ -214,12 +222,38 @@ class Journal:
         self._index_size = os.fstat(self._index).st_size // RECORD.size * RECORD.size
         os.ftruncate(self._index, self._index_size)
         if self._index_size:
-            self._kept_before, self._reported = before(os.pread(self._index, self._index_size, 0))
+            index = os.pread(self._index, self._index_size, 0)
+            self._kept_before, self._reported = before(index)
+            if not self._fits(index):
+                os.ftruncate(self._index, 0)
+                self._index_size = 0
         self._at_line_start = self._log_size == 0 or os.pread(self._log, 1, self._log_size - 1) == b"\n"
         if not self._index_size:
             self._record(LOG, os.fstat(self._log).st_ino)
             self._record(KEPT_BEFORE, self._kept_before)
             self._record(DROPPED_BEFORE, self._reported)
+
+    def _fits(self, index: bytes) -> bool:
+        """Whether it is this log's: somebody may have removed or emptied the log alone."""
+        _, _, kind, inode = RECORD.unpack_from(index)
+        _, newest, _, _ = RECORD.unpack_from(index, len(index) - RECORD.size)
+        return bool(kind == LOG and inode == os.fstat(self._log).st_ino and newest <= self._log_size)
+
+    def _mind_removal(self) -> None:
+        """Where the log was removed or emptied by hand, a new one is begun: nobody could read on in the old one."""
+        if self._log < 0 or self._refilled - self._looked < _LOOK:
+            return
+        self._looked = self._refilled
+        with suppress(OSError):
+            ours = os.fstat(self._log)
+            if ours.st_nlink and ours.st_size >= self._log_size:
+                return
+            self.close()
+            self._kept_before += self._log_size
+            for path in (self._path, f"{self._path}.idx"):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)  # noqa: PTH108
+            self._open()
 
     def _rotate(self) -> None:
         self.close()

@@ -125,6 +125,7 @@ def test_no_byte_is_lost_or_doubled_whenever_the_engine_hangs_up(said: list[Said
 
 
 @settings(deadline=None, max_examples=50)
+@example(gaps=[0, 0, 0, 0, 0], cuts=[1, 2, 3, 4, 5])
 @given(gaps=st.lists(GAPS, min_size=5, max_size=25), cuts=st.lists(st.integers(0, 25), max_size=8))
 def test_nor_while_its_files_are_rotated(gaps: list[int], cuts: list[int]) -> None:
     ats = [STARTED + 10**6 + sum(gaps[:number]) for number in range(len(gaps))]

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.runtime.logfile import last_lines
+from sandbox.runtime.logsegment import Segment
 from sandbox.runtime.shim.journal import KEEP_RATE, LONGEST_LINE, RECORD, Journal
 
 MIB = 1024 * 1024
@@ -174,6 +175,60 @@ def test_a_torn_index_is_mended(tmp_path: Path) -> None:
         file.write(b"torn")
     opened(tmp_path).end()
     assert (tmp_path / "a.log.idx").stat().st_size % RECORD.size == 0
+
+
+@pytest.mark.parametrize("how", ["removed", "removed with its index", "emptied"])
+def test_a_log_that_somebody_takes_away_is_begun_anew(tmp_path: Path, clock: Clock, how: str) -> None:
+    written = opened(tmp_path)
+    written.feed(b"one\n")
+    take_away(tmp_path, how)
+    clock.now += 10.0
+    written.feed(b"two\n")
+    assert (tmp_path / "a.log").read_bytes() == b"two\n"
+    segment = Segment.open(tmp_path / "a.log")
+    assert segment is not None and segment.index is not None
+    assert (segment.begin, segment.counted()) == (4, (8, 0))
+    segment.close()
+    written.end()
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied"])
+def test_a_log_that_was_taken_away_between_two_starts_has_times_again(tmp_path: Path, how: str) -> None:
+    written = opened(tmp_path)
+    written.feed(b"one\n")
+    written.begin(2)
+    written.end()
+    take_away(tmp_path, how)
+    again = opened(tmp_path)
+    again.feed(b"two\n")
+    again.end()
+    segment = Segment.open(tmp_path / "a.log")
+    assert segment is not None and segment.index is not None
+    assert segment.index.inode == segment.inode
+    assert {segment.index[number][1] for number in range(len(segment.index))} == {0}
+    segment.close()
+
+
+def take_away(folder: Path, how: str) -> None:
+    if how == "emptied":
+        (folder / "a.log").write_bytes(b"")
+    else:
+        (folder / "a.log").unlink()
+    if how.endswith("index"):
+        (folder / "a.log.idx").unlink()
+
+
+def test_a_clock_that_was_set_back_gives_new_lines_the_new_time(tmp_path: Path) -> None:
+    now = 10_000.0
+    written = Journal(str(tmp_path / "a.log"), MIB, clock=lambda: now)
+    written.feed(b"one\n")
+    now -= 3600.0
+    written.feed(b"two\n")
+    written.end()
+    segment = Segment.open(tmp_path / "a.log")
+    assert segment is not None
+    assert (segment.time_at(0), segment.time_at(4)) == (10_000.0, 6_400.0)
+    segment.close()
 
 
 def test_it_keeps_up_with_a_flood(tmp_path: Path) -> None:
