@@ -74,6 +74,7 @@ class ContainerEnvoy:
         self._hand_over = hand_over
         self._address = mesh.proxy
         self._ports: frozenset[int] = frozenset()
+        self._changing = asyncio.Lock()
         self.control_plane = Guarded(Address(here, claim("control plane")), kept.control_plane)
         hand_over(frozenset({self.control_plane.address.port}))  # to our own server
         self.admin = Guarded(Address(LOOPBACK, number), kept.door)
@@ -97,21 +98,25 @@ class ContainerEnvoy:
     async def running(self) -> EnvoyProcess | None:
         """The one an earlier supervisor started, if it still fits."""
         await self._know_version()
-        found = await self._docker.proxy.adopt(await asyncio.to_thread(self._spec))
-        return EnvoyProcess(pid=found.pid or 0, started_at=found.started_at) if found else None
+        found = await self._docker.proxy.adopt(await asyncio.to_thread(self._spec, self._published))
+        return EnvoyProcess(pid=found.pid, started_at=found.started_at) if found else None
 
     async def start(self) -> EnvoyProcess:
         """ProxyError when it can't be started."""
         await self._know_version()
-        self._hand_over(self._published)
-        try:
-            found = await self._docker.proxy.start(await asyncio.to_thread(self._spec))
-        except RuntimeFailure as error:
-            raise ProxyError(error.message, place="Envoy", hint=error.hint) from error
-        return EnvoyProcess(pid=found.pid or 0, started_at=found.started_at)
+        async with self._changing:
+            ports = self._published
+            self._hand_over(ports)
+            try:
+                found = await self._docker.proxy.start(await asyncio.to_thread(self._spec, ports))
+            except RuntimeFailure as error:
+                raise ProxyError(error.message, place="Envoy", hint=error.hint) from error
+            return EnvoyProcess(pid=found.pid, started_at=found.started_at)
 
     async def stop(self) -> None:
-        await self._docker.proxy.stop(_STOPS_WITHIN)
+        """One that is being started is waited for: its ports may be those from before the newest `fit`."""
+        async with self._changing:
+            await self._docker.proxy.stop(_STOPS_WITHIN)
 
     async def dial(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Instances are reached through the door."""
@@ -124,7 +129,7 @@ class ContainerEnvoy:
     def _published(self) -> frozenset[int]:
         return self._ports | {self.admin.address.port}
 
-    def _spec(self) -> ProxySpec:
+    def _spec(self, ports: frozenset[int]) -> ProxySpec:
         """The host's own Envoy where the engine can mount it; else the one in the image."""
         program = None if self._docker.facts.desktop or sys.platform != "linux" else envoy.find_envoy(os.environ)
         bootstrap = msgspec.json.encode(container_bootstrap(self._inside, self._project.name))
@@ -134,7 +139,7 @@ class ContainerEnvoy:
             image=image_for("envoy", settings.images, os.environ),
             argv=(PROGRAM if program else "envoy", *options),
             files={_BOOTSTRAP: bootstrap, str(CA_IN_CONTAINER): _authorities()},
-            ports=self._published,
+            ports=ports,
             address=self._address,
             program=program,
             environ=dict(os.environ),

@@ -43,7 +43,7 @@ class ControlPlane(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EnvoyProcess:
-    pid: int
+    pid: int | None  # None: it had ended before anybody could look, as its exit tells then
     started_at: float
 
 
@@ -67,6 +67,7 @@ class ProxyKeeper:
         self._on_change = on_change
         self._tasks = Tasks(self._task_failed)
         self._process: EnvoyProcess | None = None
+        self._early: tuple[int | None, str] | None = None  # the end of one we may hear of in a moment
         self._status = Status.PENDING
         self._reason: str | None = "has not been started yet"
         self._topology: Topology | None = None
@@ -82,11 +83,12 @@ class ProxyKeeper:
 
     def open(self, running: EnvoyProcess | None) -> None:
         """Begin: take over an Envoy that runs, or start one."""
-        self._process = running
+        self._tasks.spawn(self._write(), name="write to the proxy")
         if running is not None:  # it serves what an earlier supervisor said until it has asked us
             self._first = math.inf
-        self._tasks.spawn(self._write(), name="write to the proxy")
-        self._tasks.spawn(self._bring_up(0.0, adopted=running is not None), name="start the proxy")
+            self._has(running)
+        if self._process is running:  # else it has ended by now, and another is on its way
+            self._tasks.spawn(self._bring_up(0.0, adopted=running is not None), name="start the proxy")
 
     async def close(self) -> None:
         """Let go of Envoy; it keeps serving what it has."""
@@ -150,7 +152,10 @@ class ProxyKeeper:
 
     def exited(self, pid: int | None, why: str) -> None:
         """The Envoy process ended unasked: start another, which asks the control plane for everything anew."""
-        if self._process is None or pid != self._process.pid:
+        if self._process is None:
+            self._early = pid, why
+            return
+        if pid != self._process.pid:
             return
         short = time.time() - self._process.started_at < SETTLED_AFTER
         self._streak = self._streak + 1 if short else 0
@@ -161,6 +166,13 @@ class ProxyKeeper:
         self._say(Kind.PROXY_EXITED, f"Envoy {self._reason}", Severity.ERROR)
         self._tasks.spawn(self._bring_up(delay, adopted=False), name="restart the proxy")
 
+    def _has(self, process: EnvoyProcess) -> None:
+        """It runs, unless its end was heard before."""
+        self._process = process
+        early, self._early = self._early, None
+        if early is not None:
+            self.exited(*early)
+
     async def _bring_up(self, delay: float, *, adopted: bool) -> None:
         await asyncio.sleep(delay)
         process = self._process
@@ -168,8 +180,8 @@ class ProxyKeeper:
             if not adopted:
                 if self._status is not Status.FAILED:
                     self._set(Status.STARTING, "starts")
-                self._process = await self._host.start()
-            process = self._process
+                process = await self._host.start()
+                self._has(process)
             await self._plane.wait_connected(CONNECTS_WITHIN)
         except (SandboxError, OSError) as error:
             if isinstance(error, TimeoutError) and process is not self._process:

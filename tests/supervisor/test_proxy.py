@@ -33,12 +33,16 @@ class ScriptedEnvoy:
         self.starts = 0
         self.stops = 0
         self.failure: ProxyError | None = None
+        self.dies_unseen = False  # the next one, before anybody has its pid
+        self.on_start: Callable[[int], None] = lambda pid: None
 
     async def start(self) -> EnvoyProcess:
         if self.failure:
             raise self.failure
         self.starts += 1
-        return EnvoyProcess(pid=100 + self.starts, started_at=time.time())
+        unseen, self.dies_unseen = self.dies_unseen, False
+        self.on_start(100 + self.starts)
+        return EnvoyProcess(pid=None if unseen else 100 + self.starts, started_at=time.time())
 
     async def stop(self) -> None:
         self.stops += 1
@@ -181,6 +185,44 @@ async def test_of_several_that_end_at_once_only_the_one_that_serves_is_told(stag
     await stage.healthy()
 
     assert len(stage.said(Kind.PROXY_STARTED)) == 1
+
+
+async def test_one_that_ended_before_anybody_had_its_pid_is_replaced(stage: Stage) -> None:
+    stage.plane.connected.clear()
+    stage.envoy.dies_unseen = True
+    stage.keeper.open(None)
+    await stage.until(lambda: stage.envoy.starts == 1)
+
+    stage.keeper.exited(None, "exit code 1")
+
+    stage.plane.connected.set()
+    await stage.healthy()
+    assert (stage.envoy.starts, stage.keeper.pid) == (2, 102)
+
+
+async def test_an_end_that_is_told_before_the_start_has_returned_counts(stage: Stage) -> None:
+    stage.plane.connected.clear()
+    stage.envoy.on_start = lambda pid: stage.keeper.exited(pid, "exit code 1") if pid == 101 else None
+    stage.keeper.open(None)
+
+    await stage.started(2)
+
+    stage.plane.connected.set()
+    await stage.healthy()
+    assert len(stage.said(Kind.PROXY_EXITED)) == len(stage.said(Kind.PROXY_STARTED)) == 1
+
+
+async def test_one_that_ends_while_it_is_taken_over_is_replaced(stage: Stage) -> None:
+    found = EnvoyProcess(pid=7, started_at=time.time() - 3600)
+    stage.keeper.exited(7, "killed by signal 9 (SIGKILL)")
+
+    stage.keeper.open(found)
+
+    await stage.healthy()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (stage.envoy.starts, stage.keeper.pid) == (1, 101)
+    assert stage.said(Kind.PROXY_STARTED) == ["Envoy 1.40.0 serves"]
 
 
 async def test_the_end_of_an_earlier_envoy_is_old_news(stage: Stage) -> None:
