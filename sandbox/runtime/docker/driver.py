@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sandbox.control import ExecSpec
 from sandbox.errors import RuntimeFailure
@@ -33,7 +32,7 @@ from sandbox.runtime.docker.maker import Maker
 from sandbox.runtime.docker.networks import Attachment, Demand, Networks
 from sandbox.runtime.docker.program import Programs, not_started
 from sandbox.runtime.docker.proxy import ProxyContainer
-from sandbox.runtime.docker.records import Record, Records, running_of
+from sandbox.runtime.docker.records import UNHEARD, Record, Records, running_of
 from sandbox.runtime.docker.saves import bring
 from sandbox.runtime.docker.standby.held import was_let_go
 from sandbox.runtime.docker.standby.standbys import Standbys
@@ -43,22 +42,11 @@ from sandbox.runtime.docker.watch import EngineWatch
 from sandbox.runtime.selfexec import self_command
 from sandbox.tasks import Tasks
 
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
 _BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-_DIES_WITHIN = 15.0
-"""Seconds the engine may take to end a container that was killed."""
-
-_RETURNS_WITHIN = 5.0
-"""Seconds that stopping waits for an engine that went away."""
-
 _PRUNES_AFTER = 30.0
 _REGISTRY_ANSWERS_WITHIN = 5.0
 
-_RETRY = 0.3
-_YOUNG = 2.0
+_ON_ITS_WAY_OUT = ("removing", "dead")
 
 
 class DockerDriver:
@@ -73,7 +61,7 @@ class DockerDriver:
         self._say = say
         self._records = Records()
         self._locks: dict[str, asyncio.Lock] = {}
-        self._tasks = Tasks()
+        self._tasks = Tasks(self._failed)
         self._starts = Tasks()
         self._frame: Frame | None = None
         self._log_limit = 0
@@ -93,11 +81,11 @@ class DockerDriver:
         self.facts = await self._facts()
         self.proxy = ProxyContainer(self._engine, self.networks, self._logs, self._paths)
         self._watch = EngineWatch(
-            self._engine.endpoint, self._streams, self._paths.id, self._hear, self._lost, self._returned
+            self._engine.endpoint, self._streams, self._paths.id, self._hear, self._lost, self._returned, self._failed
         )
         self._maker = Maker(self._engine, self._paths.id)
         self._autotrace = ContainerAutoTrace(self._engine, self._paths, self._host)
-        self._lives = Lives(self._engine, self._watch, self._records, self._logs, self._discard)
+        self._lives = Lives(self._engine, self._watch, self._records, self._logs, self._discard, self._failed)
         self._standbys = Standbys(
             self._engine, self._streams, self._maker, self.networks, self._records, self._body, self._lock
         )
@@ -295,21 +283,22 @@ class DockerDriver:
             await self.stop(instance, 0.0)
 
     def _hear(self, action: str, actor: Mapping[str, Any]) -> None:
-        container = str(actor.get("ID"))
+        container, details = str(actor.get("ID")), actor.get("Attributes") or {}
         record = self._records.of_container(container)
         if record is not None:
-            self._lives.hear(record, action, actor.get("Attributes") or {})
+            self._lives.hear(record, action, details)
         elif action in ("die", "destroy") and container == self.proxy.container:
-            self._tasks.spawn(self.proxy.ended(), name="hear the end of the proxy")
+            code = int(details.get("exitCode", UNHEARD))
+            ended = self._watch.patiently(lambda: self.proxy.ended(code))
+            self._tasks.spawn(ended, name="hear the end of the proxy")
 
     async def _discard(self, record: Record) -> None:
         """Remove what is left of an instance whose end is known."""
         async with self._lock(record.instance):
-            newest = self._records.of_instance(record.instance) is record
             await self._maker.remove(record.container)
-            self._records.remove(record)
-            if newest:
+            if self._records.of_instance(record.instance) is record:
                 await self.networks.detach(record.instance)
+            self._records.remove(record)
         self._standbys.ended(record.service, record.version)
 
     def _prune_soon(self) -> None:
@@ -360,7 +349,9 @@ class DockerDriver:
         state, role = (details.get("State") or {}).get("Status"), details["Config"]["Labels"].get(labels.ROLE)
         if state == "created" or (_runs(details) and not running.host) or not running.id:
             return True
-        return role == labels.STANDBY and not await was_let_go(self._engine, str(running.container))
+        if role != labels.STANDBY:
+            return False
+        return state in _ON_ITS_WAY_OUT or not await was_let_go(self._engine, str(running.container))
 
     async def _details(self, *status: str) -> list[dict[str, Any]]:
         """The engine's descriptions of the project's instances."""
@@ -381,14 +372,18 @@ class DockerDriver:
 
         return await self._engine.call(ask)
 
+    def _failed(self, name: str, error: BaseException) -> None:
+        self._say(f"could not {name}: {error}")
+
     def _lost(self, why: str) -> None:
         self._say(f"the Docker engine went away: {why}. What runs goes on; nothing can be started or stopped meanwhile")
 
     async def _returned(self) -> None:
         """Nothing was heard while it was away: look."""
+        known = [record for record in self._records if record.running]  # others may start while it is asked
         alive = {running.container for running in await self._watch.patiently(self.running)}
-        for record in self._records:
-            if record.running and record.container not in alive and not record.told:
+        for record in known:
+            if record.container not in alive and not record.told:
                 record.stopped_by = record.stopped_by or signal.SIGTERM  # by the engine's own end
                 self._lives.ended(record)
         await self.proxy.look()

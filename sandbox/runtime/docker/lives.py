@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,9 @@ from sandbox.runtime.docker.engine import Engine, NotThere
 from sandbox.runtime.docker.logs import Logs
 from sandbox.runtime.docker.records import Record, Records
 from sandbox.runtime.docker.watch import EngineWatch, set_within
-from sandbox.tasks import Tasks
+from sandbox.tasks import Failure, Tasks
+
+log = logging.getLogger(__name__)
 
 _DIES_WITHIN = 15.0
 """Seconds the engine may take to end a container that was killed."""
@@ -35,6 +37,7 @@ class Lives:
         records: Records,
         logs: Logs,
         discard: Callable[[Record], Awaitable[None]],
+        on_failure: Failure,
     ) -> None:
         self._engine = engine
         self._watch = watch
@@ -42,7 +45,7 @@ class Lives:
         self._logs = logs
         self._discard = discard
         self._exits: asyncio.Queue[tuple[Exit, Record]] = asyncio.Queue()  # one for each container at most
-        self._tasks = Tasks()
+        self._tasks = Tasks(on_failure)
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -102,10 +105,12 @@ class Lives:
     async def _tell_end(self, record: Record) -> None:
         await record.started.wait()
         details: Mapping[str, Any] = {"State": {"ExitCode": record.code}}
-        with suppress(NotThere):
+        try:
             details = await self._watch.patiently(
                 lambda: self._engine.call(lambda api: api.inspect_container(record.container))
             )
+        except RuntimeFailure as error:  # an end that is never told is worse than one without its reason
+            log.info("the engine does not say how %s ended: %s", record.instance, error)
         await self._logs.finish(record.container)
         pid = record.running.pid if record.running else None
         exit = exit_of(record.instance, pid, details, stopped_by=record.stopped_by)
@@ -113,7 +118,8 @@ class Lives:
         record.ended.set()
 
     async def _put_away(self, record: Record) -> None:
-        await self._discard(record)
+        """An engine that goes away meanwhile is asked again when it is back."""
+        await self._watch.patiently(lambda: self._discard(record))
 
 
 def _is_young(details: Mapping[str, Any]) -> bool:

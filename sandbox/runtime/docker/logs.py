@@ -7,13 +7,13 @@ reads on at the very byte where the log file ends.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.runtime.base import Running
 from sandbox.runtime.docker.logsink import Sink, position
 from sandbox.runtime.docker.stream import StreamRefused, Streams
+from sandbox.runtime.docker.watch import set_within
 from sandbox.tasks import Tasks
 
 _LAST_WORDS = 2.0
@@ -75,9 +75,8 @@ class Logs:
         if known is None:
             sink.begin(running.pid or 0, running.started_at)
         try:
-            while not await self._copy(str(running.container), sink, last=ended.is_set()):
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(ended.wait(), _RETRY)
+            while not await self._copy(str(running.container), sink, last=(last := ended.is_set())):
+                await (asyncio.sleep(_RETRY) if last else set_within(ended, _RETRY))
                 sink.resume()
         finally:
             sink.end()

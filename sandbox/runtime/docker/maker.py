@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ from sandbox.runtime.base import InstanceSpec
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.containers import container_name
 from sandbox.runtime.docker.engine import Conflict, Engine, NotThere
+
+_GONE_WITHIN = 15.0
+"""Seconds that a removal may take which somebody else, or a call that was given up, asked for first."""
+
+_POLL = 0.05
 
 
 class Maker:
@@ -40,14 +46,8 @@ class Maker:
         await self._engine.call(lambda api: api.put_archive(container, "/", archive()), place=place)
 
     async def remove(self, container: str) -> None:
-        """With its anonymous volumes."""
-        try:
-            await self._engine.call(lambda api: api.remove_container(container, v=True, force=True))
-        except NotThere:
-            pass
-        except Conflict as error:
-            if "already in progress" not in error.message:
-                raise
+        """As `remove_container`."""
+        await remove_container(self._engine, container)
 
     async def _create(self, spec: InstanceSpec, body: Mapping[str, Any]) -> str:
         name = container_name(self._id, spec.id)
@@ -74,6 +74,31 @@ class Maker:
                 f"there is a container {name} that is not ours", place="docker", hint=f"remove it: docker rm -f {name}"
             )
         await self.remove(str(found["Id"]))
+
+
+async def remove_container(engine: Engine, container: str) -> None:
+    """With its anonymous volumes. None is left when this returns, and its name is free. RuntimeFailure."""
+    try:
+        await engine.call(lambda api: api.remove_container(container, v=True, force=True))
+    except NotThere:
+        pass
+    except Conflict as error:
+        if "already in progress" not in error.message:
+            raise
+        await _until_gone(engine, container)
+
+
+async def _until_gone(engine: Engine, container: str) -> None:
+    with suppress(NotThere):
+        try:
+            async with asyncio.timeout(_GONE_WITHIN):
+                while True:
+                    await engine.call(lambda api: api.inspect_container(container))
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            raise RuntimeFailure(
+                f"the engine does not remove the container {container}", place="docker", hint="see: docker ps --all"
+            ) from None
 
 
 def _read(overlay: Path, place: str) -> bytes:

@@ -118,24 +118,25 @@ def remove_network(api: Any, name: str) -> None:
     """With whatever is still connected to it. APIError when the engine does not let go of it."""
     deadline = time.monotonic() + _LETS_GO_WITHIN
     with contextlib.suppress(NotFound):
-        while not _removed(api, name, last=time.monotonic() > deadline):
+        while True:
+            try:
+                return _disconnect_and_remove(api, name)
+            except APIError as error:
+                if time.monotonic() > deadline or not _passes(error):
+                    raise
             time.sleep(_POLL)
 
 
-def _removed(api: Any, name: str, *, last: bool) -> bool:
-    """False when the engine is still busy with a container that leaves it."""
+def _disconnect_and_remove(api: Any, name: str) -> None:
     for container in api.inspect_network(name).get("Containers") or {}:
         with contextlib.suppress(APIError):  # it may be gone, or be on its way
             api.disconnect_container_from_network(container, name, force=True)
-    try:
-        api.remove_network(name)
-    except NotFound:
-        return True
-    except APIError as error:
-        if last or "active endpoints" not in str(error.explanation):
-            raise
-        return False
-    return True
+    api.remove_network(name)
+
+
+def _passes(error: APIError) -> bool:
+    """Whether the engine may just be busy, such as with a container that leaves the network."""
+    return bool(error.is_server_error()) or "active endpoints" in str(error.explanation)
 
 
 def _subnets(network: Mapping[str, Any]) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -63,6 +63,7 @@ class Networks:
         self._numbers: dict[str, tuple[str, int]] = {}  # instance → service and number of its private network
         self._made: set[str] = set()  # instances whose private network is there
         self._proxy_exists = asyncio.Event()
+        self._staying = asyncio.Lock()  # whoever has it needs every network, or removes one
 
     # --- the whole ----------------------------------------------------------------------------------------------
 
@@ -108,6 +109,14 @@ class Networks:
         """The network over which this machine and the proxy container reach each other."""
         return self._project
 
+    @asynccontextmanager
+    async def proxy_starts(self) -> AsyncIterator[None]:
+        """Around the proxy container's start: it is connected as it has to be, and no network leaves before it runs. An
+        engine starts no container of which a network has gone."""
+        async with self._staying:
+            await self.proxy_exists()
+            yield
+
     async def proxy_exists(self) -> None:
         """The proxy container was made (anew): connect it to every instance's network, now and from now on. An engine
         that is told so of a network it does not have yet says nothing, and then can't start the proxy."""
@@ -139,7 +148,8 @@ class Networks:
         self._addresses.pop(instance, None)
         self._made.discard(instance)
         if instance in self._numbers:
-            await self._calls.remove(self._private_name(instance))
+            async with self._staying:
+                await self._calls.remove(self._private_name(instance))
             self._numbers.pop(instance, None)
 
     async def _until_proxy_exists(self, instance: str) -> None:

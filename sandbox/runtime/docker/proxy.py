@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import signal
+import logging
 import tarfile
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -22,8 +22,11 @@ from sandbox.runtime.docker.builds.pull import have_image
 from sandbox.runtime.docker.ends import exit_of
 from sandbox.runtime.docker.engine import Conflict, Engine, EngineGone, NotThere
 from sandbox.runtime.docker.logs import Logs
+from sandbox.runtime.docker.maker import remove_container
 from sandbox.runtime.docker.networks import Networks
-from sandbox.runtime.docker.records import running_of
+from sandbox.runtime.docker.records import UNHEARD, running_of
+
+log = logging.getLogger(__name__)
 
 PROXY = "envoy"
 """Its id, and the name of its log."""
@@ -34,7 +37,6 @@ PROGRAM = "/sandbox/envoy"
 _USER = 65532
 _DIGEST = "dev.sandbox.digest"
 _LOG_LIMIT = 4 * 1024 * 1024
-_REMOVED: Mapping[str, Any] = {"State": {"ExitCode": 128 + signal.SIGKILL}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +96,8 @@ class ProxyContainer:
         made = await self._engine.call(lambda api: api.create_container_from_config(body, name)["Id"], place="Envoy")
         try:
             await self._engine.call(lambda api: api.put_archive(made, "/", files), place="Envoy")
-            await self._networks.proxy_exists()
-            await self._engine.call(lambda api: api.start(made), place="Envoy")
+            async with self._networks.proxy_starts():
+                await self._engine.call(lambda api: api.start(made), place="Envoy")
         except RuntimeFailure:
             await self._remove()
             raise
@@ -122,15 +124,19 @@ class ProxyContainer:
         while True:
             yield await self._exits.get()
 
-    async def ended(self) -> None:
-        """The engine said so."""
+    async def ended(self, code: int = UNHEARD) -> None:
+        """The engine said so, and with which exit code. EngineGone when more can be said only once it is back."""
         running = self._running
         if running is None or self._ended.is_set():
             return
+        details: Mapping[str, Any] | None = None
         try:
-            details = await self._inspect() or _REMOVED
+            details = await self._inspect()
         except EngineGone:
-            return  # `look` comes when it is back
+            raise
+        except RuntimeFailure as error:
+            log.warning("the engine does not say how Envoy ended: %s", error)
+        details = details or {"State": {"ExitCode": code}}
         if running is not self._running or self._ended.is_set():
             return  # told meanwhile
         self._ended.set()
@@ -160,10 +166,7 @@ class ProxyContainer:
             return None
 
     async def _remove(self) -> None:
-        with suppress(NotThere):
-            await self._engine.call(
-                lambda api: api.remove_container(self._networks.proxy_container, v=True, force=True)
-            )
+        await remove_container(self._engine, self._networks.proxy_container)
 
     def _payload(self, spec: ProxySpec) -> dict[str, Any]:
         network = self._networks.uplink

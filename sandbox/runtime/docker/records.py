@@ -12,6 +12,9 @@ from sandbox.runtime.base import Running
 from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.ends import moment
 
+UNHEARD = 128 + signal.SIGKILL
+"""The exit code of what was removed, where nobody heard it end."""
+
 
 @dataclass(slots=True, eq=False)
 class Record:
@@ -23,7 +26,7 @@ class Record:
     version: str
     running: Running | None = None  # once it runs
     stop_asked: bool = False
-    code: int = 128 + signal.SIGKILL  # as the engine tells it; this one where it was removed and nobody heard it end
+    code: int = UNHEARD  # as the engine tells it
     stopped_by: int | None = None  # the signal that somebody else had the engine send
     started: asyncio.Event = field(default_factory=asyncio.Event)  # or failed to
     ended: asyncio.Event = field(default_factory=asyncio.Event)

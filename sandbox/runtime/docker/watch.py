@@ -13,7 +13,7 @@ from sandbox.runtime.docker import labels
 from sandbox.runtime.docker.endpoint import Endpoint, ping
 from sandbox.runtime.docker.engine import EngineGone
 from sandbox.runtime.docker.stream import Streams
-from sandbox.tasks import Tasks
+from sandbox.tasks import Failure, Tasks
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class EngineWatch:
         hear: Hear,
         on_loss: Callable[[str], None],
         on_return: Callable[[], Awaitable[None]],
+        on_failure: Failure,
     ) -> None:
         self._endpoint = endpoint
         self._streams = streams
@@ -52,7 +53,7 @@ class EngineWatch:
         self._hear = hear
         self._on_loss = on_loss
         self._on_return = on_return
-        self._tasks = Tasks()
+        self._tasks = Tasks(on_failure)
         self.there = asyncio.Event()
 
     async def open(self) -> None:

@@ -8,6 +8,8 @@ import os
 import signal
 import threading
 
+import pytest
+
 from sandbox.errors import RuntimeFailure
 from sandbox.runtime.base import Running
 from tests.docker_engine import RealEngine
@@ -206,6 +208,23 @@ async def test_what_runs_is_taken_over_with_its_place_and_its_end(either: Stage)
     await second.stop(running.id, grace=0.0)
     exit = await either.exit()
     assert (exit.id, exit.pid, exit.signal) == (running.id, running.pid, signal.SIGTERM)
+
+
+async def test_what_starts_while_the_engine_is_looked_at_again_has_not_ended(
+    theatre: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await theatre.start(instance="web-v1-1")
+    ask, late = theatre.driver.running, theatre.spec("sleep", "600", instance="web-v1-2")
+
+    async def running() -> tuple[Running, ...]:
+        found = await ask()
+        await theatre.driver.start(late)
+        return found
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(theatre.driver, "running", running)
+        await theatre.driver._returned()
+    assert {one.instance for one in theatre.driver._records if not one.told} == {"web-v1-1", "web-v1-2"}
 
 
 async def test_an_environment_may_lead_to_another_engine(theatre: Stage) -> None:

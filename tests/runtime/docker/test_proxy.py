@@ -96,7 +96,8 @@ async def test_an_end_while_the_engine_goes_away_is_told_when_it_is_back(
         meanwhile.setattr(proxy, "_inspect", away)
         await asyncio.to_thread(engine.api.kill, running.container)
         await asyncio.to_thread(engine.api.wait, running.container)
-        await proxy.ended()
+        with pytest.raises(EngineGone):
+            await proxy.ended()
     await proxy.look()
     assert (await exit_of(proxy)).describe() == "killed by signal 9 (SIGKILL)"
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from sandbox.errors import RuntimeFailure
-from sandbox.runtime.docker import driver as driver_module
+from sandbox.runtime.docker import watch as watch_module
 from sandbox.runtime.docker.endpoint import Endpoint
 from sandbox.runtime.docker.engine import EngineGone
 from sandbox.runtime.docker.stream import Streams
@@ -118,7 +118,7 @@ async def test_what_ended_with_the_engine_is_told_once_and_can_start_again(
 async def test_while_it_is_away_stopping_fails_in_plain_words(
     installed: OwnEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver_module, "_RETURNS_WITHIN", 0.1)
+    monkeypatch.setattr(watch_module, "_RETURNS_WITHIN", 0.1)
     async with staged(installed) as theatre:
         await theatre.start()
         await asyncio.to_thread(installed.kill)
@@ -139,7 +139,7 @@ async def test_an_engine_that_lets_nobody_listen_is_an_error_not_a_wait() -> Non
         async with answering(paths.home / "e.sock", 403):
             streams = Streams(paths.home / "e.sock", "1.41")
             watch = EngineWatch(
-                Endpoint(f"unix://{paths.home}/e.sock", "here"), streams, "shop", ignore, ignore, on_return
+                Endpoint(f"unix://{paths.home}/e.sock", "here"), streams, "shop", ignore, ignore, on_return, ignore
             )
             with pytest.raises(RuntimeFailure, match="it does not tell what happens: 403") as failure:
                 await watch.open()

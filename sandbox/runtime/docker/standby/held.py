@@ -12,11 +12,10 @@ from pathlib import Path
 
 from docker import APIClient
 
-from sandbox.errors import RuntimeFailure
 from sandbox.runtime import zygote
 from sandbox.runtime.docker import archive
 from sandbox.runtime.docker.archive import File
-from sandbox.runtime.docker.engine import Engine
+from sandbox.runtime.docker.engine import Engine, NotThere
 from sandbox.runtime.docker.standby.mould import FOLDER
 
 _HOOK = Path(zygote.__file__).parent / "hook"
@@ -67,10 +66,11 @@ async def heard(engine: Engine, container: str, awaited: Collection[str], within
 
 
 async def was_let_go(engine: Engine, container: str) -> bool:
-    """Whether it got what a start is given. It may be gone: then it was not."""
+    """Whether it got what a start is given. It may be gone: then it was not. RuntimeFailure when the engine can't say:
+    what serves must not be taken for what stands by."""
     try:
         await engine.call(lambda api: archive.read(api, container, f"{FOLDER}/go", 0))
-    except RuntimeFailure:
+    except NotThere:
         return False
     return True
 
