@@ -59,6 +59,7 @@ class ControlPlane:
         self._waiters: set[asyncio.Future[None]] = set()
         self._aims: dict[Kind, Aim] = {Kind.RUNTIME: Aim({RUNTIME: runtime(UNTRACED, SLOW_MS)})}
         self._served = EMPTY
+        self._left: list[Step] = []  # of what is served, from the one that waits for its answer
         self._good: Topology | None = None  # the newest that was not refused
         self._confirmed: Topology | None = None  # the newest that an Envoy has taken
         self._refused: Topology | None = None
@@ -146,9 +147,21 @@ class ControlPlane:
         before, self._served = self._served, snapshot
         if self._session is not None:
             self._session.retry()
-        for step in steps(before, snapshot):
-            self._take(step)
-            await self._accepted(step)
+        self._left = list(steps(before, snapshot))
+        while self._left:
+            self._take(self._left[0])
+            await self._accepted(self._left[0])
+            del self._left[0]
+
+    def _go_on(self) -> None:
+        """What was given up on may be answered in the end, as by an Envoy that was paused: then the rest follows."""
+        while self._left and self._session is not None and self._takes(self._left[0], self._session):
+            del self._left[0]
+            if self._left:
+                self._take(self._left[0])
+
+    def _takes(self, step: Step, session: Session) -> bool:
+        return not session.rejections and all(session[kind].settled for kind in step.aims)
 
     def _take(self, step: Step) -> None:
         self._aims.update(step.aims)
@@ -197,6 +210,8 @@ class ControlPlane:
     def heard(self, rejection: Rejection | None) -> None:
         if rejection is not None:
             log.warning("Envoy refused %s", _words(rejection))
+        if not self._writer.locked():
+            self._go_on()
         self._wake()
 
     def closed(self, session: Session) -> None:
