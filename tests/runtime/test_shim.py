@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -98,6 +99,25 @@ async def test_a_start_that_fails_names_the_reason(shim: ShimClient, paths: Proj
 
 
 # --- ends -----------------------------------------------------------------------------------------------------------
+
+
+async def test_without_room_for_another_file_starts_are_refused_and_ends_are_noticed_later(
+    shim: ShimClient, paths: ProjectPaths
+) -> None:
+    ending = await start(shim, paths, "b", "exec sleep 60")
+    pid = await shim.ping()
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, before[1]))
+    with pytest.raises(ShimRefusal) as refused:
+        await start(shim, paths, "a", "exec sleep 60")
+    assert refused.value.errno_name == "EMFILE"
+    os.kill(ending.pid or 0, signal.SIGKILL)
+    await until(lambda: not alive(ending.pid or 0))
+    assert await shim.ping() == pid
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    assert (await first_exit(shim)).id == "b"
+    await start(shim, paths, "a", "exec sleep 60")
 
 
 async def test_a_daemonised_grandchild_goes_with_its_instance(shim: ShimClient, paths: ProjectPaths) -> None:

@@ -105,7 +105,10 @@ def spawn(
 ) -> Child:
     """Start it in a session of its own, with `more` variables and open `files`. OrderError when the system refuses."""
     mark = mark_for(token, spec)
-    reading, writing = output_pipe()
+    try:
+        reading, writing = output_pipe()
+    except OSError as error:  # no file descriptor is left
+        raise OrderError(error_code(error), _refusal(error, spec)) from None
     try:
         pid = _execute(spec, {**spec.env, MARK: mark, **(more or {})}, writing, files)
     except OSError as error:

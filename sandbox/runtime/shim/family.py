@@ -89,7 +89,8 @@ class Family:
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 child = self._by_pid.pop(found[0], None)
                 if child is not None:
-                    self._ended(child, found[1])
+                    with suppress(OSError):  # nothing can be seen for now; it is looked at again
+                        self._ended(child, found[1])
         if self._endings:
             self._look()
 
@@ -114,14 +115,15 @@ class Family:
         if ending is not None:
             ending.kill_at = min(ending.kill_at, kill_at)
             return
+        self._endings[child.spec.id] = ending = Ending(child, kill_at, set())
+        self._pause = _FIRST_LOOK
+        self._look_later()
         left = self._members(proctable.snapshot(), child)
-        self._endings[child.spec.id] = ending = Ending(child, kill_at, {process.name for process in left})
+        ending.seen.update(process.name for process in left)
         for process in left:
             proctable.send(process, signal.SIGTERM)
             proctable.send(process, signal.SIGCONT)  # a stopped process hears SIGTERM only once it goes on
         self._judge(ending, left)
-        self._pause = _FIRST_LOOK
-        self._look_later()
 
     def _look_later(self) -> None:
         if self._endings and not self._looking:
@@ -130,9 +132,12 @@ class Family:
 
     def _look_again(self) -> None:
         self._looking = False
-        self._look()
-        self._pause = min(_LONGEST_LOOK, self._pause * 1.5)
-        self._look_later()
+        try:
+            if self._endings:
+                self._look()
+        finally:  # without a file descriptor, nothing can be seen for now
+            self._pause = min(_LONGEST_LOOK, self._pause * 1.5)
+            self._look_later()
 
     def _look(self) -> None:
         table = proctable.snapshot()
@@ -155,7 +160,8 @@ class Family:
     def _over(self, child: Child) -> None:
         del self._endings[child.spec.id]
         del self.children[child.spec.id]
-        self._by_pid.pop(child.pid, None)
+        if self._by_pid.get(child.pid) is child:  # else its pid is another child's by now
+            del self._by_pid[child.pid]
         self._drain(child)
         self._gone(child)
         for then in child.then:

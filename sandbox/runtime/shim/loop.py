@@ -8,6 +8,7 @@ import selectors
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
@@ -79,7 +80,9 @@ class Loop:
 
     def _report(self) -> None:
         self._reported += 1
-        if self._reported <= 100:  # the shim's own log must stay small whatever happens
+        if self._reported > 100:  # the shim's own log must stay small whatever happens
+            return
+        with suppress(Exception):  # without a file descriptor, nothing can be imported either
             import traceback  # half a megabyte that is hardly ever needed
 
             traceback.print_exc(file=sys.stderr)

@@ -206,7 +206,7 @@ class Shim:
             return
         exit = self._exit(child)
         self._exits.add(exit)
-        for client in self.clients:
+        for client in list(self.clients):  # one that is found dead leaves them
             if exit.role in client.roles:
                 client.tell({"exit": exit.message()})
         if child.spec.restart and not child.asked and not self._closing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -95,6 +96,10 @@ class Client:
             self._handle(self, order)
         except OrderError as error:
             self.refuse(order, error)
+        except OSError as error:  # such as no file descriptor left: whoever asked must not wait for an answer
+            self.refuse(
+                order, OrderError(errno.errorcode.get(error.errno or 0, "failed"), error.strerror or str(error))
+            )
 
     def _send(self) -> None:
         try:
