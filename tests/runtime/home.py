@@ -46,7 +46,7 @@ def alive(pid: int) -> bool:
     """Running, and no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may vanish while it is read
         return False
 
 
