@@ -24,6 +24,8 @@ _TICK = 1.0
 _AGAIN = 5.0
 """Seconds until a step that the proxy did not take is tried again."""
 
+_LEFT = "its policy was changed by somebody else, and stays so"
+
 
 class Ramps:
     """One at a time for each service. A policy that somebody else changes ends it: it is no longer what was judged."""
@@ -61,15 +63,18 @@ class Ramps:
         return shown(self._ramps[service], None)
 
     async def end(self, service: str) -> Ramp:
-        """What went before it began is in force again. UsageError when none runs."""
+        """What went before it began is in force again, unless somebody else has changed it meanwhile. UsageError when
+        none runs."""
         async with self._lock:
             ramp = self._ramps.get(service)
             if ramp is None or not ramp.is_running:
                 hint = f"begin with: sandbox traffic ramp {service} VERSION"
                 raise UsageError("no version is being ramped up", place=service, hint=hint)
-            ramp = cancelled(ramp, "ended by hand")
-            await self._go_back(ramp)
-            return shown(ramp, None)
+            if self._is_left(ramp):
+                self._ended(cancelled(ramp, _LEFT))
+            else:
+                await self._go_back(cancelled(ramp, "ended by hand"))
+            return shown(self._ramps[service], None)
 
     async def shown(self) -> tuple[Ramp, ...]:
         return tuple([shown(ramp, await self._signals(ramp)) for ramp in list(self._ramps.values())])
@@ -109,8 +114,8 @@ class Ramps:
         ramp = self._ramps[service]
         if not ramp.is_running:
             return False
-        if self._live.documents.get(service) != ramp.put:
-            self._ended(cancelled(ramp, "its policy was changed by somebody else, and stays so"))
+        if self._is_left(ramp):
+            self._ended(cancelled(ramp, _LEFT))
             return False
         advice = advise(ramp, self._means.clock(), await self._signals(ramp))
         if advice.go_on:
@@ -122,6 +127,9 @@ class Ramps:
         else:
             self._ramps[service] = advice.ramp
         return self._ramps[service].is_running
+
+    def _is_left(self, ramp: RunningRamp) -> bool:
+        return self._live.documents.get(ramp.request.service) != ramp.put
 
     async def _put(self, ramp: RunningRamp) -> None:
         """The share of its step comes in force, and the step begins."""

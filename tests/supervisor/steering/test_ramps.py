@@ -104,6 +104,19 @@ async def test_somebody_else_who_changes_the_policy_ends_it(stage: Stage) -> Non
     assert share(stage) == 0
 
 
+async def test_it_takes_nothing_of_what_somebody_else_changed_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.supervisor.steering.ramps._TICK", 600.0)
+    await stage.steering.start_ramp(ASKED)
+    await stage.change("steamer", EditAction.ROUTE, version="v1")
+
+    ramp = await stage.steering.end_ramp("steamer")
+
+    assert (ramp.state, "stays so" in ramp.reason) == (RampState.CANCELLED, True)
+    assert share(stage) == 0 and stage.store.noted("ramps") == []
+
+
 async def test_only_some_requests(stage: Stage) -> None:
     await stage.steering.start_ramp(replace(ASKED, match={"headers": {"x-user": "me"}}))
 
