@@ -102,8 +102,8 @@ class Orders:
             return f"back: {', '.join(traffic.trial.services)} as before the try"
         for ramp in traffic.ramps if traffic else ():
             if ramp.state is RampState.RUNNING:
-                await self._control.traffic.end_ramp(ramp.service)
-                return f"the ramp of {ramp.service} ended; all goes where it went before"
+                ended = await self._control.traffic.end_ramp(ramp.service)
+                return f"the ramp of {ramp.service} is {ended.state}: {ended.reason}"
         raise UsageError("nothing is being tried or ramped", hint="u undoes the last change")
 
 

@@ -535,6 +535,7 @@ def a_ramp(state: RampState) -> Ramp:
     [
         (RampState.DONE, 0, ["done: steamer v2: so"]),
         (RampState.ABORTED, 1, ["aborted: steamer v2: so", "all goes where it went before"]),
+        (RampState.CANCELLED, 0, ["cancelled: steamer v2: so"]),
     ],
 )
 def test_a_ramp_to_its_end(bakery: FakeControl, capsys: Output, state: RampState, code: int, says: list[str]) -> None:

@@ -89,5 +89,5 @@ def _show(ramp: Ramp, options: Namespace) -> None:
         return
     state = style.paint(ramp.state, _COLOURS[ramp.state], bold=True)
     print(f"{state}: {ramp.service} {ramp.version}: {ramp.reason}")
-    if ramp.state is not RampState.DONE:
+    if ramp.state is RampState.ABORTED:
         print("all goes where it went before")

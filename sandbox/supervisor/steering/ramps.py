@@ -73,7 +73,7 @@ class Ramps:
             if self._is_left(ramp):
                 self._ended(cancelled(ramp, _LEFT))
             else:
-                await self._go_back(cancelled(ramp, "ended by hand"))
+                await self._go_back(cancelled(ramp, "ended by hand; all goes where it went before"))
             return shown(self._ramps[service], None)
 
     async def shown(self) -> tuple[Ramp, ...]:

@@ -74,7 +74,8 @@ async def test_it_is_ended_by_hand(stage: Stage) -> None:
 
     ramp = await stage.steering.end_ramp("steamer")
 
-    assert ramp.state is RampState.CANCELLED and stage.documents == {"pantry": RETRIES}
+    assert (ramp.state, ramp.reason) == (RampState.CANCELLED, "ended by hand; all goes where it went before")
+    assert stage.documents == {"pantry": RETRIES}
     with pytest.raises(UsageError, match="no version is being ramped up") as raised:
         await stage.steering.end_ramp("steamer")
     assert raised.value.hint == "begin with: sandbox traffic ramp steamer VERSION"
