@@ -55,8 +55,10 @@ class Ground:
     def since(self, other: Ground) -> list[Difference]:
         """What changed since `other` looked at the same files."""
         common = (path for path in self._files if path in other._files or other._wanted(path))
-        pairs = (Difference(path, other._files.get(path), self._files[path]) for path in common)
-        return [pair for pair in pairs if pair.before != pair.now]
+        pairs = [Difference(path, other._files.get(path), self._files[path]) for path in common]
+        missing = ((path, found) for path, found in other._files.items() if path not in self._files)
+        gone = [Difference(path, found, None) for path, found in missing if self._let_through(path) and _is_gone(path)]
+        return [*(pair for pair in pairs if pair.before != pair.now), *gone]
 
     def written_since(self, moment: float) -> list[Difference]:
         """What was written after it, in seconds since the epoch."""
@@ -126,6 +128,9 @@ class Ground:
 
     def _wanted(self, path: str) -> bool:
         return path in self._files or path in self._config or bool(self._reachable(path) and self.areas_of(path))
+
+    def _let_through(self, path: str) -> bool:
+        return path in self._config or bool(self.areas_of(path))
 
     def _reachable(self, path: str) -> bool:
         return posixpath.dirname(path) in self._folders or path in self._ignores
@@ -234,6 +239,10 @@ def signature(path: str) -> Signature | None:
     if not stat.S_ISREG(found.st_mode):
         return None
     return Signature(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _is_gone(path: str) -> bool:
+    return signature(path) is None
 
 
 def _differences(before: dict[str, Signature], now: dict[str, Signature]) -> Iterator[Difference]:

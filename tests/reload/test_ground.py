@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -62,6 +63,19 @@ def test_a_build_tools_output_is_told_from_a_folder_of_that_name(tmp_path: Path)
     assert ground_of(tmp_path).areas_of(str(tmp_path / "web" / "target" / "a.py"))
     write(tmp_path / "web" / "pom.xml")
     assert str(tmp_path / "web" / "target") not in ground_of(tmp_path).to_watch()[0]
+
+
+def test_what_was_removed_between_two_looks_by_different_rules_is_told(tmp_path: Path) -> None:
+    for name in ("app.py", "lib/deep/b.py", "made.py"):
+        write(tmp_path / "web" / name)
+    before = ground_of(tmp_path)
+    (tmp_path / "web" / "app.py").unlink()
+    (tmp_path / "web" / "made.py").unlink()
+    shutil.rmtree(tmp_path / "web" / "lib")
+    write(tmp_path / "web" / ".gitignore", "made.py")
+    found = ground_of(tmp_path).since(before)
+    names = [str(Path(one.path).relative_to(tmp_path / "web")) for one in found if one.now is None]
+    assert sorted(names) == ["app.py", "lib/deep/b.py"]
 
 
 NAMES = st.sampled_from(["a.py", "b.py", "lib/a.py", "lib/deep/b.py", "node_modules/x.js", "out/gen.py"])
