@@ -430,6 +430,18 @@ def test_a_trace_that_failed_names_the_innermost_failure_and_then_why() -> None:
     assert found.causes[1].facts == ("20 ms after the request began; it took 10 ms", "rule 1, try 2")
 
 
+def test_a_request_that_led_to_no_service_is_told_by_its_host() -> None:
+    said = {"caller": "storefront", "response_flags": "UF", "http.host": "api.example.com"}
+    request = trace(
+        span("a", None, "storefront", 0, 0.1, error=True), span("b", "a", "", 0.01, 0.08, error=True, attributes=said)
+    )
+    found = diagnose(replace(evidence(), trace=request), request.id)
+
+    assert found.summary.startswith("api.example.com failed at GET /: ")
+    assert found.causes[0].service is None
+    assert found.causes[0].command == f"sandbox trace {request.id[:12]}"
+
+
 def test_a_slow_trace_names_who_spent_the_time_himself() -> None:
     request = trace(
         span("a", None, "storefront", 0, 1.0),

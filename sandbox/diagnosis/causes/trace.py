@@ -27,17 +27,22 @@ def failure(trace: Trace) -> Cause | None:
     began = max(0.0, span.start - trace.spans[0].start)
     return Cause(
         kind="trace_failed",
-        service=span.service,
-        message=f"{span.service} failed at {span.name}: {_words(span)}",
+        service=span.service or None,
+        message=f"{_who(span)} failed at {span.name}: {_words(span)}",
         facts=(
             f"{seconds(began)} after the request began; it took {seconds(span.duration)}",
             *([span.story] if span.story else []),
             *(what for _, what in span.events[:3]),
         ),
-        command=f"sandbox logs {span.service} --trace {trace.id}",
+        command=f"sandbox logs {span.service} --trace {trace.id}" if span.service else f"sandbox trace {trace.id[:12]}",
         confidence=Confidence.CERTAIN,
         at=span.start,
     )
+
+
+def _who(span: Span) -> str:
+    """What leads to no service of the project is told by its host."""
+    return span.service or span.attributes.get("http.host") or "the gateway"
 
 
 def _flag(span: Span) -> str:
@@ -66,8 +71,8 @@ def slowest(trace: Trace) -> Cause | None:
         return None
     return Cause(
         kind="slow_hop",
-        service=span.service,
-        message=f"{span.service} took most of the time: {seconds(own[span.id])} of {seconds(whole)} at {span.name}",
+        service=span.service or None,
+        message=f"{_who(span)} took most of the time: {seconds(own[span.id])} of {seconds(whole)} at {span.name}",
         facts=(f"{percent(own[span.id] / whole)} of the request, without what it waited for",),
         command=f"sandbox trace {trace.id[:12]}",
         confidence=Confidence.CERTAIN,
