@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sandbox.model import Version
 from sandbox.runtime.base import Exit
+from sandbox.runtime.logtext import without_colours
 from sandbox.supervisor import culprit
 from sandbox.supervisor.state import InstanceState
 
@@ -26,10 +27,10 @@ class Evidence:
         self._printed = printed
 
     def last_lines(self, instance: InstanceState) -> str:
-        """Of its present life: ids are used again."""
+        """Of its present life, for ids are used again; without colours, for screens have their own."""
         if instance.started_at is None:
             return ""
-        return "\n".join(self._printed(instance.id, instance.started_at - _EARLIER, _LINES))
+        return "\n".join(map(without_colours, self._printed(instance.id, instance.started_at - _EARLIER, _LINES)))
 
     def culprit(self, instance: InstanceState, version: Version, root: Path, exit: Exit) -> str | None:
         """The line of its own code that ended it, and the error: "app.py:3: KeyError: 'x'"."""

@@ -45,6 +45,11 @@ def test_the_culprit(exit: Exit, said: str | None) -> None:
     assert Evidence(Log().printed).culprit(MILL, a_version(), Path("/"), exit) == said
 
 
+def test_last_words_have_no_colours() -> None:
+    evidence = Evidence(lambda instance, since, count: ["\x1b[31mKeyError\x1b[0m: 'stone'"])
+    assert evidence.last_lines(MILL) == "KeyError: 'stone'"
+
+
 def test_an_earlier_life_under_the_same_id_is_no_evidence() -> None:
     log = Log()
     assert Evidence(log.printed).last_lines(MILL) == "\n".join(WORDS)

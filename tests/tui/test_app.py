@@ -196,6 +196,15 @@ async def test_c_copies_the_log_line() -> None:
         assert stage.app.clipboard == "listening on 127.0.0.1:43121"
 
 
+async def test_what_is_copied_has_no_colours() -> None:
+    async with on_stage(a_control()) as stage:
+        await stage.press("down", "down")
+        await stage.reads("log · steamer", "ready")
+        await stage.press("c")
+        await stage.reads("copied: ready")
+        assert stage.app.clipboard == "ready"
+
+
 async def test_c_without_a_line_says_so() -> None:
     async with on_stage(FakeControl()) as stage:
         await stage.press("c")

@@ -14,6 +14,7 @@ from textual.widgets import Footer
 
 from sandbox.errors import SandboxError
 from sandbox.tui.cockpit import Cockpit
+from sandbox.tui.logfilter import plain
 from sandbox.tui.looking import OF_SCREENS, REFUSED, changing_keys, without
 from sandbox.tui.notices import notices
 from sandbox.tui.questions import Question, Questions
@@ -145,8 +146,9 @@ class CockpitScreen(Screen[None]):
         """Those marked in the log, or the one under the cursor."""
         pane = self.query_one(LogPane)
         if lines := pane.selected:
-            self.app.copy_to_clipboard("\n".join(line.text for line in lines))
-            self.tell(f"copied: {lines[0].text[:60]}" if len(lines) == 1 else f"copied {len(lines)} lines")
+            texts = [plain(line.text) for line in lines]
+            self.app.copy_to_clipboard("\n".join(texts))
+            self.tell(f"copied: {texts[0][:60]}" if len(texts) == 1 else f"copied {len(texts)} lines")
         else:
             self.tell("there is no log line to copy", "warning")
 
