@@ -65,7 +65,7 @@ def _narrowed(found: TraceQuery, word: str, services: set[str]) -> TraceQuery:
         return replace(found, slowest=True)
     if word.startswith(">"):
         return replace(found, min_duration=_seconds(word[1:]))
-    if word.isdigit() and len(word) == 3:
+    if word.isascii() and word.isdigit() and len(word) == 3:
         return replace(found, status=int(word))
     if "=" in word:
         return replace(found, attribute=word)

@@ -22,6 +22,7 @@ SERVICES = ("orders", "steamer")
         (">80", TraceQuery(min_duration=0.08)),
         ("http.method=POST", TraceQuery(attribute="http.method=POST")),
         ("'GET /menu'", TraceQuery(route="GET /menu")),
+        ("²²²", TraceQuery(route="²²²")),
     ],
 )
 def test_words_narrow(text: str, found: TraceQuery) -> None:
