@@ -13,7 +13,7 @@ from sandbox.control import Status
 from sandbox.model import Condition, Dependency
 from sandbox.supervisor.desired import Desired, VersionKey
 from sandbox.supervisor.rollout import Forget, Scene, Start, Stop, Target, roll
-from sandbox.supervisor.state import FRUITLESS, LIVE, ClusterState, InstanceState
+from sandbox.supervisor.state import FRUITLESS, LIVE, ClusterState, InstanceState, still_waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def retries(
 def next_deadline(state: ClusterState, now: float) -> float | None:
     """When the plan may change by itself, in seconds since the epoch. What is due already waits for a fact."""
     waiting = (i.retry_at for i in state.instances.values() if i.status is Status.BACKOFF and i.retry_at is not None)
-    return min((at for at in waiting if at > now), default=None)
+    return min((at for at in waiting if still_waits(at, now)), default=None)
 
 
 def _prepare(desired: Desired, state: ClusterState, targets: Mapping[VersionKey, Target]) -> Iterator[Action]:

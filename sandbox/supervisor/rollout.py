@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sandbox.control import Status
 from sandbox.supervisor.desired import VersionKey, WantedInstance, seat
-from sandbox.supervisor.state import LIVE, InstanceState
+from sandbox.supervisor.state import LIVE, InstanceState, still_waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _again(scene: Scene) -> Iterator[Start]:
     """Those whose pause is over. While the new is being prepared, or can't be, as they were: they serve until then."""
     fingerprint = scene.target.fingerprint or scene.target.last
     for one in scene.fresh[: scene.count]:
-        due = one.retry_at is None or one.retry_at <= scene.now
+        due = not still_waits(one.retry_at, scene.now)
         if one.status is Status.BACKOFF and due and fingerprint is not None:
             generation = one.generation if scene.target.fingerprint is None else scene.generation
             yield Start(seat(scene.key, one.index), fingerprint, generation)

@@ -28,6 +28,12 @@ def backoff(streak: int) -> float:
     return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(streak, 20))
 
 
+def still_waits(retry_at: float | None, now: float) -> bool:
+    """Whether the next start is still to come. One that is farther off than any pause was set by a clock that has been
+    set back since."""
+    return retry_at is not None and now < retry_at <= now + LONGEST_DELAY
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceState:
     id: str

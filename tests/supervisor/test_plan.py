@@ -108,6 +108,14 @@ def test_backoff_ends_at_its_time() -> None:
     assert [type(action) for action in plan(desired, state, targets(desired), 50.0)] == [Start]
 
 
+def test_a_clock_that_was_set_back_keeps_nobody_waiting() -> None:
+    desired = desire(a_service("mill"))
+    waiting = replace(an_instance("mill-v1-1", Status.BACKOFF), retry_at=5000.0)
+    state = with_instances(prepared(("mill", "v1")), waiting)
+    assert next_deadline(state, 1400.0) is None
+    assert [type(action) for action in plan(desired, state, targets(desired), 1400.0)] == [Start]
+
+
 def test_a_restart_does_not_wait_for_the_end_of_a_backoff() -> None:
     desired = desire(a_service("mill"), wishes=Wishes(generations={"mill": 1}))
     waiting = replace(an_instance("mill-v1-1", Status.BACKOFF), retry_at=50.0, restarts=5, streak=5)
