@@ -36,6 +36,7 @@ class Ramps:
         self._lock = lock
         self._tasks = tasks
         self._ramps: dict[str, RunningRamp] = {}  # the last of each service
+        self._followers: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, request: RampRequest, versions: Sequence[str]) -> Ramp:
         """With the lock held. UsageError for one that can't be, ConflictError while one runs."""
@@ -94,7 +95,10 @@ class Ramps:
     # --- while it runs ----------------------------------------------------------------------------------------------
 
     def _follow(self, service: str) -> None:
-        self._tasks.spawn(self._run(service), name=f"ramp of {service}")
+        """With the lock held. Who followed the one before may not have seen its end yet, and would follow this one."""
+        if (earlier := self._followers.get(service)) is not None:
+            earlier.cancel()
+        self._followers[service] = self._tasks.spawn(self._run(service), name=f"ramp of {service}")
 
     async def _run(self, service: str) -> None:
         pause = _TICK

@@ -96,6 +96,16 @@ async def test_a_version_that_has_everything_can_not_be_given_more(stage: Stage)
     assert raised.value.hint == "see who gets what: sandbox traffic get steamer"
 
 
+async def test_the_next_one_is_followed_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.supervisor.steering.ramps._TICK", 600.0)
+    await stage.steering.start_ramp(ASKED)
+    await stage.steering.end_ramp("steamer")
+
+    await stage.steering.start_ramp(ASKED)
+
+    await stage.until(lambda: len(stage.tasks._tasks) == 1)
+
+
 async def test_somebody_else_who_changes_the_policy_ends_it(stage: Stage) -> None:
     await stage.steering.start_ramp(ASKED)
     await stage.change("steamer", EditAction.ROUTE, version="v1")
