@@ -95,6 +95,14 @@ class Live:
             raise
         return revision, remark
 
+    async def put_back(self, wanted: Wanted, commit: Commit) -> None:
+        """The same for what ends: a disk that does not keep it is no reason to go on with it."""
+        await self._means.enforce(wanted.policies)
+        try:
+            self._keep(wanted, commit)
+        except SandboxError as error:
+            self._not_kept(wanted, error)
+
     def turn_back(self, wanted: Wanted, commit: Commit) -> None:
         """Kept, before anything of it has reached the proxy."""
         self._keep(wanted, commit)
@@ -223,9 +231,12 @@ class Live:
         try:
             self._noted(wanted, taken)
         except SandboxError as error:  # a full disk keeps no project from running
-            self.documents, self.policies = wanted.documents, wanted.policies
-            self._warn(f"{error}; what is in force now is not known to the next supervisor")
+            self._not_kept(wanted, error)
         self._taken = taken
+
+    def _not_kept(self, wanted: Wanted, error: SandboxError) -> None:
+        self.documents, self.policies = wanted.documents, wanted.policies
+        self._warn(f"{error}; what is in force now is not known to the next supervisor")
 
     def _noted(self, wanted: Wanted, taken: Documents) -> None:
         first = self.store.newest() is None

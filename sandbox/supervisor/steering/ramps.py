@@ -155,12 +155,15 @@ class Ramps:
         except ConfigError:  # the project has changed: what the file says fits it
             wanted = self._live.wanted(with_documents(self._live.documents, {service: self._live.file.get(service)}))
         commit = Commit(origin=Origin.RAMP, why=ramp.reason, notes=lambda number: {_NOTE: self._notes(ramp)})
-        await self._live.put(wanted, commit)
+        await self._live.put_back(wanted, commit)
         self._ended(ramp)
 
     def _ended(self, ramp: RunningRamp) -> None:
         self._ramps[ramp.request.service] = ramp
-        self._live.store.note(**{_NOTE: self._notes(ramp)})
+        try:
+            self._live.store.note(**{_NOTE: self._notes(ramp)})
+        except SandboxError as error:
+            self._say(ramp.request.service, f"{error}; the next supervisor goes on with the ramp", Severity.WARNING)
         severity = Severity.INFO if ramp.state is RampState.DONE else Severity.WARNING
         request = ramp.request
         message = f"the ramp of {request.service} {request.version} is {ramp.state}: {ramp.reason}"

@@ -127,7 +127,7 @@ class Trials:
         if wanted.documents == self._live.documents:
             self._live.store.note(**{_NOTE: None})
         else:
-            await self._live.put(wanted, self._commit(how))
+            await self._live.put_back(wanted, self._commit(how))
         return self._over(how, signals)
 
     def _commit(self, why: str) -> Commit:

@@ -69,6 +69,16 @@ async def test_one_may_begin_while_others_are_looked_at(stage: Stage) -> None:
     assert [ramp.service for ramp in look.ramps] == ["steamer"]
 
 
+async def test_a_full_disk_keeps_nothing_in_force_that_goes_wrong(stage: Stage) -> None:
+    await stage.steering.start_ramp(ASKED)
+    stage.store._database.execute("PRAGMA query_only = 1")
+    stage.signals["steamer", "v2"] = replace(GOOD, error_ratio=0.05)
+
+    await stage.until(lambda: any("is aborted" in said for said in stage.happened()))
+
+    assert stage.documents == {"pantry": RETRIES}
+
+
 async def test_it_is_ended_by_hand(stage: Stage) -> None:
     await stage.steering.start_ramp(ASKED)
 

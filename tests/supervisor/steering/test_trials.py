@@ -150,6 +150,19 @@ async def test_a_proxy_that_refuses_the_way_back_is_asked_again(stage: Stage, mo
     await stage.until(lambda: "steamer" not in stage.documents)
 
 
+async def test_a_full_disk_keeps_nothing_in_force_that_has_ended(stage: Stage) -> None:
+    await begin(stage)
+    stage.store._database.execute("PRAGMA query_only = 1")
+
+    trial = await stage.steering.end_trial(keep=False)
+
+    assert trial.ended == "reverted: ended by hand" and stage.documents == {"pantry": RETRIES}
+    assert any("not known to the next supervisor" in said for said in stage.happened())
+    stage.now += 61
+    await stage.lives_again()
+    assert stage.documents == {"pantry": RETRIES} and (await now(stage)).ended is not None
+
+
 async def test_a_note_that_nobody_of_ours_wrote_is_no_trial(stage: Stage) -> None:
     stage.store.note(trial={"what": "?"})
 
