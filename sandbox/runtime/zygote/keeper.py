@@ -88,11 +88,12 @@ class Zygotes:
     async def fork(self, spec: InstanceSpec, argv: Sequence[str], log_file: Path) -> Running | None:
         """A warm start; None when it has to be a cold one. ShimRefusal for what a cold one would not survive either."""
         site = self._sites.get(spec.artifact.fingerprint)
-        if site is None or site.zygote is None or not spec.workload.warm:
+        zygote = site.zygote if site is not None else None
+        if site is None or zygote is None or not spec.workload.warm:
             return None
         try:
             running = await self._shim.fork(
-                site.zygote,
+                zygote,
                 spec.id,
                 argv,
                 cwd=spec.artifact.cwd,
@@ -104,7 +105,7 @@ class Zygotes:
             if refusal.errno_name not in ("not_ready", "not_warm"):
                 raise
             log.info("%s is started cold: %s", spec.id, refusal.message)
-            self._refused(site)
+            self._refused(site, zygote)
             return None
         site.refusals = 0
         return running
@@ -202,11 +203,11 @@ class Zygotes:
         give_up(file, "too many of its modules can't be imported ahead of time")
         return None
 
-    def _refused(self, site: Site) -> None:
-        """The start goes on cold, and a new zygote is made after it."""
-        site.refusals += 1
-        if site.zygote is not None:
-            self._tasks.spawn(self._shim.stop(site.zygote, 0.0), name="end a zygote")
+    def _refused(self, site: Site, zygote: str) -> None:
+        """The start goes on cold, and a new zygote is made after it; not where it asked one that was being replaced."""
+        if site.zygote == zygote:
+            site.refusals += 1
+            self._tasks.spawn(self._shim.stop(zygote, 0.0), name="end a zygote")
             site.zygote = None
 
     async def _retire(self, site: Site) -> None:

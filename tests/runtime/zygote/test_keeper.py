@@ -6,17 +6,19 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from sandbox.model import Build, Healthcheck, NoProbe, Version
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.base import Artifact, InstanceSpec, Workload
-from sandbox.runtime.client import ShimClient
+from sandbox.runtime.client import ShimClient, ShimRefusal
 from sandbox.runtime.launch import launch
 from sandbox.runtime.process import ProcessDriver
 from sandbox.runtime.sweep import left_behind
 from sandbox.runtime.zygote import keeper
+from sandbox.runtime.zygote.keeper import Site, Zygotes
 from sandbox.runtime.zygote.record import Record, load, save
 from tests.runtime.home import alive, until
 from tests.runtime.zygote.stage import Stage
@@ -200,3 +202,21 @@ async def test_a_service_given_up_is_left_alone(driver: ProcessDriver, stage: St
     await driver.start(spec(stage, "orders-1"))
     await asyncio.sleep(0.5)
     assert await zygotes(stage, 0) == []
+
+
+async def test_a_start_that_met_the_end_of_the_old_one_leaves_the_new_one_alone(stage: Stage) -> None:
+    zygotes, wanted, stopped = Zygotes(), spec(stage, "orders-1"), list[str]()
+
+    class Shim:
+        async def fork(self, zygote: str, *rest: object, **more: object) -> None:
+            zygotes._sites["f00d"].zygote = "new"  # it is renewed just now
+            raise ShimRefusal("not_warm", f"{zygote} ended")
+
+        async def stop(self, id: str, grace: float) -> None:
+            stopped.append(id)
+
+    zygotes._client = cast(ShimClient, Shim())
+    zygotes._sites["f00d"] = Site(zygote="old")
+    assert await zygotes.fork(wanted, ["python", "app.py"], stage.folder / "log") is None
+    await asyncio.sleep(0)
+    assert (zygotes._sites["f00d"].zygote, zygotes._sites["f00d"].refusals, stopped) == ("new", 0, [])
