@@ -36,6 +36,9 @@ from sandbox.telemetry.store import CLOCK, COVERAGE, step_for
 DEFAULT_SPAN = 15 * 60
 _POINTS = 120
 _MOST_POINTS = 2000
+_LATEST = 1e11
+"""Seconds since the epoch that may be asked for, far beyond all that is kept."""
+
 _OF_EDGES = ("callee", "caller", "version")
 _SPLIT = {"code": CODE, "flag": FLAG}
 _BY = frozenset({*_OF_EDGES, *_SPLIT, "route", "instance"})
@@ -107,6 +110,9 @@ def plan(query: MetricsQuery, now: float, interval: float) -> Plan:
 def _check(query: MetricsQuery) -> None:
     if not query.metrics:
         raise UsageError("no metric is named", hint=f"there are {', '.join(Metric)}")
+    for value in (query.since, query.until, query.step):
+        if value is not None and not abs(value) <= _LATEST:  # nor is NaN
+            raise UsageError(f"{value:g} is no time", hint="times are seconds since the epoch, steps are seconds")
     for label in query.by:
         if label not in _BY:
             raise UsageError(f"can't be kept apart by {label!r}", hint=f"there are {', '.join(sorted(_BY))}")

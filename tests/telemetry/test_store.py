@@ -211,6 +211,10 @@ def test_only_what_is_asked_for(kept: Kept) -> None:
         ({"since": START + 10, "until": START}, "ends before it begins"),
         ({"by": ("code",), "metrics": (Metric.P99,)}, "only requests"),
         ({"metrics": ()}, "no metric is named"),
+        ({"since": float("-inf")}, "is no time"),
+        ({"since": -1e30, "whole": True}, "is no time"),
+        ({"until": float("nan")}, "is no time"),
+        ({"step": float("inf")}, "is no time"),
     ],
 )
 def test_what_can_not_be_asked(kept: Kept, asked: dict[str, object], complaint: str) -> None:
