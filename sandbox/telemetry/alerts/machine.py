@@ -6,7 +6,7 @@ anything. Data that is missing is neither good nor bad.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sandbox.control import Alert, AlertState
@@ -52,7 +52,8 @@ def key(rule: str, subject: str) -> str:
 def look(
     before: Alerts, measured: Iterable[Measured], *, now: float, elapsed: float
 ) -> tuple[Alerts, tuple[Alert, ...]]:
-    """What stands after a look, and the alerts that began to fire or were resolved by it.
+    """What stands after a look, and the alerts that began to fire or were resolved by it, or still fire now that their
+    silence is over.
 
     now: seconds since the epoch. elapsed: seconds since the look before.
     """
@@ -70,7 +71,17 @@ def look(
     past = [alert for alert in before.past if now - alert.since < PAST]
     silences = {name: until for name, until in before.silences.items() if until > now}
     after = Alerts(standing=standing, past=(*past, *ended)[-MOST_PAST:], silences=silences)
-    return after, tuple(changed)
+    return after, (*changed, *_heard_again(before, after, now))
+
+
+def _heard_again(before: Alerts, after: Alerts, now: float) -> Iterator[Alert]:
+    """Those that fire on when what silenced them has run out."""
+    for name, standing in after.standing.items():
+        alert, known = standing.alert, before.standing.get(name)
+        fires_on = known is not None and known.alert.state is alert.state is AlertState.FIRING
+        was_silent = not before.silences.keys().isdisjoint((key(alert.rule, ""), name))
+        if fires_on and was_silent and silence_of(after, alert, now) is None:
+            yield alert
 
 
 _TOLD = (AlertState.FIRING, AlertState.RESOLVED)

@@ -166,6 +166,27 @@ def test_a_silence_that_is_over_is_forgotten_at_the_next_look() -> None:
     assert after.silences == {}
 
 
+def test_what_fires_on_is_told_once_when_its_silence_is_over() -> None:
+    watched = Watched(hold=0)
+    watched.see("x")
+    watched.alerts = silenced(watched.alerts, "error_ratio", None, watched.now + 3 * EVERY)
+    watched.alerts = silenced(watched.alerts, "error_ratio", "orders", watched.now + 4 * EVERY)
+    watched.told.clear()
+    watched.see("xxx")
+    assert watched.told == []
+    watched.see("xxx")
+    assert watched.told == [AlertState.FIRING]
+
+
+def test_what_is_over_when_its_silence_is_told_no_more() -> None:
+    watched = Watched(hold=0)
+    watched.see("x")
+    watched.alerts = silenced(watched.alerts, "error_ratio", None, watched.now + 5 * EVERY)
+    watched.told.clear()
+    watched.see("......")
+    assert AlertState.FIRING not in watched.told
+
+
 def test_the_worst_is_first_and_what_is_silenced_last() -> None:
     def bad(subject: str, severity: str, rule: str = "r") -> Measured:
         return replace(measured("x", 0), rule=rule, subject=subject, severity=severity)
