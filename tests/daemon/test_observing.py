@@ -109,6 +109,15 @@ async def test_after_a_change_it_is_asked_what_came_since(tmp_path: Path) -> Non
     assert 10 < seen.fresh.span < 14
 
 
+async def test_what_was_told_before_the_clock_was_set_back_is_not_of_the_last_minutes(tmp_path: Path) -> None:
+    bus = Bus()
+    for ago in (-3600, 20, 3600):
+        bus.publish(Event(kind=Kind.INSTANCE_BACKOFF, message=f"{ago}", service="pantry", at=time.time() - ago))
+    seen = await observer(Counted(), project(), tmp_path, bus)()
+
+    assert [event.message for event in seen.events] == ["20"]
+
+
 def test_what_is_wanted_is_what_rules_speak_of() -> None:
     rule = AlertRule(name="x", condition=AlertCondition(metric="denied", threshold=1.0))
 
