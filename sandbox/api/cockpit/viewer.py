@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 QUITS_WITHIN = 2.0
 """Seconds a terminal UI may take to end when its browser has gone, before it is killed."""
 
+READS_WITHIN = 10.0
+"""Seconds a terminal UI may leave what is typed unread, before it is killed: meanwhile nobody hears its browser go."""
+
 LARGEST, SMALLEST = (500, 200), (20, 5)
 _CHUNK = 64 * 1024
 _LAST_WORDS = 4096
@@ -99,13 +102,12 @@ class Viewer:
         if process is None:
             return
         if process.returncode is None:
-            await self.tell(type="quit")
             with suppress(TimeoutError):
                 async with asyncio.timeout(QUITS_WITHIN):
+                    await self.tell(type="quit")
                     await self._ended(process)
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
+            _kill(process)
             await self._ended(process)
         await self._tasks.close()
         if process.returncode not in (0, -15, -9) and self._complaint:
@@ -120,12 +122,23 @@ class Viewer:
 
     async def _write(self, data: bytes) -> None:
         assert self._process is not None and self._process.stdin is not None
-        with suppress(ConnectionError, RuntimeError):
-            self._process.stdin.write(data)
-            await self._process.stdin.drain()
+        try:
+            async with asyncio.timeout(READS_WITHIN):
+                self._process.stdin.write(data)
+                await self._process.stdin.drain()
+        except (ConnectionError, RuntimeError):
+            pass
+        except TimeoutError:
+            log.warning("a viewer did not read for %g s and is ended", READS_WITHIN)
+            _kill(self._process)
 
     async def _hear_complaints(self) -> None:
         assert self._process is not None and self._process.stderr is not None
         while data := await self._process.stderr.read(_LAST_WORDS):
             self._complaint += data
             del self._complaint[:-_LAST_WORDS]
+
+
+def _kill(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()

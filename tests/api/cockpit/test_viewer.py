@@ -83,6 +83,18 @@ async def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
     assert one.returncode == -9
 
 
+async def test_one_that_reads_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READS_WITHIN", 0.05)
+    one = viewer(DEAF)
+    await one.start(Size(80, 24))
+
+    async with asyncio.timeout(30):
+        await one.type("x" * 1_000_000)
+        await one.stop()
+
+    assert one.returncode == -9
+
+
 async def test_one_that_ends_by_itself_is_done(caplog: pytest.LogCaptureFixture) -> None:
     one = viewer("import sys; print('no terminal', file=sys.stderr); sys.exit(3)")
     await one.start(Size(80, 24))
