@@ -18,7 +18,7 @@ from sandbox.files import set_aside, write_atomic
 from sandbox.model import Project
 from sandbox.tasks import Tasks, until_tick
 from sandbox.telemetry.alerts.evaluate import evaluate, rule_names
-from sandbox.telemetry.alerts.machine import Alerts, listed, look, silence_of, silenced
+from sandbox.telemetry.alerts.machine import Alerts, key, listed, look, silence_of, silenced
 from sandbox.telemetry.alerts.observation import Observation
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,9 @@ class Alerting(AlertsControl):
         if not 0 <= seconds <= LONGEST_SILENCE:
             raise UsageError("a silence lasts at most 30 days", place=rule, hint="say how long, such as --for 1h")
         until = time.time() + seconds if seconds else None
+        if until is None and subject and self._alerts.silences.get(key(rule, ""), 0.0) > time.time():
+            hint = f"end that of all: sandbox alerts --silence {rule} --for 0"
+            raise UsageError("is silent for all that it is about", place=rule, hint=hint)
         self._alerts = silenced(self._alerts, rule, subject, until)
         self._save()
         what = f"{rule} of {subject}" if subject else rule

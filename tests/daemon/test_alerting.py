@@ -105,6 +105,14 @@ async def test_what_can_not_be_silenced(scene: Scene) -> None:
         await scene.alerting.silence("slow", None, 1e9)
 
 
+async def test_one_of_a_rule_that_is_silent_as_a_whole_is_not_told_again(scene: Scene) -> None:
+    await scene.alerting.silence("slow", None, 60)
+    with pytest.raises(UsageError, match="silent for all"):
+        await scene.alerting.silence("slow", "pantry", 0)
+    await scene.alerting.silence("slow", None, 0)
+    await scene.alerting.silence("slow", "pantry", 0)
+
+
 async def test_a_disk_that_refuses_costs_no_alert(scene: Scene) -> None:
     scene.path = scene.path.parent / "nowhere" / "alerts.json"
     scene.alerting = scene._new()
