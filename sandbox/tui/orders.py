@@ -82,11 +82,11 @@ class Orders:
     async def send_or_not(self) -> str:
         """A little traffic in the background, or no more of it."""
         now = await self._control.load.trickle()
+        if not now.on and not now.targets:
+            raise UsageError("no service is public", hint="say `public: true` on one in sandbox.yaml")
         after = await self._control.load.trickle(TrickleWish(on=not now.on))
         if not after.on:
             return f"no more background traffic; {now.sent} requests were sent, {now.failed} failed"
-        if not after.targets:
-            raise UsageError("no service is public", hint="say `public: true` on one in sandbox.yaml")
         return f"{counted(after.per_second, 'request')} a second to {', '.join(after.targets)}; g ends it"
 
     async def keep(self, traffic: TrafficState | None) -> str:

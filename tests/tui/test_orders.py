@@ -60,3 +60,11 @@ async def test_what_the_supervisor_says_no_to_is_raised(control: FakeControl) ->
 
     with pytest.raises(NotRunningError):
         await Orders(control).restart(ORDERS)
+
+
+async def test_where_nobody_is_public_nothing_is_sent(control: FakeControl) -> None:
+    control.load.now = replace(control.load.now, targets=())
+
+    with pytest.raises(UsageError, match="no service is public"):
+        await Orders(control).send_or_not()
+    assert control.load.wishes == []
