@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rich.cells import cell_len, set_cell_size
+
 from sandbox.tui.words import Tone
 
 _LONGEST = 28
@@ -85,12 +87,14 @@ def _width(column: Column, lines: Sequence[Row], short: bool) -> int:
     if column.fills:
         return column.least
     texts = [line.cells[column.name].shown(short) for line in lines if column.name in line.cells]
-    widest = max([len(column.short if short else column.title), column.least, *map(len, texts)])
+    widest = max([len(column.short if short else column.title), column.least, *map(cell_len, texts)])
     return min(widest, max(_LONGEST, column.least))
 
 
 def placed(text: str, column: Column, width: int) -> str:
-    """`text` in exactly `width` columns."""
-    if len(text) > width:
-        text = f"{text[: width - 1]}…" if width else ""
-    return text.rjust(width) if column.right else text.ljust(width)
+    """`text` in exactly `width` columns, of which some characters take two."""
+    taken = cell_len(text)
+    if taken > width:
+        return f"{set_cell_size(text, width - 1)}…" if width else ""
+    room = " " * (width - taken)
+    return room + text if column.right else text + room

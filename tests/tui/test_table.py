@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from sandbox.control import ServiceStatus, Status
 from sandbox.tui.grid import Row, fit, placed
@@ -103,3 +104,9 @@ def test_texts_are_put_into_their_width() -> None:
     assert placed("orders", service, 8) == "orders  "
     assert placed("1/1", ready, 5) == "  1/1"
     assert placed("recommendations", service, 8) == "recomme…"
+
+
+@pytest.mark.parametrize("width", range(9))
+@pytest.mark.parametrize("text", ["日月火", "a日b", "buns", ""])
+def test_wide_characters_take_no_more_room_than_there_is(text: str, width: int) -> None:
+    assert cell_len(placed(text, COLUMNS[0], width)) == width
