@@ -244,18 +244,20 @@ class Watcher:
         ripe = [lane for lane in self._lanes.values() if self._is_over(lane) or lane.settle.held_open]
         paths = {path for lane in ripe if len(lane.settle.pending) <= _CLOSER for path in lane.settle.pending}
         if paths:
-            self._note(await asyncio.to_thread(self._look_closer, paths))
+            held, found = await asyncio.to_thread(self._look_closer, paths)
+            for path, writing in held.items():
+                for lane in self._lanes.values():
+                    lane.settle.writing(path, writing)
+            self._note(found)
         for lane in ripe:
             if self._next is None and self._is_over(lane):  # else it is the new project's to say who reloads
                 self._tell_of(lane)
 
-    def _look_closer(self, paths: Iterable[str]) -> list[_Finding]:
-        """Files whose save seems to be over: a last look, and whether somebody still writes them."""
+    def _look_closer(self, paths: Iterable[str]) -> tuple[dict[str, bool | None], list[_Finding]]:
+        """Files whose save seems to be over: whether somebody still writes them, and a last look."""
         held = {path: being_written(path) for path in paths}
-        for lane in self._lanes.values():
-            for path, writing in held.items():
-                lane.settle.writing(path, writing)
-        return self._with_owners([found for path in held if (found := self._ground.look_again(path)) is not None])
+        found = [item for path in held if (item := self._ground.look_again(path)) is not None]
+        return held, self._with_owners(found)
 
     def _is_over(self, lane: Lane) -> bool:
         due = lane.settle.due()

@@ -210,7 +210,7 @@ async def test_a_service_that_leaves_while_its_save_is_looked_at_is_not_told_of(
             watcher.follow(project_of(tmp_path, {"pantry": tmp_path / "pantry"}))
             followed.set()
 
-        def look_and_follow(paths: Iterable[str]) -> list[Any]:
+        def look_and_follow(paths: Iterable[str]) -> Any:
             if not followed.is_set():
                 loop.call_soon_threadsafe(follow)
                 assert followed.wait(LONG)
@@ -222,6 +222,24 @@ async def test_a_service_that_leaves_while_its_save_is_looked_at_is_not_told_of(
         await stage.told()
         await stage.fence()
     assert [change.service for change in stage.changes] == ["pantry"]
+
+
+async def test_saves_are_only_touched_where_commands_touch_them_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload by hand takes what waits, at any moment, in the event loop."""
+    make(tmp_path, "orders/app.py")
+    threads, writing = set[threading.Thread](), settle.Settle.writing
+
+    def noted(self: settle.Settle, path: str, held: bool | None) -> None:
+        threads.add(threading.current_thread())
+        writing(self, path, held)
+
+    monkeypatch.setattr(settle.Settle, "writing", noted)
+    async with watching(project_of(tmp_path, {"orders": tmp_path / "orders"})) as stage:
+        (tmp_path / "orders" / "app.py").write_text("two")
+        await stage.told()
+    assert threads == {threading.current_thread()}
 
 
 async def test_paused_it_remembers(tmp_path: Path) -> None:
