@@ -160,7 +160,10 @@ class Syncing:
         self, key: VersionKey, save: _Save, seconds: dict[str, float], how: str, failure: _Failed | None = None
     ) -> None:
         desired = self._cluster.desired
-        name = key.service if len(desired.project.services[key.service].versions) == 1 else str(key)
+        service = desired.project.services.get(key.service)
+        if service is None:  # it left the project meanwhile
+            return
+        name = key.service if len(service.versions) == 1 else str(key)
         steps = ", ".join(f"{step} {after * 1000:.0f}" for step, after in seconds.items())
         took = max(seconds.values())
         message = f"{name} synced in {took:.2f} s {save.cause}{how} ({steps} ms)"

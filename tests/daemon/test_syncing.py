@@ -197,6 +197,22 @@ async def test_saves_during_a_command_are_one_sync_after_it(house: House) -> Non
     assert len(house.told()) == 2
 
 
+async def test_a_service_that_leaves_while_it_is_synced_is_not_told_of(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = asyncio.Event()
+    house.host.behaviours["mill"] = Behaviour(run_gate=gate)
+    house.takes(house.page, action=Action.SYNC_EXEC, command=("slow",))
+    await until(lambda: house.calls("run"))
+    desired = house.cluster.desired
+    house.cluster.desired = replace(desired, project=replace(desired.project, services={}))
+    gate.set()
+    await until(lambda: not house.syncing._working)
+    await asyncio.sleep(0)
+    house.cluster.desired = desired
+    assert (house.told(), caplog.records) == ([], [])
+
+
 async def test_an_instance_that_starts_later_has_what_was_synced(house: House) -> None:
     assert house.overlay("mill-v1-1") == {}
     house.takes(house.save("index.html", "two"))
