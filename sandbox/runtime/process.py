@@ -13,7 +13,7 @@ from sandbox.errors import RuntimeFailure
 from sandbox.paths import ProjectPaths
 from sandbox.runtime.base import Artifact, Exit, InstanceSpec, Output, Running, Usage, Workload
 from sandbox.runtime.buildpack import Buildpack
-from sandbox.runtime.client import ShimClient, ShimRefusal
+from sandbox.runtime.client import ShimClient, ShimLost, ShimRefusal
 from sandbox.runtime.expand import expand
 from sandbox.runtime.procusage import Trees
 from sandbox.runtime.zygote.keeper import Zygotes
@@ -155,6 +155,11 @@ class ProcessDriver:
             )
         except ShimRefusal as refusal:
             raise _explained(refusal, spec.id, spec.artifact.argv[0]) from None
+        except ShimLost:
+            raise
+        except RuntimeFailure:  # it has not answered, and may start it still
+            self._tasks.spawn(self._shim.stop(spec.id, 0.0), name=f"undo the late start of {spec.id}")
+            raise
 
     async def _undo(self, starting: asyncio.Task[Running], instance: str) -> None:
         await asyncio.wait([starting])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -82,6 +83,24 @@ async def test_from_a_folder_to_an_answer(
     await until(lambda: last_lines(log, 1) == [f"listening on {unused_tcp_port}"])  # at once: output is not buffered
     url = f"http://127.0.0.1:{unused_tcp_port}/bun.txt"
     assert await asyncio.to_thread(lambda: urllib.request.urlopen(url).read()) == b"a bun"
+
+
+async def test_a_start_that_was_given_up_leaves_nothing_when_it_comes_after_all(
+    driver: ProcessDriver, paths: ProjectPaths, tmp_path: Path
+) -> None:
+    shim = await driver._shim.ping()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ShimClient._ask, "__defaults__", (0.1,))
+        os.kill(shim, signal.SIGSTOP)
+        try:
+            with pytest.raises(RuntimeFailure, match="has not answered within"):
+                await driver.start(sh("exec sleep 60", tmp_path))
+            await asyncio.sleep(0)
+        finally:
+            os.kill(shim, signal.SIGCONT)
+    assert await driver.running() == ()
+    await driver.stop("orders-v1-1", 0.0)
+    assert (await driver.start(sh("exec sleep 60", tmp_path))).pid
 
 
 async def test_the_same_folder_has_the_same_fingerprint(driver: ProcessDriver, tmp_path: Path) -> None:
