@@ -9,13 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, Route, RouteAction, RouteMatch
+from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.route.v3.route_components_pb2 import (
+    DirectResponseAction,
+    HeaderMatcher,
+    Route,
+    RouteAction,
+    RouteMatch,
+)
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from sandbox.model import AuthorizationAction, AuthorizationRule
 from sandbox.proxy.matches import METHOD, any_of, own_requests
 from sandbox.proxy.names import denied_name
+from sandbox.proxy.replies import REASON_HEADER
 from sandbox.proxy.target import Target
 from sandbox.proxy.values import header
 
@@ -52,6 +60,19 @@ def refuses_all(target: Target) -> bool:
 def refuses(target: Target) -> bool:
     """Whether anything of this caller's may be refused."""
     return target.barred or _has_allows(target) or bool(_concerning(target, AuthorizationAction.DENY))
+
+
+def no_tunnel(target: Target) -> Route | None:
+    """What this caller is answered when it asks for one; None: it may have it. What is in a tunnel can't be looked at,
+    so it is only for whom nothing is refused."""
+    if next(denials(target), None) is None:
+        return None
+    why = "its authorization refuses some requests, and those in a tunnel can't be told apart"
+    says = _undeclared(target) if target.barred else f"{_may_not(target)}: {why}"
+    text = f"sandbox: {says}. Try: sandbox traffic get {_name(target)}\n"
+    answer = DirectResponseAction(status=403, body=DataSource(inline_string=text))
+    name = f"{_name(target)} denied tunnel"
+    return Route(name=name, direct_response=answer, response_headers_to_add=[header(REASON_HEADER, "denied")])
 
 
 def _concerning(target: Target, action: AuthorizationAction) -> list[tuple[int, AuthorizationRule]]:

@@ -17,7 +17,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from sandbox.errors import ProxyError
 from sandbox.model import HeaderModifier, Match, Rule, Timeouts
 from sandbox.proxy.answers import EVERY_REQUEST, answers_itself, nothing_chosen, own_answer
-from sandbox.proxy.authorization import denials, refuses_all
+from sandbox.proxy.authorization import denials, no_tunnel, refuses_all
 from sandbox.proxy.egress import external_host
 from sandbox.proxy.faults import breaking_route, breaks_off
 from sandbox.proxy.gates import gate_of
@@ -78,7 +78,7 @@ def tunnel(target: Target) -> Route:
     """CONNECT, for clients that tunnel plain HTTP: the connection goes to the service by the first rule for all that
     has versions. What is in the tunnel can't be looked at."""
     match = RouteMatch(connect_matcher=RouteMatch.ConnectMatcher(), headers=own_requests(target))
-    refused = next(denials(target), None) if refuses_all(target) else None
+    refused = no_tunnel(target)
     one = next(one for one in numbered(target.policy) if not one.rule.matches and not answers_itself(one.rule))
     weights = shares(one.rule, target.callee)
     if refused is not None or not weights:

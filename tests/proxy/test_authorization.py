@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.model import AuthorizationAction, AuthorizationRule, Match, MeshSettings, Rule, TrafficPolicy
 from tests.proxy.mesh import Mesh, a_caller, a_service
-from tests.proxy.peers import TCP, said, talker
+from tests.proxy.peers import TCP, connection, said, talker
 from tests.proxy.steered import only, steered
 
 
@@ -133,6 +133,25 @@ async def test_who_calls_can_t_be_feigned(mesh: Mesh) -> None:
     feigned = {"x-sandbox-from": "store", "x-sandbox-service": "steamer", "x-sandbox-caller": "store"}
     assert (await stage.ask(caller="till", headers=feigned)).status == 403
     assert (await stage.ask_by_name(caller="till", headers=feigned)).status == 403
+
+
+@pytest.mark.parametrize(
+    ("rules", "status"),
+    [
+        ((deny(),), b"403"),
+        ((deny(methods=("POST",)),), b"403"),
+        ((allow(paths=("/open",)),), b"403"),
+        ((allow(callers=("store",)),), b"200"),
+    ],
+)
+async def test_a_tunnel_is_no_way_around_it(mesh: Mesh, rules: tuple[AuthorizationRule, ...], status: bytes) -> None:
+    await steered(mesh, TrafficPolicy(authorization=rules))
+    proxy = next(one.http_proxy for one in mesh.topology.callers if one.name == "store")
+    assert proxy is not None
+    async with connection(proxy) as (reader, writer):
+        writer.write(b"CONNECT steamer:80 HTTP/1.1\r\nHost: steamer:80\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 " + status) and (b"x-sandbox-reason: denied" in head) is (status == b"403")
 
 
 async def test_headers_of_ours_stay_with_us(mesh: Mesh) -> None:
