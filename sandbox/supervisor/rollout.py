@@ -70,6 +70,11 @@ class Scene:
         return [one for one in self.known if one.status is not Status.STOPPING and not self.is_old(one)]
 
     @property
+    def extra(self) -> list[InstanceState]:
+        """Of these, what is more than wanted: the ill and the last ones first."""
+        return sorted(self.fresh, key=_dispensable)[: max(0, len(self.fresh) - self.count)]
+
+    @property
     def old(self) -> list[InstanceState]:
         return [one for one in self.known if one.status in LIVE and self.is_old(one)]
 
@@ -104,9 +109,8 @@ def free_numbers(taken: Sequence[int]) -> Iterator[int]:
 
 
 def _surplus(scene: Scene) -> Iterator[Stop | Forget]:
-    """More than wanted, the ill and the last ones first."""
-    extra = len(scene.fresh) - scene.count
-    for one in sorted(scene.fresh, key=_dispensable)[: max(0, extra)]:
+    """More than wanted."""
+    for one in scene.extra:
         yield Stop(one.id, scene.unwanted) if one.status in LIVE else Forget(one.id)
 
 
@@ -131,9 +135,10 @@ def _all_serve(scene: Scene) -> bool:
 def _again(scene: Scene) -> Iterator[Start]:
     """Those whose pause is over. While the new is being prepared, or can't be, as they were: they serve until then."""
     fingerprint = scene.target.fingerprint or scene.target.last
-    for one in scene.fresh[: scene.count]:
+    extra = scene.extra
+    for one in scene.fresh:
         due = not still_waits(one.retry_at, scene.now)
-        if one.status is Status.BACKOFF and due and fingerprint is not None:
+        if one.status is Status.BACKOFF and due and fingerprint is not None and one not in extra:
             generation = one.generation if scene.target.fingerprint is None else scene.generation
             yield Start(seat(scene.key, one.index), fingerprint, generation)
 

@@ -199,9 +199,7 @@ def reduce(state: ClusterState, fact: Fact) -> ClusterState:
             building = VersionState(status=Status.BUILDING, workload=workload, generation=generation, previous=last)
             return _with_version(state, key, building)
         case Prepared(key, artifact):
-            return _version(
-                state, key, lambda v: replace(v, status=Status.HEALTHY, artifact=artifact, previous=None, reason=None)
-            )
+            return _version(state, key, lambda v: _prepared(v, artifact))
         case PrepareFailed(key, reason, _):
             return _version(state, key, lambda v: replace(v, status=Status.FAILED, reason=reason))
         case StartAsked():

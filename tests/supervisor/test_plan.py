@@ -128,6 +128,14 @@ def test_a_restart_does_not_wait_for_the_end_of_a_backoff() -> None:
     assert (again.restarts, again.streak) == (0, 0)
 
 
+def test_what_scaling_down_drops_is_not_started_again() -> None:
+    desired = desire(a_service("mill", a_version(replicas=2)))
+    due = replace(an_instance("mill-v1-1", Status.BACKOFF, index=1), retry_at=5.0)
+    others = [an_instance(f"mill-v1-{index}", index=index) for index in (2, 3)]
+    state = with_instances(prepared(("mill", "v1")), due, *others)
+    assert plan(desired, state, targets(desired), 10.0) == (Forget("mill-v1-1"),)
+
+
 def test_scaling_down_stops_the_last_and_scaling_to_zero_all() -> None:
     service = a_service("mill", a_version(replicas=3))
     state = with_instances(
