@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.markup import escape
 from textual.widgets import Static
 
 from sandbox.tui.palette import TONE_CLASSES, TONE_CSS, tone_style
@@ -35,6 +36,7 @@ class Detail(VerticalScroll):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self._title = ""
         self._said: tuple[Said, ...] = ()
         self.can_focus = False
 
@@ -42,9 +44,9 @@ class Detail(VerticalScroll):
         yield Static(id="text")
 
     def say(self, title: str, lines: Sequence[Said]) -> None:
-        heading = f" {title} " if title else ""
-        if self.border_title != heading:  # what is set is drawn anew
-            self.border_title = heading
+        if title != self._title:  # what is set is drawn anew
+            self._title = title
+            self.border_title = f" {escape(title)} " if title else ""  # a host outside may be called anything
         if tuple(lines) != self._said:
             self._said = tuple(lines)
             self.query_one("#text", Static).update(self._text())
