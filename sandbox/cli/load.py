@@ -18,7 +18,7 @@ from sandbox.control import Control, Trickle, TrickleWish
 from sandbox.errors import ExitCode, SandboxError, UsageError
 from sandbox.load import words
 from sandbox.load.destination import as_caller, callers_of, from_outside, service_named, unreachable
-from sandbox.load.plan import MOST_AT_A_TIME, MOST_PER_SECOND, Destination, Plan
+from sandbox.load.plan import MOST_AT_A_TIME, MOST_PER_SECOND, Destination, Plan, check_method
 from sandbox.tasks import Tasks
 
 _LIVE_EVERY = 0.5
@@ -106,6 +106,8 @@ def _check(options: Namespace) -> None:
     for name, seconds in (("--for", options.seconds), ("--timeout", options.timeout)):
         if seconds <= 0:
             raise UsageError("should be longer than 0", place=name, hint="write it like 30s")
+    if options.method is not None:
+        check_method(options.method)
     if options.path is not None and not (options.path.startswith("/") and options.path.isprintable()):
         raise UsageError(f"{options.path!r} is no path", place="--path", hint="begin it with /, such as /healthz")
 

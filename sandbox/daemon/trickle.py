@@ -15,7 +15,7 @@ from sandbox.errors import NotFoundError, UsageError
 from sandbox.events import Bus, Event, Kind
 from sandbox.files import write_atomic
 from sandbox.load.destination import from_outside, service_named
-from sandbox.load.plan import Plan
+from sandbox.load.plan import Plan, check_method
 from sandbox.model import HttpProbe, Project
 from sandbox.paths import ProjectPaths
 from sandbox.tasks import Tasks
@@ -78,6 +78,7 @@ class Trickling(LoadControl):
         return Trickle(on=self._wish.on, per_second=PER_SECOND, targets=targets, sent=self._sent, failed=self._failed)
 
     def _check(self, wish: TrickleWish) -> None:
+        check_method(wish.method)
         if wish.path is not None and not wish.path.startswith("/"):
             raise UsageError(f"{wish.path!r} is no path", hint="begin it with /, such as /healthz")
         if wish.service is not None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from sandbox.errors import UsageError
+
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token: RFC 9110 §5.6.2 and §9.1."""
 
 MOST_PER_SECOND = 1000.0
 """One process and its measuring share the machine with the platform; for more, there are benchmarks."""
@@ -39,3 +45,9 @@ class Plan:
     def moment(self, number: int) -> float:
         """When a request is meant to start, in seconds since the first."""
         return number / self.per_second
+
+
+def check_method(text: str) -> None:
+    """UsageError for what is no method of HTTP."""
+    if not _METHOD.fullmatch(text):
+        raise UsageError(f"{text!r} is no method", hint="such as GET or POST")

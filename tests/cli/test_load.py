@@ -90,6 +90,7 @@ def test_nobody_answers(bakery: FakeControl, capsys: Output) -> None:
         (["storefront", "--rps", "5000"], "--rps: can't ask 5000 times a second"),
         (["storefront", "--concurrency", "0"], "--concurrency: can't have 0 requests at a time"),
         (["storefront", "--path", "buns"], "--path: 'buns' is no path"),
+        (["storefront", "--method", "GET IT"], "'GET IT' is no method"),
         (["storefront", "-H", "nothing"], "--header: 'nothing' is no header"),
         (["storefront", "--for", "0"], "--for: should be longer than 0"),
         (["steamer"], "steamer: is not public, and no caller of it runs as a process"),
