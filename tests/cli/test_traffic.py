@@ -138,6 +138,7 @@ def test_an_optional_argument_may_stand_behind_options(bakery: FakeControl) -> N
     ("line", "says"),
     [
         ("split steamer v1", "'v1' is not VERSION=WEIGHT"),
+        ("split steamer v1=90 v1=10", "v1 is there twice"),
         ("fault pantry", "a --delay, an --abort, or both"),
         ("fault pantry --abort 5x", "'5x' is no way to fail"),
         ("fault pantry --delay 2s --percent 200", "is no percentage"),

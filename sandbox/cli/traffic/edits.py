@@ -71,6 +71,8 @@ def _split(options: Namespace) -> _Values:
             raise UsageError(
                 f"{text!r} is not VERSION=WEIGHT", hint="for example: sandbox traffic split steamer v1=90 v2=10"
             )
+        if version in weights:
+            raise UsageError(f"{version} is there twice", hint="name each version once")
         weights[version] = int(weight)
     return EditAction.SPLIT, weights
 
