@@ -72,18 +72,21 @@ class Database:
             raise Unwritable(error.strerror or str(error)) from error
 
     def _set_up(self) -> None:
+        """Of a file that is there already nothing is changed: on a full disk it can still be read."""
         run = self._connection.execute
-        run("PRAGMA auto_vacuum=INCREMENTAL")
+        (layout,) = run("PRAGMA user_version").fetchone()
+        if layout not in (0, _LAYOUT):
+            raise Damaged(f"written by another version ({layout})")
+        if layout == 0:
+            run("PRAGMA auto_vacuum=INCREMENTAL")
         run("PRAGMA journal_mode=WAL")
         run("PRAGMA synchronous=NORMAL")
         run(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
         run(f"PRAGMA journal_size_limit={_WAL_PAGES * 4096}")
         run("PRAGMA cache_size=-4000")
-        (layout,) = run("PRAGMA user_version").fetchone()
-        if layout not in (0, _LAYOUT):
-            raise Damaged(f"written by another version ({layout})")
-        self._connection.executescript(_SCHEMA)
-        run(f"PRAGMA user_version={_LAYOUT}")
+        if layout == 0:
+            self._connection.executescript(_SCHEMA)
+            run(f"PRAGMA user_version={_LAYOUT}")
 
     def close(self) -> None:
         self._connection.close()

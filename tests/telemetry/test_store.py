@@ -296,6 +296,21 @@ def test_what_sqlite_says_when_there_is_no_room(kept: Kept) -> None:
     assert kept.said[1:] == ["numbers are written to the disk again"]
 
 
+def test_a_disk_that_was_full_at_the_start_is_written_to_when_it_has_room_again(kept: Kept) -> None:
+    kept.second()
+    kept.store.close()
+    other = sqlite3.connect(kept.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # nothing can be written, as on a full disk
+    kept.store = Store(kept.path, kept.said.append)
+    assert kept.requests() == 1
+    other.execute("ROLLBACK")
+    other.close()
+    kept.second()
+    kept.again()
+    assert kept.requests() == 2
+    assert kept.said == []
+
+
 def test_what_memory_can_not_hold_is_counted(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: object) -> None:
         raise Unwritable("database or disk is full")
