@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from argparse import ArgumentTypeError
 
@@ -17,19 +18,23 @@ def duration(text: str) -> float:
 
 
 def _seconds(text: str) -> float:
-    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else parse_duration(text)
+    found = float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else parse_duration(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
 
 
 def moment(text: str, now: float | None = None) -> float:
-    """Seconds since the epoch, from an RFC 3339 time or a duration before `now`; else ArgumentTypeError."""
+    """Seconds since the epoch, from an RFC 3339 time or a duration before `now`; else ArgumentTypeError. What lies
+    before the epoch is its beginning."""
     import time
     from datetime import datetime
 
     try:
         if "T" not in text and "-" not in text:
-            return (time.time() if now is None else now) - _seconds(text)
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
+            return max(0.0, (time.time() if now is None else now) - _seconds(text))
+        return max(0.0, datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
         forms = "how long ago (5m, 1h30m), or when (2026-01-31, 2026-01-31T12:00:00Z)"
         raise ArgumentTypeError(f"{text!r} is no time: say {forms}") from None
 

@@ -19,7 +19,7 @@ def test_durations(text: str, seconds: float) -> None:
     assert duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-3s", "3 s", "s", "1w", "30s5"])
+@pytest.mark.parametrize("text", ["", "soon", "-3s", "3 s", "s", "1w", "30s5", "9" * 400])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="30s or 1m30s"):
         duration(text)
@@ -29,6 +29,8 @@ def test_what_is_no_duration(text: str) -> None:
     ("text", "at"),
     [
         ("5m", 700.0),
+        ("1h", 0.0),
+        ("1960-01-01", 0.0),
         ("2026-01-01T00:00:00Z", 1_767_225_600.0),
         ("2026-01-01T01:00:00+01:00", 1_767_225_600.0),
     ],
