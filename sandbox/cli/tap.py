@@ -55,7 +55,7 @@ def as_line(one: TappedRequest, style: Style) -> str:
     who = f"{one.caller or '?'} → {one.instance or one.callee or 'nobody'}"
     status = style.paint(str(one.status or "gone"), _colour(one.status))
     tries = f" ({one.attempts} attempts)" if one.attempts > 1 else ""
-    flags = "".join(f"; {FLAGS.get(flag, flag)}" for flag in one.flags.split(",") if flag)
+    flags = "".join(f"; {one_line(FLAGS.get(flag, flag))}" for flag in one.flags.split(",") if flag)
     path = clipped(one_line(f"{one.method} {one.path}"), _PATH)
     took = short_time(one.duration)
     return f"{style.paint(clock, 'grey')} {clipped(who, _WHO)} {path} {status} {took:>8}{tries}{flags}"

@@ -184,10 +184,12 @@ def test_requests_as_they_happen(bakery: FakeControl, capsys: Output) -> None:
     ]
 
 
-def test_no_path_moves_the_cursor(bakery: FakeControl, capsys: Output) -> None:
-    bakery.traces.tapped = (replace(REQUEST, path="/\x9b2Jwheat"),)
+def test_nothing_in_a_request_moves_the_cursor(bakery: FakeControl, capsys: Output) -> None:
+    bakery.traces.tapped = (replace(REQUEST, path="/\x9b2Jwheat", flags="UF,\x9b3J"),)
     assert main(["tap"]) == 0
-    assert "GET / 2Jwheat" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "GET / 2Jwheat" in said
+    assert said.endswith(";  3J\n")
 
 
 def test_tap_as_json_ends_after_so_many(bakery: FakeControl, capsys: Output) -> None:
