@@ -6,6 +6,7 @@ The thread owns the gatherer and the store: searching goes through it, too, and 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from sandbox.telemetry.traces.hops import InstanceAt
 from sandbox.telemetry.traces.sampler import Budget
 from sandbox.telemetry.traces.spans import SERVER, Batch, StoredSpan
 from sandbox.telemetry.traces.store import TraceStore
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -63,6 +66,7 @@ class Ingest:
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "traces"))
     _kept_at: float = 0.0
     _unkept: bool = False  # what was read since
+    _trouble: str = ""
 
     def __post_init__(self) -> None:
         self._gatherer = Gatherer(self.store.several)
@@ -133,7 +137,12 @@ class Ingest:
                 self._gatherer.take(spans, {}, now)
                 self.counts.kept += len(spans)
                 continue
-            found = decode(arrived.message, self.instance_at, from_proxy=arrived.from_proxy)
+            try:
+                found = decode(arrived.message, self.instance_at, from_proxy=arrived.from_proxy)
+            except Exception as error:  # what one sender wrote must not end the reading of all
+                self._say_once(error)
+                self.counts.invalid += arrived.spans
+                continue
             self._gatherer.take(found.spans, found.joins, now)
             self.counts.kept += len(found.spans)
             self.counts.invalid += found.invalid
@@ -142,6 +151,11 @@ class Ingest:
         if time.monotonic() - self._kept_at > _KEEP_EVERY:
             self.keep()
         return roots
+
+    def _say_once(self, error: Exception) -> None:
+        if (said := repr(error)) != self._trouble:
+            self._trouble = said
+            log.error("spans could not be read", exc_info=error)
 
     def _finish(self) -> None:
         self.keep()

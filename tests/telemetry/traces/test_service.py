@@ -22,6 +22,7 @@ from sandbox.telemetry import otlp_logs as logs
 from sandbox.telemetry.otlp import OtlpReceiver
 from sandbox.telemetry.otlp_schema import new
 from sandbox.telemetry.traces import export, ingest, rebuilt
+from sandbox.telemetry.traces.decode import Decoded, decode
 from sandbox.telemetry.traces.export import Body, Exporter
 from tests.telemetry.traces import sdk
 from tests.telemetry.traces.build import TRACE, record
@@ -334,6 +335,25 @@ async def test_traces_made_of_records_are_handed_on_too(
     message.ParseFromString(collector.got[0][1])
     (span,) = message.resource_spans[0].scope_spans[0].spans
     assert (span.trace_id.hex(), span.name, span.status.code) == (TRACE, "GET /wheat", 2)
+
+
+async def test_what_cannot_be_read_ends_the_reading_of_nothing_else(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Any] = []
+
+    def fails_at_first(message: Any, *rest: Any, **more: Any) -> Decoded:
+        told.append(message)
+        if len(told) < 3:
+            raise ValueError("nobody thought of this")
+        return decode(message, *rest, **more)
+
+    monkeypatch.setattr(ingest, "decode", fails_at_first)
+    for _ in range(3):
+        desk.service.from_proxy(request(2).SerializeToString())
+    await desk.trace(TRACE, 2)
+    assert (await desk.service.sampling()).dropped == 4
+    assert caplog.messages.count("spans could not be read") == 1
 
 
 async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
