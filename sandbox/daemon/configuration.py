@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 
 from sandbox.control import UpRequest
@@ -32,6 +33,9 @@ class Configuration:
     request: UpRequest
     """What was asked for last."""
 
+    read_at: float
+    """When what is in force was read, in seconds since the epoch."""
+
     def __init__(self, paths: ProjectPaths, bus: Bus, notices: Notices) -> None:
         self.complaint = ""  # what is wrong with the files
         self._paths = paths
@@ -40,16 +44,16 @@ class Configuration:
 
     def open(self) -> Project:
         """What the files say; when they are broken, what was in force before this supervisor. ConfigError without."""
-        self.request = read_request(self._paths)
+        self.request, self.read_at = read_request(self._paths), time.time()
         project = self._read()
         enter(environment_of(self.request))
         return project
 
-    def taken(self, request: UpRequest, project: Project) -> None:
+    def taken(self, request: UpRequest, project: Project, read_at: float) -> None:
         """It is in force."""
         save_request(self._paths, request)
         self._keep(project)
-        self.request, self.complaint = request, ""
+        self.request, self.complaint, self.read_at = request, "", read_at
 
     def complain(self, error: SandboxError, project: Project, consequence: str) -> None:
         """It stands until the files are read without fault. project: in force."""

@@ -25,7 +25,8 @@ LastLines = Callable[[InstanceState], str]
 
 class Reloading:
     """Watches one project's files, and reloads by hand. `reread` reads the project's own files again,
-    `sync` copies what was saved to where it is wanted."""
+    `sync` copies what was saved to where it is wanted. `read_at`: when they were read last, in seconds since the
+    epoch."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Reloading:
         is_image: Callable[[Service, Version], bool],
         sync: Callable[[Change], None],
         reread: Callable[[Change], Coroutine[None, None, None]],
+        read_at: Callable[[], float],
     ) -> None:
         self._paths = paths
         self._cluster = cluster
@@ -45,6 +47,7 @@ class Reloading:
         self._is_image = is_image
         self._sync = sync
         self._reread = reread
+        self._read_at = read_at
         self._tasks = Tasks()
         self._under_way: dict[VersionKey, Reload] = {}
         self._watcher: Watcher | None = None
@@ -92,13 +95,14 @@ class Reloading:
             run_since=self._run_since(),
         )
 
-    def _run_since(self) -> dict[str, float]:
-        """Since when the newest instance of each service runs: an earlier supervisor can't have missed less."""
-        since: dict[str, float] = {}
+    def _run_since(self) -> dict[str | None, float]:
+        """Since when the newest instance of each service runs: an earlier supervisor can't have missed less. What is
+        being prepared, and the project's own files (None), may have been read since the configuration was."""
+        started: dict[str | None, float] = {}
         for one in self._cluster.state.instances.values():
             if one.started_at is not None:
-                since[one.service] = max(one.started_at, since.get(one.service, 0.0))
-        return since
+                started[one.service] = max(one.started_at, started.get(one.service, 0.0))
+        return dict.fromkeys([None, *self._cluster.desired.project.services], self._read_at()) | started
 
     def _warn(self, notice: Notice) -> None:
         warning = Severity.WARNING

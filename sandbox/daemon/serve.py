@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -257,6 +258,7 @@ class Daemon:
             is_image=lambda service, version: self._grounds.is_container(service.name),
             sync=self._syncing.take,
             reread=self._reread,
+            read_at=lambda: self._configuration.read_at,
         )
         stack.push_async_callback(self._reloading.close)
         self._looks.append(self._reloading.look)
@@ -332,14 +334,14 @@ class Daemon:
         if self.down_asked.is_set():
             raise SandboxError("is being stopped", place=self._paths.id, hint="run: sandbox up, in a moment")
         await imported("sandbox.config.loader")  # not by what holds up the rest
-        project = load_project(request)
+        read_at, project = time.time(), load_project(request)
         choice, ground = await self._ground_for(project, request)
         wired = self._wire.connect(project, ground)
         if self._envoy.fit(ports_of(wired.topology, ground)):
             await self._envoy.stop()  # its keeper starts it anew
         await self._traffic.serve(project, wired.topology)
         self._tasks.spawn(self._give_back(self._addresses.leaving()), name="give ports back")
-        self._configuration.taken(request, project)
+        self._configuration.taken(request, project, read_at)
         self._choice = choice
         self._keep_notices(wired)
         desired = self._cluster.desired

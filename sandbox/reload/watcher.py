@@ -39,8 +39,9 @@ class Watcher:
     """Tells one `Change` for each save and service that it concerns, and a `Notice` for what a person should know.
 
     `own` are folders and files that are ours, such as the logs. `built` says whose source a restart alone does not
-    bring in. `run_since` says since when what runs already does, by service, in seconds since the epoch: files written
-    later count as saved when watching begins. Both callbacks are called in the event loop and must return at once.
+    bring in. `run_since` says since when what runs already does, by service, in seconds since the epoch, and by None
+    when the project's own files were read: files written later count as saved when watching begins. Both callbacks are
+    called in the event loop and must return at once.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Watcher:
         warn: Callable[[Notice], None],
         own: Collection[Path] = (),
         built: Built = _never,
-        run_since: Mapping[str, float] | None = None,
+        run_since: Mapping[str | None, float] | None = None,
         open_source: Open = Watchfiles,
     ) -> None:
         self._tell = tell

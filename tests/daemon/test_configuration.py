@@ -75,7 +75,7 @@ def test_a_complaint_stands_until_files_are_taken(paths: ProjectPaths) -> None:
     found.complain(error, project, "nothing changes")
     assert found.complaint == "sandbox.yaml:3:1: is wrong; mend it; nothing changes"
 
-    found.taken(found.request, project)
+    found.taken(found.request, project, 0.0)
 
     assert found.complaint == ""
 

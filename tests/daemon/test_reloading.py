@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -32,6 +33,7 @@ class House:
     """The mill runs, and its folder is watched."""
 
     def __init__(self, root: Path, *rules: WatchRule) -> None:
+        self.read_at = time.time() + 60.0
         self.folder = root / "mill"
         self.folder.mkdir()
         (self.folder / "app.py").write_text("one")
@@ -58,6 +60,7 @@ class House:
             is_image=lambda service, version: False,
             sync=self.synced.append,
             reread=self._reread,
+            read_at=lambda: self.read_at,
         )
 
     async def _reread(self, change: Change) -> None:
@@ -216,6 +219,15 @@ async def test_a_save_of_a_service_that_just_left_the_project_harms_nothing(tmp_
         house.reloading.reload({VersionKey("inn", "v1"), MILL})
         event = await house.tells()
         assert (event.kind, event.service) == (Kind.SERVICE_RELOADED, "mill")
+
+
+async def test_what_was_saved_after_it_was_read_and_before_watching_began_is_not_lost(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        house.read_at = (tmp_path / "sandbox.yaml").stat().st_mtime - 1.0
+        await house.watches()
+        await house.until(lambda: house.reread)
+        assert [path.name for path in house.reread[0].paths] == ["sandbox.yaml"]
+        assert house.told() == []  # the mill runs since its file was written
 
 
 async def test_a_watched_path_that_is_not_there_is_a_warning_while_it_is_so(tmp_path: Path) -> None:
