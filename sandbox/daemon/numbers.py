@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from sandbox.control import Metric, MetricsAnswer, MetricsControl, MetricsQuery, Series
 
@@ -28,6 +29,8 @@ _PARTS = 6
 """Steps in which a window is asked for: the store's steps begin at round times, so one more is found at its edge."""
 
 _FULL_ENOUGH = 1 / 3
+_SHORTEST_STEP, _STEPS = 10.0, 360
+"""Seconds of a step in which something is counted, and at most how many of them, so that gaps are seen."""
 
 Labels = tuple[str, ...]
 Numbers = Mapping[Metric, float | None]
@@ -57,6 +60,23 @@ async def quantiles(
         return max((value for value in series.values[-2:] if value is not None), default=None)
 
     return _by_labels(answer, by, newest)
+
+
+async def counts(
+    metrics: MetricsControl, by: Sequence[str], *, now: float, seconds: float, wanted: Sequence[Metric]
+) -> Mapping[Labels, Numbers]:
+    """How many there were within the last `seconds`: of the time in which somebody watched, and no more."""
+    step = max(_SHORTEST_STEP, seconds / _STEPS)
+    answer = await _ask(metrics, wanted, by, now, seconds, step)
+
+    def count(series: Series) -> float:
+        total = 0.0
+        for index, (before, value) in enumerate(pairwise((0.0, *series.values))):
+            if value is not None and before is not None:  # after a gap, a part of a step may stand for all of it
+                total += value * min(answer.step, max(0.0, now - answer.start - index * answer.step))
+        return total
+
+    return _by_labels(answer, by, count)
 
 
 async def shares(metrics: MetricsControl, label: str, *, now: float, seconds: float) -> Mapping[Edge, dict[str, float]]:

@@ -95,9 +95,9 @@ class Observer:
         if promised and time.monotonic() >= self._windows_until:
             found: dict[str, dict[float, Asked]] = {}
             for window in WINDOWS:
-                asked = await numbers.rates(metrics, ("callee",), now=now, seconds=window, wanted=_OF_BUDGETS)
+                asked = await numbers.counts(metrics, ("callee",), now=now, seconds=window, wanted=_OF_BUDGETS)
                 for (service,), values in asked.items():
-                    found.setdefault(service, {})[window] = _asked(values, window)
+                    found.setdefault(service, {})[window] = _asked(values)
             self._windows, self._windows_until = found, time.monotonic() + _BUDGET_EVERY
         return self._windows if promised else {}
 
@@ -110,5 +110,5 @@ def wanted(project: Project) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
     return tuple(metric for metric in numbers.RATES if metric in _BUILT_IN | own), timed
 
 
-def _asked(values: Numbers, window: float) -> Asked:
-    return Asked((values.get(Metric.REQUESTS) or 0.0) * window, (values.get(Metric.ERRORS) or 0.0) * window)
+def _asked(values: Numbers) -> Asked:
+    return Asked(values.get(Metric.REQUESTS) or 0.0, values.get(Metric.ERRORS) or 0.0)

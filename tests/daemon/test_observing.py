@@ -86,6 +86,28 @@ async def test_error_budgets_are_looked_at_now_and_then(tmp_path: Path) -> None:
     assert len(metrics.queries) == asked + 1
 
 
+async def test_a_request_of_the_first_minute_is_one_of_the_hour_and_not_sixty() -> None:
+    now, unknown = 10_000.0, (None,) * 354
+
+    class Young(FakeMetrics):
+        async def query(self, query: MetricsQuery) -> MetricsAnswer:
+            assert query.step == 10
+            values = (
+                *unknown,
+                0.0,
+                0.0,
+                0.1,
+                0.0,
+                0.0,
+                0.2,
+            )  # watched since a minute ago
+            series = Series(metric=Metric.REQUESTS, labels={"callee": "pantry"}, values=values)
+            return MetricsAnswer(start=now - 3595, step=10, series=(series,))
+
+    asked = await numbers.counts(Young(), ("callee",), now=now, seconds=3600, wanted=(Metric.REQUESTS,))
+    assert asked["pantry",][Metric.REQUESTS] == pytest.approx(1 + 0.2 * 5)
+
+
 async def test_without_numbers_the_rest_is_judged(tmp_path: Path) -> None:
     class Broken(FakeMetrics):
         async def query(self, query: MetricsQuery) -> MetricsAnswer:
