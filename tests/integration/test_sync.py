@@ -95,7 +95,7 @@ def test_a_synced_page_is_served_by_the_same_container_and_by_the_next(empty: Cl
     assert told(empty, "service_reloaded") == []
 
     refuses(lambda: page(empty, "crash"))
-    eventually(lambda: only(empty)["restarts"] == 1 and page(empty) == "two")
+    eventually(lambda: only(empty)["restarts"] >= 1 and page(empty) == "two")  # a retry may ask for it again
     assert empty.inspect("web-v1-1")["Image"] == image
 
 
