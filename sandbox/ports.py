@@ -3,6 +3,9 @@
 A claimed port stays bound, not listening, with SO_REUSEPORT set afterwards: nobody can bind it by accident, and
 Envoy, which binds with SO_REUSEPORT under the same user, still can. So there is no moment between choosing a port
 and using it in which two projects, or a project and some other program, could choose the same one.
+
+A program that shares no ports has to find its own unbound, and may take a while to bind it. Such a port is lent:
+other projects pass it over all the same (on Linux).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import errno
 import hashlib
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +56,7 @@ class Ports:
         self._project = project
         self._remembered = dict(remembered or {})
         self._held: dict[str, socket.socket] = {}
+        self._lent: dict[str, socket.socket] = {}
 
     @property
     def remembered(self) -> dict[str, int]:
@@ -65,8 +70,9 @@ class Ports:
         remembered = self._remembered.get(purpose)
         if remembered is not None and (running or purpose in self._held):
             return _claim(remembered, preferred)
+        self._want_back(purpose)
         for port in self._candidates(purpose, remembered, preferred):
-            if (held := _hold(port)) is not None:
+            if not _is_lent(port) and (held := _hold(port)) is not None:
                 self.release(purpose)
                 self._held[purpose] = held
                 self._remembered[purpose] = port
@@ -84,9 +90,22 @@ class Ports:
         if held := self._held.pop(purpose, None):
             held.close()
 
+    def lend(self, purpose: str) -> None:
+        """Unbind the port for a program that is to bind it; it stays ours among projects until it is claimed anew."""
+        self._want_back(purpose)
+        if (lent := _lend(self._remembered[purpose])) is not None:
+            self._lent[purpose] = lent
+        self.release(purpose)
+
     def close(self) -> None:
         for purpose in list(self._held):
             self.release(purpose)
+        for purpose in list(self._lent):
+            self._want_back(purpose)
+
+    def _want_back(self, purpose: str) -> None:
+        if lent := self._lent.pop(purpose, None):
+            lent.close()
 
     def _candidates(self, purpose: str, remembered: int | None, preferred: int | None) -> Iterator[int]:
         # What was remembered wins, so that addresses people have written down stay good.
@@ -144,6 +163,33 @@ def _bind(port: int, *, reuse_address: bool) -> socket.socket | None:
         bound.close()
         return None
     return bound
+
+
+def _lend(port: int) -> socket.socket | None:
+    """A name that only one socket of this machine can have, and that goes with its process: unix(7), abstract. None
+    where somebody has it, or systems know no such names."""
+    if sys.platform != "linux":
+        return None
+    try:
+        name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    except OSError:
+        return None
+    try:
+        name.bind(f"\0sandbox-port-{port}")
+    except OSError:
+        name.close()
+        return None
+    return name
+
+
+def _is_lent(port: int) -> bool:
+    """By another project, or for another purpose."""
+    if sys.platform != "linux":
+        return False
+    name = _lend(port)
+    if name is not None:
+        name.close()
+    return name is None
 
 
 def _can_listen(port: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -116,3 +117,20 @@ def test_a_port_with_lingering_connections_is_free(ports: Ports) -> None:
 
 def test_the_owner_of_a_port_nobody_has_is_not_made_up() -> None:
     assert owner_of(free_port()).pid is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs abstract names of sockets")
+def test_a_lent_port_is_unbound_and_no_other_project_takes_it(ports: Ports) -> None:
+    lent = ports.claim("instance/web-v1-1/8000").port
+    ports.lend("instance/web-v1-1/8000")
+    assert is_free(lent)
+    twin = Ports("shop-123456")
+    assert twin.claim("instance/web-v1-1/8000").port != lent
+    twin.close()
+
+    assert ports.claim("instance/web-v1-1/8000").port == lent
+    ports.lend("instance/web-v1-1/8000")
+    ports.close()
+    twin = Ports("shop-123456")
+    assert twin.claim("instance/web-v1-1/8000").port == lent
+    twin.close()

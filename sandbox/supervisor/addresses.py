@@ -20,6 +20,9 @@ class Front:
     moved: Mapping[str, Claim]
 
 
+_INSTANCE = "instance/"
+
+
 class Addresses:
     """Claims ports for a project. `proxy_runs`: Envoy still listens on what was remembered of its ports."""
 
@@ -30,6 +33,9 @@ class Addresses:
         self._wanted: set[str] = set()  # by what was wired last
         self._left: dict[str, int] = {}  # no longer wanted, and since which wiring
         self._wirings = 0
+        for purpose in ports.remembered:  # of instances that may still be on their way to bind theirs
+            if purpose.startswith(_INSTANCE):
+                ports.lend(purpose)
 
     @property
     def remembered(self) -> dict[str, int]:
@@ -70,9 +76,9 @@ class Addresses:
         """Declared port → the one to listen on, unbound again so that the service itself can bind it."""
         given = {}
         for port in declared:
-            purpose = f"instance/{instance}/{port}"
+            purpose = f"{_INSTANCE}{instance}/{port}"
             given[port] = self._ports.claim(purpose).port
-            self._ports.release(purpose)
+            self._ports.lend(purpose)
         return given
 
     def hand_over(self, ports: frozenset[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from sandbox.errors import RuntimeFailure
 from sandbox.runtime.base import Output
 from sandbox.runtime.logtext import clean
 from sandbox.runtime.shim.proctable import MARK
+from sandbox.tasks import Tasks
 
 _LAST = 15
 _NOISE = "Using Python "  # uv names the environment, under its temporary name
@@ -29,28 +31,44 @@ class Done:
 
 async def run_tool(argv: Sequence[str], cwd: Path, environment: Mapping[str, str], output: Output) -> Done:
     """RuntimeFailure when it can't be started."""
+    starting = Tasks().spawn(_start(argv, cwd, {**environment, **_mark()}), name=f"start {argv[0]}")
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            cwd=cwd,
-            env={**environment, **_mark()},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise RuntimeFailure(f"{argv[0]} could not be started: {error.strerror}", place=str(cwd)) from None
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:  # it may run already, and have begun others
+        if not isinstance(process := await starting, OSError):
+            await _end(process)
+        raise
+    if isinstance(process, OSError):
+        raise RuntimeFailure(f"{argv[0]} could not be started: {process.strerror}", place=str(cwd)) from None
     last: deque[str] = deque(maxlen=_LAST)
     try:
         assert process.stdout is not None
         await _hear(process.stdout, output, last)
         return Done(await process.wait(), tuple(last))
     except asyncio.CancelledError:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(process.wait())
+        await _end(process)
         raise
+
+
+async def _start(argv: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Process | OSError:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *argv,
+            cwd=cwd,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return error
+
+
+async def _end(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await asyncio.shield(process.wait())
 
 
 def _mark() -> dict[str, str]:

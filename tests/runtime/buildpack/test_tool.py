@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,34 @@ async def test_cancelling_ends_it_with_its_children(tmp_path: Path) -> None:
         await running
     child = read_pid(note) or 0
     await until(lambda: not alive(child), within=30)  # init may take a while to bury it
+
+
+async def test_cancelling_it_before_it_is_known_to_run_ends_it_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, create, gate = tmp_path / "child", asyncio.create_subprocess_exec, asyncio.Event()
+
+    async def slowly(*argv: Any, **words: Any) -> asyncio.subprocess.Process:
+        process = await create(*argv, **words)
+        try:
+            await gate.wait()
+        except asyncio.CancelledError:  # as asyncio has it
+            process.kill()
+            await process.wait()
+            raise
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+    script = f"sh -c 'echo $$ > {note}; exec sleep 60' & wait"
+    running = asyncio.ensure_future(run_tool(["sh", "-c", script], tmp_path, SHELL_ENVIRONMENT, print))
+    await until(lambda: read_pid(note) is not None)
+    running.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    child = read_pid(note) or 0
+    await until(lambda: not alive(child), within=30)
 
 
 async def test_our_mark_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

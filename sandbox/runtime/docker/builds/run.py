@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,12 @@ from sandbox.runtime.docker.builds.hostfiles import read_host
 from sandbox.runtime.docker.builds.progress import Building
 from sandbox.runtime.docker.builds.transfer import Transfer, collect
 from sandbox.runtime.docker.engine import Engine, EngineGone
+
+_LOST_STEP = re.compile(r'(unknown parent image ID|unable to find image|No such image:) "?sha256:')
+"""What an engine says when somebody removes an image of which it uses the steps: with it go those that have no name,
+also while another build starts from them."""
+
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +93,22 @@ class Runner:
         await self._engine.call(lambda api: api.import_image_from_data(data, repository, tag, changes))
 
     async def _send(self, order: Order, equipped: Equipped, transfer: Transfer, output: Output) -> None:
+        for left in reversed(range(_TRIES)):
+            building = await self._build_once(order, equipped, transfer, output)
+            if building.error is None:
+                return
+            if not left or not _LOST_STEP.search(building.error):
+                raise build_failure(
+                    building.error.replace(DOCKERFILE, order.dockerfile),
+                    tuple(building.last),
+                    place=order.place,
+                    dockerfile=order.dockerfile,
+                    extra=_CERTIFICATES if not order.ours and transfer.files else "",
+                )
+            output("a step that was shared was removed meanwhile: once more")
+
+    async def _build_once(self, order: Order, equipped: Equipped, transfer: Transfer, output: Output) -> Building:
+        """EngineGone. Everything else that goes wrong is in `error`."""
         building = Building(output, transfer.masked, equipped.added)
         headers = {"Content-Type": "application/x-tar", **await asyncio.to_thread(for_build, self._host)}
         query = self._query(order, equipped, transfer)
@@ -99,14 +122,7 @@ class Runner:
         except RuntimeFailure as failure:  # refused before it began
             building.error = failure.message
         building.end()
-        if building.error is not None:
-            raise build_failure(
-                building.error.replace(DOCKERFILE, order.dockerfile),
-                tuple(building.last),
-                place=order.place,
-                dockerfile=order.dockerfile,
-                extra=_CERTIFICATES if not order.ours and transfer.files else "",
-            )
+        return building
 
     def _query(self, order: Order, equipped: Equipped, transfer: Transfer) -> dict[str, str]:
         query = {

@@ -7,13 +7,16 @@ import base64
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox.errors import RuntimeFailure
 from sandbox.runtime.docker.builds import Builder, names
+from sandbox.runtime.docker.builds.answers import answers
+from sandbox.runtime.docker.engine import Engine
 from tests.runtime.docker.builds.index import PASSWORD, USER, PackageIndex, wheel
 from tests.runtime.docker.builds.kitchen import PROJECT, Kitchen, workload, write
 
@@ -215,6 +218,27 @@ async def test_python_described_by_pyproject_alone(
     write(app, {"pyproject.toml": project.format("two")})
     await kitchen.prepare(workload(app))
     assert len(index.served) == 1
+
+
+async def test_a_step_that_somebody_removed_meanwhile_is_built_again(
+    kitchen: Kitchen, app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = list[str]()
+
+    async def lost_at_first(engine: Engine, path: str, *words: Any, **more: Any) -> AsyncIterator[Mapping[str, Any]]:
+        builds.append(path)
+        if len(builds) == 1:
+            yield {"error": 'unable to find image "sha256:badecb97887f"'}
+            return
+        async for message in answers(engine, path, *words, **more):
+            yield message
+
+    monkeypatch.setattr("sandbox.runtime.docker.builds.run.answers", lost_at_first)
+    write(app, {"serve": "#!/bin/sh\necho bread\n"})
+    (app / "serve").chmod(0o755)
+    assert kitchen.run(await kitchen.prepare(workload(app, command=("./serve",)))) == "bread\n"
+    assert builds == ["/build", "/build"]
+    assert "a step that was shared was removed meanwhile: once more" in kitchen.said
 
 
 async def test_requirements_that_lie_in_the_folder(kitchen: Kitchen, app: Path, index: PackageIndex) -> None:
