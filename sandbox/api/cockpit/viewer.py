@@ -22,6 +22,9 @@ QUITS_WITHIN = 2.0
 READS_WITHIN = 10.0
 """Seconds a terminal UI may leave what is typed unread, before it is killed: meanwhile nobody hears its browser go."""
 
+_HEARD_WITHIN = 1.0
+"""Seconds for the last words of one that has ended. What it started may hold its output open."""
+
 LARGEST, SMALLEST = (500, 200), (20, 5)
 _CHUNK = 64 * 1024
 _LAST_WORDS = 4096
@@ -61,6 +64,7 @@ class Viewer:
         self._tasks = Tasks()
         self._process: Process | None = None
         self._complaint = bytearray()
+        self._hearing: asyncio.Task[None] | None = None
 
     @property
     def returncode(self) -> int | None:
@@ -73,7 +77,7 @@ class Viewer:
         self._process = await asyncio.create_subprocess_exec(
             *self._argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, start_new_session=True
         )
-        self._tasks.spawn(self._hear_complaints(), name="hear a viewer's complaints")
+        self._hearing = self._tasks.spawn(self._hear_complaints(), name="hear a viewer's complaints")
 
     async def output(self, heard: Callable[[Mapping[str, Any]], Awaitable[None]]) -> AsyncGenerator[bytes, None]:
         """Until the process ends. `heard` takes its messages, such as {type: open_url, url: …}."""
@@ -109,6 +113,8 @@ class Viewer:
         if process.returncode is None:
             _kill(process)
             await self._ended(process)
+        if self._hearing is not None:  # its last words may be on their way still
+            await asyncio.wait([self._hearing], timeout=_HEARD_WITHIN)
         await self._tasks.close()
         if process.returncode not in (0, -15, -9) and self._complaint:
             log.warning("a viewer ended with %s: %s", process.returncode, self._complaint.decode(errors="replace"))
