@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+_AHEAD = 5.0
+"""Seconds that an event may lie in the future: clocks are corrected by a little all the time."""
+
 
 class Severity(StrEnum):
     INFO = "info"
@@ -141,6 +144,10 @@ class Bus:
         """All of it when `after` is of another count, which a reader may remember of a project that began anew."""
         after = after if after <= self._sequence else 0
         return tuple(event for event in self._history if event.sequence > after)
+
+    def recent(self, now: float, within: float) -> tuple[Event, ...]:
+        """Those of the last seconds. What lies ahead was told before the clock was set back, and is not among them."""
+        return tuple(event for event in self._history if -_AHEAD <= now - event.at <= within)
 
     @contextmanager
     def subscribe(self, limit: int = 1000) -> Iterator[Subscription]:

@@ -35,9 +35,6 @@ SECONDS = 60.0
 PAST = 900.0
 """Seconds of events that are looked at."""
 
-_AHEAD = 5.0
-"""Seconds that an event may lie in the future: what is later was told before the clock was set back."""
-
 _PAST_UNTIL = 300.0
 """Seconds ago at which the past ends that the present is compared with."""
 
@@ -94,7 +91,7 @@ class Diagnosing(DiagnosisControl):
                 missing.append(f"{what}: not known ({error})")
                 return otherwise
 
-        events = tuple(event for event in sources.bus.history() if -_AHEAD <= now - event.at <= PAST)
+        events = sources.bus.recent(now, PAST)
         edges = await tried("numbers", self._edges(events, now), ())
         past = await tried("numbers of before", self._past(now), {})
         usage = await tried("usage", self._usage(), ())

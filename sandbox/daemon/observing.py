@@ -24,9 +24,6 @@ _BUILT_IN = {Metric.REQUESTS, Metric.ERRORS, Metric.RETRIES, Metric.OVERFLOWS}
 
 _OF_BUDGETS = (Metric.REQUESTS, Metric.ERRORS)
 
-_AHEAD = 5.0
-"""Seconds that an event may lie in the future: what is later was told before the clock was set back."""
-
 _BUDGET_EVERY = 30.0
 """Seconds for which what was found of the long windows still holds."""
 
@@ -70,7 +67,7 @@ class Observer:
             edges=edges,
             windows=windows,
             usage=usage,
-            events=tuple(event for event in self._bus.history() if -_AHEAD <= now - event.at <= CRASHES_WITHIN),
+            events=self._bus.recent(now, CRASHES_WITHIN),
             disk_free=free,
             disk_size=size,
             certificate_days=await self._certificate_days(),
